@@ -1,0 +1,9 @@
+# The agent: one static library a folder, named lib<folder>.a.  Programs link them from the top of the house down.
+include agent/base/local.mk
+include agent/os/local.mk
+include agent/batch/local.mk
+include agent/config/local.mk
+include agent/host/local.mk
+include agent/rules/local.mk
+include agent/flow/local.mk
+include agent/ctl/local.mk

@@ -1,0 +1,8 @@
+# The contract and all that a vendor needs.
+synclineincludedir = $(includedir)/syncline
+synclineinclude_HEADERS = sdk/include/syncline/abi.h sdk/include/syncline/value.h sdk/include/syncline/service.h \
+	sdk/include/syncline/part.h sdk/include/syncline/connector.h
+pkgconfig_DATA = sdk/syncline-connector.pc
+include sdk/lib/local.mk
+include sdk/template/local.mk
+include sdk/checker/local.mk

@@ -1,0 +1,18 @@
+check_PROGRAMS += tests/bin/test-base tests/bin/test-batch
+TESTS += tests/bin/test-base tests/bin/test-batch
+
+tests_bin_test_base_SOURCES = tests/unit/base.c
+tests_bin_test_base_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_bin_test_base_CFLAGS = $(UNIT_CFLAGS)
+tests_bin_test_base_LDADD = libbase.a $(UNIT_LIBS)
+
+tests_bin_test_batch_SOURCES = tests/unit/batch.c
+tests_bin_test_batch_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_bin_test_batch_CFLAGS = $(UNIT_CFLAGS)
+tests_bin_test_batch_LDADD = libbatch.a libbase.a $(UNIT_LIBS)
+
+include tests/unit/config.mk
+include tests/unit/host.mk
+include tests/unit/rules.mk
+include tests/unit/functions.mk
+include tests/unit/flow.mk
