@@ -1,8 +1,10 @@
+# A test that makes allocations fail has tests/oom.c in its SOURCES and LDFLAGS = $(AM_LDFLAGS) $(OOM_LDFLAGS); see tests/oom.h.
 # Tests.  A unit test is one cmocka program; TEST_LIBS lists the folders it may use, from the top of the house down.
 TEST_LIBS = libbatch.a libbase.a
-UNIT_CPPFLAGS = $(AGENT_CPPFLAGS) -I$(top_srcdir)/tests
+UNIT_CPPFLAGS = $(AGENT_CPPFLAGS) -I$(top_srcdir)/tests $(OOM_CPPFLAGS)
 UNIT_CFLAGS = $(AGENT_CFLAGS) $(CMOCKA_CFLAGS)
-UNIT_LIBS = $(CMOCKA_LIBS) $(LIBCONFIG_LIBS) $(SQLITE_LIBS) $(SODIUM_LIBS) $(CURL_LIBS) $(JSON_LIBS) $(PCRE2_LIBS) $(ZSTD_LIBS) $(LTDL_LIBS)
+AGENT_LIBS = $(LIBCONFIG_LIBS) $(SQLITE_LIBS) $(SODIUM_LIBS) $(CURL_LIBS) $(JSON_LIBS) $(PCRE2_LIBS) $(ZSTD_LIBS) $(LTDL_LIBS)
+UNIT_LIBS = $(CMOCKA_LIBS) $(AGENT_LIBS)
 
 if HAVE_CMOCKA
 include tests/unit/local.mk
@@ -11,3 +13,4 @@ include tests/connectors/local.mk
 include tests/system/local.mk
 include tests/fuzz/local.mk
 include tests/bench/local.mk
+EXTRA_DIST += tests/check.h tests/oom.h

@@ -256,7 +256,7 @@ batch_builder_add(struct batch_builder *b, const struct syncline_record *record,
 {
 	static const struct syncline_value absent = { .type = SYNCLINE_TYPE_ABSENT };
 	struct batch_record *to;
-	uint64_t bytes;
+	uint64_t bytes = 0;
 	uint32_t i;
 
 	if (measure(b, record, &bytes, err) != 0)

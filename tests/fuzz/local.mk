@@ -1,1 +1,40 @@
-# tests/fuzz
+# Fuzz targets: tests/fuzz/fuzz_X.c defines LLVMFuzzerTestOneInput, tests/fuzz/seeds/X holds its seeds.
+#   tests/bin/replay-X   always: runs over the seeds in `make check`
+#   tests/bin/fuzz-X     configured with --enable-fuzzers CC=clang: the same code under libFuzzer; `make fuzz` runs them all
+# To add a target: copy the block of `batch` into your fragment, give it its own libraries, and list it in FUZZ_TARGETS.
+FUZZ_TARGETS =
+FUZZ_SECONDS = 600
+fuzz_link = $(AM_LDFLAGS) -fsanitize=fuzzer
+
+FUZZ_TARGETS += batch
+check_PROGRAMS += tests/bin/replay-batch
+TESTS += tests/bin/replay-batch
+tests_bin_replay_batch_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_batch.c
+tests_bin_replay_batch_CPPFLAGS = $(AGENT_CPPFLAGS)
+tests_bin_replay_batch_CFLAGS = $(AGENT_CFLAGS)
+tests_bin_replay_batch_LDADD = libbatch.a libbase.a $(AGENT_LIBS)
+EXTRA_DIST += tests/fuzz/seeds/batch
+if FUZZERS
+noinst_PROGRAMS += tests/bin/fuzz-batch
+tests_bin_fuzz_batch_SOURCES = tests/fuzz/fuzz_batch.c
+tests_bin_fuzz_batch_CPPFLAGS = $(AGENT_CPPFLAGS)
+tests_bin_fuzz_batch_CFLAGS = $(AGENT_CFLAGS)
+tests_bin_fuzz_batch_LDFLAGS = $(fuzz_link)
+tests_bin_fuzz_batch_LDADD = libbatch.a libbase.a $(AGENT_LIBS)
+endif
+
+# Makes the seeds anew after a change of the batch's layout; not built otherwise.
+EXTRA_PROGRAMS += tests/bin/seeds-batch
+tests_bin_seeds_batch_SOURCES = tests/fuzz/seeds_batch.c
+tests_bin_seeds_batch_CPPFLAGS = $(AGENT_CPPFLAGS)
+tests_bin_seeds_batch_CFLAGS = $(AGENT_CFLAGS)
+tests_bin_seeds_batch_LDADD = libbatch.a libbase.a $(AGENT_LIBS)
+
+EXTRA_DIST += tests/fuzz/run.sh
+fuzz: all
+if FUZZERS
+	FUZZ_SECONDS="$(FUZZ_SECONDS)" sh "$(srcdir)/tests/fuzz/run.sh" "$(srcdir)" $(FUZZ_TARGETS)
+else
+	@echo "make fuzz needs a build with libFuzzer: configure --enable-fuzzers CC=clang" >&2; exit 1
+endif
+.PHONY: fuzz

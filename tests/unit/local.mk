@@ -11,6 +11,15 @@ tests_bin_test_batch_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_bin_test_batch_CFLAGS = $(UNIT_CFLAGS)
 tests_bin_test_batch_LDADD = libbatch.a libbase.a $(UNIT_LIBS)
 
+# Failing allocations: the pattern for other folders' tests.
+check_PROGRAMS += tests/bin/test-oom
+TESTS += tests/bin/test-oom
+tests_bin_test_oom_SOURCES = tests/unit/oom.c tests/oom.c tests/oom.h
+tests_bin_test_oom_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_bin_test_oom_CFLAGS = $(UNIT_CFLAGS)
+tests_bin_test_oom_LDFLAGS = $(AM_LDFLAGS) $(OOM_LDFLAGS)
+tests_bin_test_oom_LDADD = libbatch.a libbase.a $(UNIT_LIBS)
+
 include tests/unit/config.mk
 include tests/unit/host.mk
 include tests/unit/rules.mk
