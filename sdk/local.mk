@@ -1,7 +1,7 @@
 # The contract and all that a vendor needs.
 synclineincludedir = $(includedir)/syncline
 synclineinclude_HEADERS = sdk/include/syncline/abi.h sdk/include/syncline/value.h sdk/include/syncline/service.h \
-	sdk/include/syncline/part.h sdk/include/syncline/connector.h
+	sdk/include/syncline/part.h sdk/include/syncline/connector.h sdk/include/syncline/helper.h
 pkgconfig_DATA = sdk/syncline-connector.pc
 include sdk/lib/local.mk
 include sdk/template/local.mk
