@@ -6,3 +6,5 @@ pkgconfig_DATA = sdk/syncline-connector.pc
 include sdk/lib/local.mk
 include sdk/template/local.mk
 include sdk/checker/local.mk
+m4datadir = $(datadir)/aclocal
+dist_m4data_DATA = sdk/m4/syncline.m4
