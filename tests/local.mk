@@ -9,8 +9,20 @@ UNIT_LIBS = $(CMOCKA_LIBS) $(AGENT_LIBS)
 if HAVE_CMOCKA
 include tests/unit/local.mk
 endif
+include tests/house/local.mk
 include tests/connectors/local.mk
 include tests/system/local.mk
 include tests/fuzz/local.mk
 include tests/bench/local.mk
 EXTRA_DIST += tests/check.h tests/oom.h
+
+# What a test of its own can't be: the checkers that look at all of it.
+EXTRA_DIST += tests/valgrind.sh tests/valgrind.supp tests/lint.sh tests/cppcheck.supp .clang-tidy
+check-valgrind: $(check_PROGRAMS) $(check_LTLIBRARIES) all
+	@$(AM_TESTS_ENVIRONMENT) sh "$(srcdir)/tests/valgrind.sh" "$(abs_top_srcdir)" $(TESTS)
+lint-cppcheck:
+	@sh "$(srcdir)/tests/lint.sh" cppcheck "$(abs_top_srcdir)"
+lint-tidy:
+	@sh "$(srcdir)/tests/lint.sh" tidy "$(abs_top_srcdir)" $(DEFS) $(DEFAULT_INCLUDES) $(UNIT_CPPFLAGS) -I$(top_srcdir)/sdk/lib $(UNIT_CFLAGS)
+lint: lint-cppcheck lint-tidy
+.PHONY: check-valgrind lint lint-cppcheck lint-tidy

@@ -1,0 +1,3 @@
+# The rules of the house that no compiler checks.
+dist_check_SCRIPTS += tests/house/arrows.sh
+TESTS += tests/house/arrows.sh
