@@ -4,3 +4,11 @@ libsyncline_connector_a_SOURCES = sdk/lib/error.c sdk/lib/host.c sdk/lib/buffer.
 	sdk/lib/publish.c
 libsyncline_connector_a_CPPFLAGS = $(AM_CPPFLAGS)
 libsyncline_connector_a_CFLAGS = $(AM_CFLAGS) -fPIC
+if HAVE_CMOCKA
+check_PROGRAMS += tests/bin/test-helper
+TESTS += tests/bin/test-helper
+tests_bin_test_helper_SOURCES = sdk/lib/test-helper.c
+tests_bin_test_helper_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_bin_test_helper_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_bin_test_helper_LDADD = libsyncline-connector.a $(CMOCKA_LIBS)
+endif
