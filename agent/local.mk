@@ -4,6 +4,7 @@ include agent/os/local.mk
 include agent/batch/local.mk
 include agent/config/local.mk
 include agent/host/local.mk
+include agent/rules/functions/local.mk
 include agent/rules/local.mk
 include agent/flow/local.mk
 include agent/ctl/local.mk

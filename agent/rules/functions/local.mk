@@ -1,0 +1,5 @@
+# The functions that rules may call.
+noinst_LIBRARIES += librulesfn.a
+librulesfn_a_SOURCES = agent/rules/functions.h agent/rules/functions/list.def agent/rules/functions/table.c
+librulesfn_a_CPPFLAGS = $(AGENT_CPPFLAGS)
+librulesfn_a_CFLAGS = $(AGENT_CFLAGS)
