@@ -5,7 +5,7 @@
  * messages; the manual page syncline-rules(7) is held against it by a test.
  *
  * One struct rules_function_context belongs to one worker and its one connection; nothing here is shared between threads.
- * What needs the world outside of a record (lookups, links, the run's time) is asked of the engine through rules_environment.
+ * What needs the world outside of a record (lookups, links, the run's time) is asked of the engine through rules_function_environment.
  */
 #ifndef RULES_FUNCTIONS_H
 #define RULES_FUNCTIONS_H
@@ -87,7 +87,7 @@ enum rules_question {
 	RULES_ASK_COUNT
 };
 
-struct rules_environment {
+struct rules_function_environment {
 	void *context;
 	/*
 	 * Answers a question for the record and rule that are being evaluated.  `arguments` are values as SQL has them: NULL,
@@ -110,7 +110,7 @@ struct rules_function_limits {
 struct rules_function_context;
 /* `limits` may be NULL; `environment` may be NULL (then the functions that need it fail) and must outlive the context. */
 struct rules_function_context *rules_function_context_new(const struct rules_function_limits *limits,
-                                                          const struct rules_environment *environment, struct error *err);
+                                                          const struct rules_function_environment *environment, struct error *err);
 /* After its connection was closed; accepts NULL. */
 void rules_function_context_free(struct rules_function_context *context);
 CLEANUP_DEFINE(struct rules_function_context, rules_function_context_free);
