@@ -1,1 +1,1 @@
-EXTRA_DIST += docs/architecture.md
+EXTRA_DIST += docs/architecture.md docs/testing.md docs/performance.md docs/style.md packaging/README.md
