@@ -1,1 +1,2 @@
 EXTRA_DIST += docs/architecture.md docs/testing.md docs/performance.md docs/style.md packaging/README.md
+dist_man1_MANS += docs/man/syncline.1

@@ -134,6 +134,17 @@ void batch_builder_clear(struct batch_builder *builder, int fields);
 /* The finished batch, or NULL; it needs no validation since this process made it from checked values. */
 struct batch *batch_builder_finish(struct batch_builder *builder, struct error *err);
 
+/* Another one with the same bytes. */
+struct batch *batch_copy(const struct batch *batch, struct error *err);
+/* Drops the records i whose keep[i] is 0.  The checksum is stale until batch_seal(). */
+void batch_keep(struct batch *batch, const uint8_t *keep);
+void batch_seal(struct batch *batch);
+/*
+ * Turns records into writes: sets the operation of all, each record's attempt key, and for creates takes away the native id and
+ * version, which belong to where the record came from.  Sealed afterwards.
+ */
+int batch_make_writes(struct batch *batch, uint8_t op, const uint8_t (*keys)[16], struct error *err);
+
 /* Native ids of several key parts (service.h: join_key, split_key). */
 int batch_join_key(struct buffer *buffer, const struct syncline_slice *parts, uint32_t count);
 int batch_split_key(const struct syncline_slice *native_id, uint32_t count, char *buffer, size_t capacity, struct syncline_slice *ret_parts);

@@ -226,6 +226,38 @@ digests_tell_values_apart(void **state)
 }
 
 static void
+records_are_dropped_and_become_writes(void **state)
+{
+	struct batch *made = make(5), *copy = batch_copy(made, NULL), *read;
+	uint8_t keep[5] = { 0, 1, 0, 1, 1 }, keys[3][16];
+
+	(void)state;
+	batch_keep(copy, keep);
+	batch_seal(copy);
+	assert_non_null(read = batch_validate(copy->data, copy->size, NULL));
+	assert_int_equal(read->header->record_count, 3);
+	assert_int_equal(batch_record(read, 0)->place, 3);
+	assert_int_equal(batch_record(read, 2)->place, 6);
+	batch_free(read);
+	for (unsigned i = 0; i < 3; i++)
+		memset(keys[i], (int)i + 1, 16);
+	assert_int_equal(batch_make_writes(copy, SYNCLINE_OP_CREATE, (const uint8_t (*)[16])keys, NULL), 0);
+	assert_non_null(read = batch_validate(copy->data, copy->size, NULL));
+	for (unsigned i = 0; i < 3; i++) {
+		const struct batch_record *record = batch_record(read, i);
+
+		assert_int_equal(record->op, SYNCLINE_OP_CREATE);
+		assert_int_equal(record->native_id.type, SYNCLINE_TYPE_ABSENT);
+		assert_int_equal(record->note.length, 16);
+		assert_memory_equal(batch_cell_data(read, &record->note), keys[i], 16);
+	}
+	assert_int_equal(made->header->record_count, 5);
+	batch_free(read);
+	batch_free(copy);
+	batch_free(made);
+}
+
+static void
 both_checksums_agree(void **state)
 {
 	unsigned char data[300];
@@ -249,6 +281,7 @@ main(void)
 		cmocka_unit_test(many_fields_fit),
 		cmocka_unit_test(keys_are_joined_and_split),
 		cmocka_unit_test(digests_tell_values_apart),
+		cmocka_unit_test(records_are_dropped_and_become_writes),
 		cmocka_unit_test(both_checksums_agree),
 	};
 

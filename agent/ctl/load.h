@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* load.h: the configuration with the connectors that it names, for the verbs that work on it. */
+#ifndef CTL_LOAD_H
+#define CTL_LOAD_H
+
+#include "config/model.h"
+#include "ctl/ctl.h"
+#include "flow/mappings.h"
+#include "flow/systems.h"
+
+struct loaded {
+	struct systems systems;
+	struct model *model;
+	struct known_connector {
+		struct known_connector *next;
+		char *name;
+		struct connector_info *info;
+	} *connectors;
+};
+
+/* Fills in where connectors are and where their log lines go; loads nothing. */
+void loaded_begin(const struct ctl *ctl, struct loaded *loaded);
+/* -1 with what is wrong in `diagnostics`, which the caller initialised and frees. */
+int loaded_read(const struct ctl *ctl, struct loaded *loaded, struct diagnostics *diagnostics);
+/* The same for verbs that need a good configuration: mistakes are printed. */
+enum ctl_exit loaded_need(const struct ctl *ctl, struct loaded *loaded);
+void loaded_free(struct loaded *loaded);
+
+/* All of them, for people on standard error, or {"mistakes":[…]} with --json. */
+void loaded_say_mistakes(const struct ctl *ctl, const struct diagnostics *diagnostics);
+
+/* The verbs. */
+enum ctl_exit verb_check(struct ctl *ctl);
+enum ctl_exit verb_test(struct ctl *ctl);
+enum ctl_exit verb_connectors(struct ctl *ctl);
+enum ctl_exit verb_discover(struct ctl *ctl);
+enum ctl_exit verb_describe(struct ctl *ctl);
+enum ctl_exit verb_convert(struct ctl *ctl);
+enum ctl_exit verb_explain(struct ctl *ctl);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* main.c: the program syncline(1). */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/ctl.h"
+
+int
+main(int argc, char **argv)
+{
+	struct sigaction ignore;
+	struct ctl ctl;
+	bool ended;
+	enum ctl_exit status;
+
+	/* A connector that dies takes its socket along; the write then fails, and that is enough. */
+	memset(&ignore, 0, sizeof ignore);
+	ignore.sa_handler = SIG_IGN;
+	sigaction(SIGPIPE, &ignore, NULL);
+
+	status = ctl_parse(argc, (const char *const *)argv, &ctl, &ended);
+	if (!ended) {
+		const char *connectors = getenv("SYNCLINE_CONNECTORS");
+
+		if (connectors != NULL && ctl_value(&ctl, "connectors") == NULL)
+			ctl.connector_dir = connectors;
+		status = ctl.verb->run(&ctl);
+	}
+	return (int)status;
+}

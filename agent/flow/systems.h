@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * systems.h: from a system in the configuration to a connector that runs.  One of them per (system, credentials).
+ */
+#ifndef FLOW_SYSTEMS_H
+#define FLOW_SYSTEMS_H
+
+#include "base/error.h"
+#include "config/model.h"
+#include "host/connector.h"
+
+struct systems {
+	const char *connector_dir; /* where NAME.so are */
+	const char *agent_version;
+	bool direct; /* load connectors into this process: tests alone */
+	/* The value of a secret, valid until the connector was started.  NULL: there is no vault. */
+	int (*secret)(void *data, const char *reference, struct syncline_slice *ret_value, struct error *err);
+	void *secret_data;
+	void (*log)(void *data, const char *system, uint32_t level, const char *text);
+	void *log_data;
+};
+
+/* "DIR/NAME.so", absolute; buffer_string() of `ret_path` then is the path. */
+int systems_connector_path(const struct systems *systems, const char *connector, struct buffer *ret_path, struct error *err);
+/* The descriptor of a connector by its name. */
+int systems_describe(const struct systems *systems, const char *connector, struct connector_info **ret_info, struct error *err);
+/* Starts a connector for a system with the settings that hold for `unit` (NULL: none).  `writes`: it will be written to. */
+int systems_start(const struct systems *systems, const struct config_system *system, const struct config_unit *unit, bool writes,
+                  struct connector **ret_connector, struct error *err);
+
+#endif

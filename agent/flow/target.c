@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* target.c: see target.h.  The writer's thread alone. */
+#include "flow/target.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK (256u * 1024u)
+
+int
+target_start(struct target *target, const struct systems *systems, const struct config_binding *from, const struct config_binding *to,
+             const struct config_unit *unit, struct error *err)
+{
+	target->systems = systems;
+	target->from = from;
+	target->to = to;
+	target->unit = unit;
+	return systems_start(systems, to->system, unit, true, &target->sink, err);
+}
+
+void
+target_stop(struct target *target)
+{
+	connector_stop(target->sink);
+	connector_stop(target->documents);
+	batch_builder_free(target->builder);
+	free(target->chunk);
+	memset(target, 0, sizeof *target);
+}
+
+int
+target_finish(struct target *target, struct error *err)
+{
+	return connector_finish(target->sink, config_sdk_object(target->to->object), err);
+}
+
+static struct convert_reject
+reject_of(struct item *item, const struct batch *writes, uint32_t index, const struct error *why)
+{
+	const struct batch_record *record = batch_record(writes, index);
+	struct syncline_slice origin = batch_origin(writes);
+
+	return (struct convert_reject){
+		.stage = CONVERT_STAGE_WRITE,
+		.origin = item_text(item, origin.data, origin.length),
+		.place = record->place,
+		.reason = why->message,
+		.value = why->detail,
+		.hint = why->hint,
+		.first = true,
+	};
+}
+
+/* Documents. */
+
+/* Streams `from` of the source into `to` of the target, counted and hashed on the way. */
+static int
+stream(struct target *target, struct connector_content *from, struct connector_content *to, struct syncline_content_info *info, struct error *err)
+{
+	crypto_hash_sha256_state hash;
+	uint8_t sum[crypto_hash_sha256_BYTES];
+	uint64_t length = 0;
+	size_t got;
+
+	crypto_hash_sha256_init(&hash);
+	for (;;) {
+		if (connector_content_read(from, target->chunk, CHUNK, &got, err) != 0)
+			return -1;
+		if (got == 0)
+			break;
+		crypto_hash_sha256_update(&hash, (const unsigned char *)target->chunk, got);
+		length += got;
+		if (connector_content_write(to, target->chunk, got, err) != 0)
+			return -1;
+	}
+	crypto_hash_sha256_final(&hash, sum);
+	if ((info->length != UINT64_MAX && info->length != length) || (info->has_hash && memcmp(info->sha256, sum, sizeof sum) != 0))
+		return error_set(err, ERROR_DOCUMENT, "Read it again when it is no longer being written.", "a document changed while it was read");
+	info->length = length;
+	info->has_hash = 1;
+	memcpy(info->sha256, sum, sizeof sum);
+	return 0;
+}
+
+static int
+copy_document(struct target *target, struct item *item, const struct syncline_slice *reference, char *ret_reference, size_t *ret_length,
+              struct error *err)
+{
+	struct syncline_content_info info = { .struct_size = sizeof info, .length = UINT64_MAX };
+	struct connector_content *from = NULL, *to = NULL;
+	int result;
+
+	if (target->documents == NULL && systems_start(target->systems, target->from->system, target->unit, false, &target->documents, err) != 0)
+		return -1;
+	if (target->chunk == NULL && (target->chunk = malloc(CHUNK)) == NULL)
+		return error_memory(err);
+	if (connector_content_open(target->documents, config_sdk_object(target->from->object), reference, &from, &info, err) != 0)
+		return -1;
+	result = connector_content_create(target->sink, config_sdk_object(target->to->object), &info, &to, err);
+	if (result == 0)
+		result = stream(target, from, to, &info, err);
+	if (result == 0)
+		result = connector_content_finish(to, &info, ret_reference, ret_length, err);
+	else if (to != NULL)
+		connector_content_abort(to);
+	connector_content_close(from);
+	if (result == 0) {
+		item->counts.documents++;
+		item->counts.document_bytes += info.length;
+	}
+	return result;
+}
+
+static bool
+has_documents(const struct batch *writes)
+{
+	for (uint32_t i = 0; i < writes->header->record_count; i++)
+		for (uint32_t f = 0; f < writes->header->field_count; f++)
+			if (batch_record(writes, i)->cells[f].type == SYNCLINE_TYPE_CONTENT)
+				return true;
+	return false;
+}
+
+/* One record with its references replaced by the target's; added to the builder, or rejected. */
+static int
+carry_documents(struct target *target, struct item *item, const struct batch *writes, uint32_t index, struct syncline_value *values,
+                struct error *err)
+{
+	char reference[SYNCLINE_CONTENT_REF_MAX];
+	struct syncline_record record;
+	struct error why = { 0 };
+
+	batch_read(writes, index, values, &record);
+	for (uint32_t f = 0; f < record.value_count; f++) {
+		struct syncline_slice from = { values[f].u.data, values[f].length };
+		size_t length = sizeof reference;
+		char *copy;
+
+		if (values[f].type != SYNCLINE_TYPE_CONTENT)
+			continue;
+		if (copy_document(target, item, &from, reference, &length, &why) != 0) {
+			struct convert_reject reject = reject_of(item, writes, index, &why);
+
+			return item_reject(item, &reject) != 0 ? error_memory(err) : 0;
+		}
+		if ((copy = arena_copy(&item->arena, reference, length)) == NULL)
+			return error_memory(err);
+		values[f].u.data = copy;
+		values[f].length = (uint32_t)length;
+	}
+	return batch_builder_add(target->builder, &record, err);
+}
+
+/* A batch of its own with the fields of another. */
+static int
+like(struct target *target, struct item *item, const struct batch *batch, struct error *err)
+{
+	uint32_t count = batch->header->field_count;
+	struct syncline_field *fields = arena_array(&item->arena, count + 1u, sizeof *fields);
+	struct syncline_slice origin = batch_origin(batch);
+
+	if (fields == NULL || (target->builder == NULL && (target->builder = batch_builder_new(err)) == NULL))
+		return error_memory(err);
+	for (uint32_t i = 0; i < count; i++) {
+		struct batch_field field;
+
+		batch_field(batch, i, &field);
+		fields[i] = (struct syncline_field){ .struct_size = sizeof *fields, .type = field.type, .flags = field.flags, .scale = field.scale,
+			.max_length = field.max_length, .name = arena_copy(&item->arena, field.name, field.name_length) };
+		if (fields[i].name == NULL)
+			return error_memory(err);
+	}
+	batch_builder_clear(target->builder, 1);
+	if (batch_builder_set_fields(target->builder, fields, count, err) != 0)
+		return -1;
+	return origin.length > 0 ? batch_builder_set_origin(target->builder, origin.data, origin.length, err) : 0;
+}
+
+/* Records. */
+
+static int
+take_results(struct item *item, const struct batch *writes, const struct connector_results *results, struct error *err)
+{
+	item->counts.written += results->committed;
+	for (uint32_t i = 0; i < results->count; i++) {
+		const struct connector_result *result = &results->items[i];
+		struct convert_reject reject;
+
+		if (result->outcome == CONNECTOR_COMMITTED)
+			continue;
+		reject = reject_of(item, writes, i, result->error);
+		if (result->outcome == CONNECTOR_UNCERTAIN) {
+			item->counts.uncertain++;
+			reject.first = false;
+		}
+		if (item_reject(item, &reject) != 0)
+			return error_memory(err);
+	}
+	if (results->call_failed) {
+		*err = results->call_error;
+		return -1;
+	}
+	return 0;
+}
+
+static int
+send(struct target *target, struct item *item, const struct batch *writes, struct error *err)
+{
+	struct connector_results *results = NULL;
+	int result;
+
+	if (connector_write(target->sink, config_sdk_object(target->to->object), writes, &results, err) != 0)
+		return -1;
+	result = take_results(item, writes, results, err);
+	connector_results_free(results);
+	return result;
+}
+
+/* As many items at a time as the target takes. */
+static int
+send_in_parts(struct target *target, struct item *item, const struct batch *writes, uint32_t most, struct error *err)
+{
+	uint32_t count = writes->header->record_count;
+	uint8_t *keep;
+
+	if (most == 0 || count <= most)
+		return send(target, item, writes, err);
+	if ((keep = arena_alloc(&item->arena, count)) == NULL)
+		return error_memory(err);
+	for (uint32_t at = 0; at < count; at += most) {
+		struct batch *part = batch_copy(writes, err);
+		int result;
+
+		if (part == NULL)
+			return -1;
+		for (uint32_t i = 0; i < count; i++)
+			keep[i] = i >= at && i - at < most;
+		batch_keep(part, keep);
+		batch_seal(part);
+		result = send(target, item, part, err);
+		batch_free(part);
+		if (result != 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+target_write(struct target *target, struct item *item, const struct batch *writes, struct error *err)
+{
+	uint32_t most = connector_capabilities(target->sink)->write_batch_max;
+	struct syncline_value *values;
+	struct batch *carried;
+	int result;
+
+	if (!has_documents(writes))
+		return send_in_parts(target, item, writes, most, err);
+	values = arena_array(&item->arena, writes->header->field_count, sizeof *values);
+	if (values == NULL || like(target, item, writes, err) != 0)
+		return values == NULL ? error_memory(err) : -1;
+	for (uint32_t i = 0; i < writes->header->record_count; i++)
+		if (carry_documents(target, item, writes, i, values, err) != 0)
+			return -1;
+	if (batch_builder_count(target->builder) == 0)
+		return 0;
+	if ((carried = batch_builder_finish(target->builder, err)) == NULL)
+		return -1;
+	result = send_in_parts(target, item, carried, most, err);
+	batch_free(carried);
+	return result;
+}
