@@ -44,7 +44,7 @@ utf8_sequence(const unsigned char *p, size_t left)
 bool
 text_is_utf8(const void *data, size_t length)
 {
-	const unsigned char *p = data, *end = p + length;
+	const unsigned char *p = data, *end = length > 0 ? p + length : p; /* data may be NULL then */
 
 	while (p < end) {
 		/* Eight ASCII bytes at a time: no high bit, no zero byte. */
