@@ -23,6 +23,7 @@ check-valgrind: $(check_PROGRAMS) $(check_LTLIBRARIES) all
 lint-cppcheck:
 	@sh "$(srcdir)/tests/lint.sh" cppcheck "$(abs_top_srcdir)"
 lint-tidy:
-	@sh "$(srcdir)/tests/lint.sh" tidy "$(abs_top_srcdir)" $(DEFS) $(DEFAULT_INCLUDES) $(UNIT_CPPFLAGS) -I$(top_srcdir)/sdk/lib $(UNIT_CFLAGS)
+	@sh "$(srcdir)/tests/lint.sh" tidy "$(abs_top_srcdir)" $(DEFS) $(DEFAULT_INCLUDES) $(UNIT_CPPFLAGS) -I$(top_srcdir)/sdk/lib $(UNIT_CFLAGS) \
+		-DSYNCLINE_VERSION='"$(PACKAGE_VERSION)"' -DSYNCLINE_STATE_DIR='"$(localstatedir)/lib/syncline"'
 lint: lint-cppcheck lint-tidy
 .PHONY: check-valgrind lint lint-cppcheck lint-tidy
