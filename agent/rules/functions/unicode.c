@@ -321,10 +321,11 @@ out:
 static bool
 in_set(int32_t code, const char *set, size_t set_length)
 {
-	const char *end = set + set_length;
+	const char *end;
 
 	if (set == NULL)
 		return unicode_is_blank(code);
+	end = set + set_length;
 	while (set < end)
 		if (unicode_next(&set, end) == code)
 			return true;
