@@ -176,7 +176,7 @@ record_id(void *data, const struct rules_record_context *record, struct syncline
 }
 
 static struct batch *
-apply(struct work *work, struct item *item, const struct mapping *mapping, const struct rules_environment *environment,
+apply(struct work *work, struct item *item, const struct mapping *mapping, const struct rules_world *environment,
       const struct batch *in, struct rules_report *report)
 {
 	struct syncline_slice origin = batch_origin(in);
@@ -234,7 +234,7 @@ make_writes(struct work *work, struct item *item, struct batch *writes)
 static int
 work_unit(struct work *work, struct item *item, const struct config_unit *unit, const struct batch *native)
 {
-	struct rules_environment environment = { .data = work, .record_id = record_id, .unit = unit->head.name, .timezone = unit->timezone,
+	struct rules_world environment = { .data = work, .record_id = record_id, .unit = unit->head.name, .timezone = unit->timezone,
 		.run_time_us = work->run_time_us };
 	struct rules_report report;
 	struct batch *canonical, *writes = NULL;

@@ -74,7 +74,7 @@ compile_read(const struct model *model, const struct lookups *lookups, const str
 
 /* What run_time() is in a test, and whose record it is. */
 static int
-environment_of(const struct model *model, const struct config_flow *flow, const struct config_test *test, struct rules_environment *environment,
+environment_of(const struct model *model, const struct config_flow *flow, const struct config_test *test, struct rules_world *environment,
                struct error *err)
 {
 	const char *name = test->unit != NULL ? test->unit : flow->units.count > 0 ? flow->units.items[0] : NULL;
@@ -92,7 +92,7 @@ environment_of(const struct model *model, const struct config_flow *flow, const 
 }
 
 static bool
-run_one(struct rules_worker *worker, const struct mapping *mapping, const struct rules_environment *environment, const struct config_test *test,
+run_one(struct rules_worker *worker, const struct mapping *mapping, const struct rules_world *environment, const struct config_test *test,
         struct arena *arena, const struct config_values *input, const struct config_values *expected, const char *reject,
         struct buffer *ret_difference)
 {
@@ -115,7 +115,7 @@ tests_run(const struct model *model, const struct lookups *lookups, const struct
 	const struct config_binding *to = test->to != NULL ? config_binding(flow, test->to) : NULL;
 	struct rules_worker *worker = rules_worker_new(err);
 	struct mapping *read = NULL, *write = NULL;
-	struct rules_environment environment;
+	struct rules_world environment;
 	struct arena arena;
 	int result = -1;
 

@@ -66,7 +66,7 @@ struct rules_field {
 	uint8_t type;        /* SYNCLINE_TYPE_*; ABSENT: each value says it, and rules take it as it comes */
 	uint16_t scale;      /* decimals; SYNCLINE_SCALE_UNKNOWN: not said */
 	bool sensitive;      /* values of it are not repeated in messages */
-	const char *entity;  /* a canonical ref: which entity; then "NAME.FIELD" follows it through the environment.  NULL: no ref */
+	const char *entity;  /* a canonical ref: which entity; then "NAME.FIELD" follows it through the world.  NULL: no ref */
 };
 
 /* An output field.  Zero means not said, except as stated. */
@@ -205,7 +205,7 @@ struct rules_record_context {
 	const struct syncline_record *record; /* head alone: native_id, version, tenant, place; values NULL */
 	uint32_t index;                       /* in the batch */
 };
-struct rules_environment {
+struct rules_world {
 	void *data;
 	int (*ref)(void *data, const struct rules_record_context *record, const char *object, const struct syncline_slice *parts, uint32_t count,
 	           struct syncline_slice *ret_value, struct error *err);
@@ -275,7 +275,7 @@ void rules_worker_set_budget(struct rules_worker *worker, uint32_t steps, uint32
  * may be the caller's to finish.  A record that breaks a rule is told to the report and isn't added; -1 is for what hurts the
  * whole batch (memory, a field of the batch that isn't what it was compiled for, a full builder).
  */
-int mapping_run(struct rules_worker *worker, const struct mapping *mapping, const struct rules_environment *environment,
+int mapping_run(struct rules_worker *worker, const struct mapping *mapping, const struct rules_world *world,
                 const struct batch *in, struct batch_builder *out, struct rules_report *report, struct error *err);
 
 /* One rule at work on one record, for `trace` and for tests. */
@@ -298,7 +298,7 @@ struct rules_trace {
 	uint32_t step_count;
 	bool rejected;
 };
-int mapping_trace(struct rules_worker *worker, const struct mapping *mapping, const struct rules_environment *environment,
+int mapping_trace(struct rules_worker *worker, const struct mapping *mapping, const struct rules_world *world,
                   const struct batch *in, uint32_t index, struct rules_trace *ret_trace, struct error *err);
 
 /*
@@ -321,7 +321,7 @@ struct rules_test {
 	const char *tenant;
 };
 /* True: passed.  False: `ret_difference` says what is different, a line per field; -1 never: a test that can't run is a difference. */
-bool rules_test_run(struct rules_worker *worker, const struct mapping *mapping, const struct rules_environment *environment,
+bool rules_test_run(struct rules_worker *worker, const struct mapping *mapping, const struct rules_world *world,
                     const struct rules_test *test, struct buffer *ret_difference);
 
 /* The service "expr/1" for connectors that are configured by expressions, on the same engine. */
