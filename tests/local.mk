@@ -17,7 +17,7 @@ include tests/bench/local.mk
 EXTRA_DIST += tests/check.h tests/oom.h
 
 # What a test of its own can't be: the checkers that look at all of it.
-EXTRA_DIST += tests/valgrind.sh tests/valgrind.supp tests/lint.sh tests/lint.h tests/cppcheck.supp .clang-tidy
+EXTRA_DIST += tests/valgrind.sh tests/valgrind.supp tests/lint.sh tests/lint.h tests/cppcheck.supp .clang-tidy .clang-format
 check-valgrind: $(check_PROGRAMS) $(check_LTLIBRARIES) all
 	@$(AM_TESTS_ENVIRONMENT) sh "$(srcdir)/tests/valgrind.sh" "$(abs_top_srcdir)" $(TESTS)
 lint-cppcheck:
