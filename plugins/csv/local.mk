@@ -1,1 +1,29 @@
-# plugins/csv
+# plugins/csv: the connector, and the same code as a library of its own for the fuzzer and the bench.
+CSV_SOURCES = plugins/csv/content.c plugins/csv/csv.h plugins/csv/decode.c plugins/csv/discover.c plugins/csv/files.c \
+	plugins/csv/group.c plugins/csv/journal.c plugins/csv/journal.h plugins/csv/parse.c plugins/csv/parse.h plugins/csv/position.c \
+	plugins/csv/reader.c plugins/csv/scan.c plugins/csv/settings.c plugins/csv/sink.c plugins/csv/stream.c plugins/csv/stream.h \
+	plugins/csv/table.c plugins/csv/table.h plugins/csv/values.c plugins/csv/csv.c
+
+connector_LTLIBRARIES += csv.la
+csv_la_SOURCES = $(CSV_SOURCES)
+csv_la_CPPFLAGS = $(AM_CPPFLAGS)
+csv_la_CFLAGS = $(AM_CFLAGS)
+csv_la_LDFLAGS = $(plugin_link)
+csv_la_LIBADD = libsyncline-connector.a
+
+dist_man7_MANS += plugins/csv/syncline-csv.7
+
+noinst_LIBRARIES += libcsv.a
+libcsv_a_SOURCES = $(CSV_SOURCES)
+libcsv_a_CPPFLAGS = $(AM_CPPFLAGS)
+libcsv_a_CFLAGS = $(AM_CFLAGS)
+
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/bin/test-csv-parse
+TESTS += tests/bin/test-csv-parse
+tests_bin_test_csv_parse_SOURCES = plugins/csv/test-parse.c tests/check.h
+tests_bin_test_csv_parse_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_bin_test_csv_parse_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_bin_test_csv_parse_LDADD = libcsv.a libsyncline-connector.a $(CMOCKA_LIBS)
+endif

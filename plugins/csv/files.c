@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * files.c: which files belong to an object, in which order, which of them are complete, and where they go when they are done.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "csv.h"
+
+/* Multiply and fold; for telling files and keys apart, not against attackers. */
+static uint64_t
+mix(uint64_t h, uint64_t v)
+{
+	h = (h ^ v) * UINT64_C(0x9fb21c651e98df25);
+	h ^= h >> 32;
+	h *= UINT64_C(0xd6e8feb86659fd93);
+	return h ^ h >> 29;
+}
+
+uint64_t
+csv_hash(uint64_t seed, const void *data, size_t length)
+{
+	const unsigned char *p = data;
+	uint64_t h = mix(seed, length + 1), v;
+
+	for (; length >= 8; p += 8, length -= 8) {
+		v = 0;
+		for (int i = 7; i >= 0; i--)
+			v = v << 8 | p[i];
+		h = mix(h, v);
+	}
+	v = 0;
+	while (length > 0)
+		v = v << 8 | p[--length];
+	return mix(h, v);
+}
+
+uint32_t
+csv_folder_open(const char *path, const char *setting, int *ret_folder, struct syncline_error *err)
+{
+	uint32_t result;
+	int fd;
+
+	if (path == NULL) {
+		result = syncline_fail(err, SYNCLINE_CONFIG, "The setting %s is missing.", setting);
+		syncline_hint(err, "Add %s = \"/path/of/a/folder\" to the system's settings.", setting);
+		return result;
+	}
+	if ((fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
+		int number = errno;
+
+		result = syncline_fail_errno(err, number, "The folder %s (%s) can't be opened.", path, setting);
+		syncline_hint(err, number == ENOENT ? "Make the folder, mount it, or correct the setting." : "Give the agent's user the right to read it.");
+		return result;
+	}
+	*ret_folder = fd;
+	return SYNCLINE_OK;
+}
+
+static bool
+digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+int
+csv_name_order(const char *a, const char *b)
+{
+	const char *x = a, *y = b;
+
+	while (*x != '\0' && *y != '\0') {
+		if (digit(*x) && digit(*y)) {
+			size_t m, n;
+
+			while (*x == '0')
+				x++;
+			while (*y == '0')
+				y++;
+			for (m = 0; digit(x[m]); m++)
+				;
+			for (n = 0; digit(y[n]); n++)
+				;
+			if (m != n)
+				return m < n ? -1 : 1;
+			if (memcmp(x, y, m) != 0)
+				return memcmp(x, y, m);
+			x += m;
+			y += m;
+			continue;
+		}
+		if (*x != *y)
+			return (unsigned char)*x < (unsigned char)*y ? -1 : 1;
+		x++;
+		y++;
+	}
+	if (*x != *y)
+		return *x == '\0' ? -1 : 1;
+	return strcmp(a, b);
+}
+
+int
+csv_file_order(const struct csv_object *o, const char *a, int64_t a_us, const char *b, int64_t b_us)
+{
+	if (o->by_time && a_us != b_us)
+		return a_us < b_us ? -1 : 1;
+	return csv_name_order(a, b);
+}
+
+static bool
+is_marker(const struct csv_object *o, const char *name)
+{
+	const char *marker = o->complete.marker;
+	size_t n = strlen(name), m = strlen(marker);
+
+	return o->complete.how == SYNCLINE_COMPLETE_MARKER && strchr(marker, '*') == NULL && n > m && strcmp(name + n - m, marker) == 0;
+}
+
+/* Is it complete?  A young one is waited for, at most the pause and as long as the call lasts. */
+static uint32_t
+complete(const struct csv_object *o, const struct syncline_call *call, int folder, const char *name, bool wait, int *ret_complete,
+         struct syncline_error *err)
+{
+	const struct timespec slice = { 0, 20000000 };
+	int64_t until = csv_monotonic_ms(o->instance) + o->complete.pause_ms + 50;
+
+	for (;;) {
+		uint32_t result = syncline_file_complete(folder, name, &o->complete, csv_wall_us(o->instance), NULL, ret_complete, err);
+
+		if (result == SYNCLINE_NOT_FOUND) { /* taken away meanwhile */
+			*ret_complete = 0;
+			return SYNCLINE_OK;
+		}
+		if (result != SYNCLINE_OK || *ret_complete || !wait || o->complete.how != SYNCLINE_COMPLETE_STABLE ||
+		    csv_monotonic_ms(o->instance) >= until)
+			return result;
+		if (syncline_cancelled(call))
+			return syncline_fail_cancelled(err);
+		nanosleep(&slice, NULL);
+	}
+}
+
+static uint32_t
+add(struct csv_files_found *found, size_t *room, const char *name, const struct stat *st, struct syncline_error *err)
+{
+	struct csv_file *f;
+	int64_t words[4] = { st->st_size, st->st_mtim.tv_sec, st->st_mtim.tv_nsec, (int64_t)st->st_ino };
+
+	if (found->count == *room) {
+		struct csv_file *items = realloc(found->items, (*room * 2 + 16) * sizeof *items);
+
+		if (items == NULL)
+			return syncline_fail_memory(err);
+		found->items = items;
+		*room = *room * 2 + 16;
+	}
+	f = &found->items[found->count];
+	if ((f->name = strdup(name)) == NULL)
+		return syncline_fail_memory(err);
+	f->size = st->st_size;
+	f->modified_us = (int64_t)st->st_mtim.tv_sec * 1000000 + st->st_mtim.tv_nsec / 1000;
+	f->identity = csv_hash(csv_hash(1, name, strlen(name)), words, sizeof words) | 1;
+	found->count++;
+	return SYNCLINE_OK;
+}
+
+static void
+sort(const struct csv_object *o, struct csv_file *items, size_t count)
+{
+	/* A heap sort, since qsort has no place for the object. */
+	for (size_t start = count / 2, end = count; end > 1;) {
+		size_t root, child;
+		struct csv_file swap;
+
+		if (start > 0) {
+			start--;
+		} else {
+			end--;
+			swap = items[end];
+			items[end] = items[0];
+			items[0] = swap;
+		}
+		for (root = start; (child = root * 2 + 1) < end; root = child) {
+			if (child + 1 < end &&
+			    csv_file_order(o, items[child].name, items[child].modified_us, items[child + 1].name, items[child + 1].modified_us) < 0)
+				child++;
+			if (csv_file_order(o, items[root].name, items[root].modified_us, items[child].name, items[child].modified_us) >= 0)
+				break;
+			swap = items[root];
+			items[root] = items[child];
+			items[child] = swap;
+		}
+	}
+}
+
+static uint32_t
+look(const struct csv_object *o, const struct syncline_call *call, bool wait, DIR *dir, struct csv_files_found *found, struct syncline_error *err)
+{
+	struct dirent *entry;
+	size_t room = 0;
+	uint32_t result;
+
+	while (errno = 0, (entry = readdir(dir)) != NULL) {
+		struct stat before, st;
+		int done = 0;
+
+		if (fnmatch(o->native, entry->d_name, FNM_PERIOD) != 0 || is_marker(o, entry->d_name) || syncline_publish_is_part(entry->d_name) ||
+		    fstatat(found->folder, entry->d_name, &before, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(before.st_mode))
+			continue;
+		if ((result = complete(o, call, found->folder, entry->d_name, wait, &done, err)) != SYNCLINE_OK)
+			return result;
+		/* Its identity is that of the file which was found complete. */
+		if (!done || fstatat(found->folder, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+			found->unfinished++;
+			continue;
+		}
+		if ((result = add(found, &room, entry->d_name, &st, err)) != SYNCLINE_OK)
+			return result;
+	}
+	if (errno != 0)
+		return syncline_fail_errno(err, errno, "The folder %s can't be listed.", o->directory);
+	return SYNCLINE_OK;
+}
+
+uint32_t
+csv_files_find(const struct csv_object *o, const struct syncline_call *call, bool wait, struct csv_files_found *ret_found, struct syncline_error *err)
+{
+	struct csv_files_found found = { .folder = -1 };
+	uint32_t result;
+	DIR *dir = NULL;
+	int fd;
+
+	if (strchr(o->native, '/') != NULL) {
+		result = syncline_fail(err, SYNCLINE_CONFIG, "native = \"%s\" of the object %s names a folder.", o->native, o->alias);
+		syncline_hint(err, "Give a pattern of file names, and the folder as the object's setting directory.");
+		return result;
+	}
+	if ((result = csv_folder_open(o->directory, "directory", &found.folder, err)) != SYNCLINE_OK)
+		return result;
+	if ((fd = openat(found.folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0 || (dir = fdopendir(fd)) == NULL) {
+		result = syncline_fail_errno(err, errno, "The folder %s can't be listed.", o->directory);
+		if (fd >= 0)
+			close(fd);
+	} else {
+		result = look(o, call, wait, dir, &found, err);
+		closedir(dir);
+	}
+	if (result != SYNCLINE_OK) {
+		csv_files_free(&found);
+		return result;
+	}
+	sort(o, found.items, found.count);
+	*ret_found = found;
+	return SYNCLINE_OK;
+}
+
+void
+csv_files_free(struct csv_files_found *found)
+{
+	for (size_t i = 0; i < found->count; i++)
+		free(found->items[i].name);
+	free(found->items);
+	if (found->folder >= 0)
+		close(found->folder);
+	memset(found, 0, sizeof *found);
+	found->folder = -1;
+}
+
+/* Across file systems: a copy that appears whole, with the file's time. */
+static int
+copy_file(int from_folder, const char *name, int to_folder, const char *to_name)
+{
+	char block[65536];
+	struct syncline_publish *publish;
+	struct timespec times[2];
+	struct stat st;
+	ssize_t n = 0;
+	int fd = openat(from_folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0 || fstat(fd, &st) != 0 || syncline_publish_open(to_folder, to_name, 0, 0640, &publish, NULL) != SYNCLINE_OK) {
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	while ((n = read(fd, block, sizeof block)) > 0 || (n < 0 && errno == EINTR))
+		if (n > 0 && syncline_publish_write(publish, block, (size_t)n, NULL) != SYNCLINE_OK)
+			break;
+	times[0] = st.st_atim;
+	times[1] = st.st_mtim;
+	close(fd);
+	if (n != 0 || futimens(syncline_publish_descriptor(publish), times) != 0) {
+		syncline_publish_abort(publish);
+		return -1;
+	}
+	return syncline_publish_finish(publish, NULL) == SYNCLINE_OK ? 0 : -1;
+}
+
+/*
+ * Never over a file that is there: a link first, then the old name goes.  A crash in between leaves both names for one file, and
+ * the next call removes the old one.  A different file of that name gets a number behind it.
+ */
+static int
+move_file(int folder, const char *name, int archive)
+{
+	char to[NAME_MAX + 1];
+
+	for (unsigned i = 0; i < 10000; i++) {
+		struct stat a, b;
+
+		if (snprintf(to, sizeof to, i == 0 ? "%s" : "%s.%u", name, i) >= (int)sizeof to)
+			break;
+		if (fstatat(archive, to, &b, AT_SYMLINK_NOFOLLOW) == 0) {
+			if (fstatat(folder, name, &a, AT_SYMLINK_NOFOLLOW) != 0)
+				return errno == ENOENT ? 0 : -1;
+			/* The same file, or the copy of it that an earlier call had finished. */
+			if ((a.st_ino == b.st_ino && a.st_dev == b.st_dev) ||
+			    (a.st_dev != b.st_dev && a.st_size == b.st_size && a.st_mtim.tv_sec == b.st_mtim.tv_sec && a.st_mtim.tv_nsec == b.st_mtim.tv_nsec))
+				return unlinkat(folder, name, 0);
+			continue;
+		}
+		if (linkat(folder, name, archive, to, 0) != 0) {
+			if (errno == EEXIST)
+				continue;
+			if (errno == ENOENT)
+				return 0;
+			if (copy_file(folder, name, archive, to) != 0)
+				return -1;
+		} else if (fsync(archive) != 0) {
+			return -1;
+		}
+		return unlinkat(folder, name, 0);
+	}
+	errno = EEXIST;
+	return -1;
+}
+
+static int
+put_away(const struct csv_object *o, int folder, const char *name, int archive)
+{
+	if (o->archive == CSV_ARCHIVE_DELETE)
+		return unlinkat(folder, name, 0) != 0 && errno != ENOENT ? -1 : 0;
+	return move_file(folder, name, archive);
+}
+
+uint32_t
+csv_file_archive(const struct csv_object *o, int folder, const char *name, struct syncline_error *err)
+{
+	char marker[NAME_MAX + 1];
+	const char *pattern = o->complete.marker, *star = strchr(pattern, '*');
+	uint32_t result = SYNCLINE_OK;
+	int archive = -1;
+
+	if (o->archive == CSV_ARCHIVE_NONE)
+		return SYNCLINE_OK;
+	if (o->archive == CSV_ARCHIVE_MOVE && (result = csv_folder_open(o->archive_directory, "archive_directory", &archive, err)) != SYNCLINE_OK)
+		return result;
+	if (put_away(o, folder, name, archive) != 0) {
+		result = syncline_fail_errno(err, errno, "The file %s can't be archived.", name);
+		syncline_hint(err, "Give the agent's user the right to write to directory and archive_directory.");
+	} else if (o->complete.how == SYNCLINE_COMPLETE_MARKER) {
+		if (star == NULL)
+			snprintf(marker, sizeof marker, "%s%s", name, pattern);
+		else
+			snprintf(marker, sizeof marker, "%.*s%s%s", (int)(star - pattern), pattern, name, star + 1);
+		if (put_away(o, folder, marker, archive) != 0)
+			result = syncline_fail_errno(err, errno, "The marker file %s can't be archived.", marker);
+	}
+	if (result == SYNCLINE_OK && fsync(folder) != 0 && errno != EINVAL)
+		result = syncline_fail_errno(err, errno, "The folder %s can't be made durable.", o->directory);
+	if (archive >= 0)
+		close(archive);
+	return result;
+}
