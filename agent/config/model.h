@@ -497,11 +497,10 @@ struct model {
 
 /* All mistakes of one load, in the order of files and lines. */
 struct diagnostic {
-	struct error error;     /* place: "conf.d/20-crm.conf:14:7" */
-	uint32_t file_order;    /* of the file among all */
-	uint32_t line, column;  /* 0: none */
-	uint32_t file_length;   /* of the file's name at the beginning of error.place */
-	uint32_t order;         /* of being found */
+	struct error error;    /* place: "conf.d/20-crm.conf:14:7" */
+	uint32_t line, column; /* 0: none */
+	uint32_t file_length;  /* of the file's name at the beginning of error.place */
+	uint32_t order;        /* of being found */
 };
 #define DIAGNOSTICS_MAX 1000u
 struct diagnostics {
@@ -513,6 +512,7 @@ struct diagnostics {
 void diagnostics_init(struct diagnostics *diagnostics);
 /* Keeps a copy of `err`, with `place` as its place unless that is NULL.  agent/rules adds what it finds. */
 void diagnostics_add(struct diagnostics *diagnostics, const struct config_place *place, const struct error *err);
+/* By file, line and column; what was said twice of one place is said once. */
 void diagnostics_sort(struct diagnostics *diagnostics);
 /* A JSON array: code, file, line, column, message, detail, hint.  0, or -1 without memory. */
 int diagnostics_json(const struct diagnostics *diagnostics, struct buffer *buffer);
@@ -538,8 +538,8 @@ struct config_options {
 	void *describe_ctx;
 };
 /*
- * 0 with a model that has no mistake, or -1 with what is wrong in `diagnostics` (never empty then), which the caller
- * initialised and frees.
+ * 0 with a model that has no mistake, or -1 with what is wrong in `diagnostics` (never empty then, unless
+ * no_memory is set), which the caller initialised and frees.
  */
 int config_load(const struct config_options *options, struct model **ret_model, struct diagnostics *diagnostics);
 void config_free(struct model *model);
