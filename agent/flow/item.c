@@ -176,7 +176,7 @@ record_id(void *data, const struct rules_record_context *record, struct syncline
 }
 
 static struct batch *
-apply(struct work *work, struct item *item, const struct mapping *mapping, const struct rules_world *environment,
+apply(struct work *work, struct item *item, const struct mapping *mapping, const struct rules_world *world,
       const struct batch *in, struct rules_report *report)
 {
 	struct syncline_slice origin = batch_origin(in);
@@ -185,7 +185,7 @@ apply(struct work *work, struct item *item, const struct mapping *mapping, const
 	batch_builder_clear(work->builder, 1);
 	if (batch_builder_set_fields(work->builder, mapping_output_fields(mapping), mapping_output_count(mapping), &item->error) != 0 ||
 	    (origin.length > 0 && batch_builder_set_origin(work->builder, origin.data, origin.length, &item->error) != 0) ||
-	    mapping_run(work->rules, mapping, environment, in, work->builder, report, &item->error) != 0)
+	    mapping_run(work->rules, mapping, world, in, work->builder, report, &item->error) != 0)
 		return NULL;
 	return batch_builder_finish(work->builder, &item->error);
 }
@@ -234,15 +234,15 @@ make_writes(struct work *work, struct item *item, struct batch *writes)
 static int
 work_unit(struct work *work, struct item *item, const struct config_unit *unit, const struct batch *native)
 {
-	struct rules_world environment = { .data = work, .record_id = record_id, .unit = unit->head.name, .timezone = unit->timezone,
+	struct rules_world world = { .data = work, .record_id = record_id, .unit = unit->head.name, .timezone = unit->timezone,
 		.run_time_us = work->run_time_us };
 	struct rules_report report;
 	struct batch *canonical, *writes = NULL;
 
-	if ((canonical = apply(work, item, work->read, &environment, native, &report)) == NULL)
+	if ((canonical = apply(work, item, work->read, &world, native, &report)) == NULL)
 		return -1;
 	if (canonical->header->record_count > 0) {
-		writes = apply(work, item, work->write, &environment, canonical, &report);
+		writes = apply(work, item, work->write, &world, canonical, &report);
 		if (writes == NULL || leave_out(item, writes, &report) != 0 || make_writes(work, item, writes) != 0) {
 			batch_free(writes);
 			batch_free(canonical);

@@ -1,2 +1,7 @@
-# tests/bench
-EXTRA_DIST += tests/bench/make_customers.py tests/bench/measure.py
+# `make bench`: the figures of docs/performance.md, each beside a yardstick that runs in the same call.
+EXTRA_DIST += tests/bench/make_customers.py tests/bench/convert.py tests/bench/conf.d/bench.conf \
+	tests/bench/conf.d/contracts/erp.kunden.conf tests/bench/conf.d/lookups/country.csv
+BENCH_RECORDS = 1000000
+bench: all
+	$(AM_TESTS_ENVIRONMENT) python3 "$(srcdir)/tests/bench/convert.py" $(BENCH_RECORDS)
+.PHONY: bench
