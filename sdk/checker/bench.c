@@ -162,10 +162,12 @@ add(struct syncline_batch *batch, const struct syncline_record *record, struct s
 	return batch_builder_add(batch->builder, record, &e) == 0 ? SYNCLINE_OK : say(&e, err);
 }
 
+uint32_t bench_full_after;
+
 static uint32_t
 full(const struct syncline_batch *batch)
 {
-	return batch_builder_full(batch->builder);
+	return batch_builder_full(batch->builder) || (bench_full_after != 0 && batch_builder_count(batch->builder) >= bench_full_after);
 }
 
 static uint32_t

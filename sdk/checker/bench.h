@@ -56,5 +56,7 @@ void bench_batch_free(struct syncline_batch *batch);
 int bench_batch_finish(struct syncline_batch *batch, struct error *err);
 
 extern const struct syncline_batch_service_v1 bench_batch_service;
+/* full() says so from this many records on, so that a small system is read in many batches; 0: the agent's own target. */
+extern uint32_t bench_full_after;
 
 #endif

@@ -256,6 +256,11 @@ change(struct work *w)
 
 		good = (int)i == other ? shows(w, lost, &want) : shows(w, lost, &v);
 	}
+	if (good) {
+		o = write_one(w, SYNCLINE_OP_UPDATE, NONE, w->id, NULL, NULL);
+		snprintf(lost, sizeof lost, "%s", name);
+		good = shows(w, name, &want);
+	}
 	check_say(w->check, good, "absent values stay as they are", "%s%s", good ? "" : lost, good ? "" : " is not as it should be");
 	o = write_one(w, SYNCLINE_OP_UPDATE, CLEAR_FIRST_OTHER, w->id, NULL, NULL);
 	said(w, &o, o.klass == SYNCLINE_OK && shows(w, name, &null), "a null clears");
