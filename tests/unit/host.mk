@@ -1,1 +1,20 @@
-# unit tests of host
+# tests/unit of agent/host
+check_PROGRAMS += tests/bin/test-host tests/bin/test-host-parts
+TESTS += tests/bin/test-host tests/bin/test-host-parts
+
+tests_bin_test_host_SOURCES = tests/unit/host.c
+tests_bin_test_host_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_bin_test_host_CFLAGS = $(UNIT_CFLAGS)
+tests_bin_test_host_LDADD = $(HOST_ARCHIVES) $(UNIT_LIBS)
+
+tests_bin_test_host_parts_SOURCES = tests/unit/host-parts.c
+tests_bin_test_host_parts_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_bin_test_host_parts_CFLAGS = $(UNIT_CFLAGS)
+tests_bin_test_host_parts_LDADD = $(HOST_ARCHIVES) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/bin/test-misbehave
+TESTS += tests/bin/test-misbehave
+tests_bin_test_misbehave_SOURCES = tests/system/misbehave.c
+tests_bin_test_misbehave_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_bin_test_misbehave_CFLAGS = $(UNIT_CFLAGS)
+tests_bin_test_misbehave_LDADD = $(HOST_ARCHIVES) $(UNIT_LIBS)

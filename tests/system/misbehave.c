@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * misbehave.c: every misbehaving connector beside a good one.  The error is clear and comes in time, the good one goes on, and
+ * nothing is left: no process, no zombie, no descriptor, no file.
+ */
+#include "check.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "host/connector.h"
+#include "os/os.h"
+
+#define TIMEOUT_MS 600
+#define GRACE_MS 200
+/* deadline, grace, SIGTERM's second, and what a busy machine needs */
+#define IN_TIME_MS 15000
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+static const struct syncline_settings no_settings = { .struct_size = sizeof no_settings };
+static const struct syncline_object object = { .struct_size = sizeof object, .alias = "customer", .native = "customers", .settings = &no_settings };
+static const struct syncline_read_request all = { .struct_size = sizeof all, .full = 1 };
+
+static struct connector *good;
+static struct connector_read *good_read;
+static int descriptors;
+static unsigned lines;
+
+static void
+on_log(void *data, const char *system, uint32_t level, const char *text)
+{
+	(void)data, (void)level, (void)text;
+	if (strcmp(system, "bad") == 0)
+		lines++;
+}
+
+static struct connector_options
+options(const char *name, char *path, size_t size)
+{
+	snprintf(path, size, "%s/tests/connectors/.libs/%s.so", getenv("SYNCLINE_BUILD"), name);
+	return (struct connector_options){ .system = strcmp(name, "good") == 0 ? "good" : "bad", .path = path, .writable = true, .log = on_log,
+		.timeout_ms = TIMEOUT_MS, .grace_ms = GRACE_MS };
+}
+
+static struct connector *
+start(const char *name)
+{
+	struct connector *c;
+	struct error err = { 0 };
+	char path[1024];
+	struct connector_options o = options(name, path, sizeof path);
+
+	if (connector_start(&o, &c, &err) != 0)
+		fail_msg("%s: %s", name, err.message);
+	return c;
+}
+
+/* A good connector in the middle of a read. */
+static int
+group_setup(void **state)
+{
+	struct syncline_setting setting = { .struct_size = sizeof setting, .type = SYNCLINE_PARAM_INTEGER, .integer = 2000000, .name = "records", .text = "" };
+	struct syncline_settings settings = { .struct_size = sizeof settings, .count = 1, .items = &setting };
+	struct error err = { 0 };
+	char path[1024];
+	struct connector_options o = options("good", path, sizeof path);
+
+	(void)state;
+	o.settings = &settings;
+	o.timeout_ms = 60000;
+	if (connector_start(&o, &good, &err) != 0 || connector_read_open(good, &object, &all, &good_read, &err) != 0) {
+		fprintf(stderr, "%s\n", err.message);
+		return -1;
+	}
+	descriptors = os_count_descriptors();
+	return 0;
+}
+
+static int
+group_teardown(void **state)
+{
+	(void)state;
+	connector_read_close(good_read);
+	connector_stop(good);
+	return 0;
+}
+
+/* The good one goes on, and of the other nothing is left. */
+static void
+all_is_well(void)
+{
+	struct connector_read_state at;
+	struct error err = { 0 };
+	struct batch *batch;
+	siginfo_t info = { 0 };
+
+	if (connector_read_next(good_read, &batch, &at, &err) != 0)
+		fail_msg("the good connector: %s", err.message);
+	assert_int_equal(batch->header->record_count, 1000);
+	batch_free(batch);
+	assert_int_equal(os_count_descriptors(), descriptors);
+	/* Of all children only the good one is left, and it has not ended. */
+	assert_int_equal(waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT), 0);
+	assert_int_equal(info.si_pid, 0);
+	assert_int_equal(connector_ping(good, &err), 0);
+}
+
+static int
+read_one(struct connector *c, struct batch **ret_batch, struct connector_read_state *ret_state, struct error *err)
+{
+	struct connector_read *reader;
+	int result;
+
+	if (connector_read_open(c, &object, &all, &reader, err) != 0)
+		return -1;
+	result = connector_read_next(reader, ret_batch, ret_state, err);
+	connector_read_close(reader);
+	return result;
+}
+
+/* A read that must fail so. */
+static void
+fails_in_next(const char *name, enum error_code code, const char *words)
+{
+	struct connector *c = start(name);
+	struct connector_read_state at;
+	struct error err = { 0 };
+	struct batch *batch;
+	int64_t began = os_monotonic_ms();
+	pid_t pid = (pid_t)connector_pid(c);
+
+	assert_int_not_equal(pid, 0);
+	assert_int_equal(read_one(c, &batch, &at, &err), -1);
+	if (os_monotonic_ms() - began > IN_TIME_MS)
+		fail_msg("%s took %lld ms", name, (long long)(os_monotonic_ms() - began));
+	if (err.code != code || strstr(err.message, words) == NULL)
+		fail_msg("%s: %s: %s", name, error_name(err.code), err.message);
+	assert_string_equal(err.place, "system bad");
+	connector_stop(c);
+	/* Nobody of its group is left. */
+	while (kill(-pid, 0) == 0)
+		assert_true(os_monotonic_ms() - began < IN_TIME_MS);
+	assert_int_equal(errno, ESRCH);
+	all_is_well();
+}
+
+static void
+fails_to_start(const char *name, enum error_code code, const char *words)
+{
+	struct connector *c;
+	struct error err = { 0 };
+	char path[1024];
+	struct connector_options o = options(name, path, sizeof path);
+
+	assert_int_equal(connector_start(&o, &c, &err), -1);
+	if (err.code != code || strstr(err.message, words) == NULL)
+		fail_msg("%s: %s: %s", name, error_name(err.code), err.message);
+	if (code != ERROR_HOST_GONE && strstr(err.message, path) == NULL)
+		fail_msg("%s: the file is not named: %s", name, err.message);
+	all_is_well();
+}
+
+static void
+what_is_no_connector_is_refused(void **state)
+{
+	(void)state;
+	fails_to_start("wrong-major", ERROR_CONNECTOR_ABI, "major version 77 of the contract; this agent has 1");
+	fails_to_start("no-symbol", ERROR_CONNECTOR_SYMBOL, "does not export syncline_connector()");
+	fails_to_start("null-descriptor", ERROR_CONNECTOR_SYMBOL, "returned NULL");
+	fails_to_start("zero-size", ERROR_CONNECTOR_SYMBOL, "struct_size of 0");
+	fails_to_start("not-there", ERROR_CONNECTOR_LOAD, "cannot be loaded");
+}
+
+static void
+crashes_are_contained(void **state)
+{
+	(void)state;
+	fails_to_start("crash-open", ERROR_HOST_GONE, SANITIZED ? "'open'" : "'open': killed by signal 11");
+	fails_in_next("crash-next", ERROR_HOST_GONE, SANITIZED ? "'next'" : "'next': killed by signal 11");
+	fails_in_next("aborts", ERROR_HOST_GONE, "killed by signal 6");
+	fails_in_next("exits", ERROR_HOST_GONE, "ended with status 0");
+	/* Its child holds the socket open, so the end of the process shows only at the deadline. */
+	fails_in_next("forks", ERROR_HOST_TIMEOUT, "did not answer 'next' within 600 ms");
+}
+
+static void
+hangs_are_contained(void **state)
+{
+	(void)state;
+	fails_in_next("hang", ERROR_HOST_TIMEOUT, "did not answer 'next' within 600 ms");
+	fails_in_next("ignores-cancel", ERROR_HOST_TIMEOUT, "did not answer 'next' within 600 ms");
+	fails_in_next("stops", ERROR_HOST_TIMEOUT, "did not answer 'next' within 600 ms");
+}
+
+static void
+a_hang_at_the_end_is_contained(void **state)
+{
+	struct connector *c = start("hang-close");
+	int64_t began = os_monotonic_ms();
+
+	(void)state;
+	connector_stop(c);
+	assert_true(os_monotonic_ms() - began < IN_TIME_MS);
+	all_is_well();
+}
+
+static void
+lies_are_contained(void **state)
+{
+	(void)state;
+	fails_in_next("lies-position", ERROR_CONNECTOR_INTERNAL, "a position of 4000000000 bytes");
+	fails_in_next("garbage", ERROR_HOST_PROTOCOL, "not a frame");
+	fails_in_next("closes", ERROR_HOST_GONE, "'next'");
+	fails_in_next("bad-error", ERROR_CONNECTOR_PERMANENT, "????");
+	fails_in_next("flood-record", ERROR_CONNECTOR_INTERNAL, "beyond 16 MiB");
+}
+
+static void
+bad_values_are_refused(void **state)
+{
+	struct connector *c = start("bad-values");
+	struct connector_read_state at;
+	struct error err = { 0 };
+	struct batch *batch;
+
+	(void)state;
+	if (read_one(c, &batch, &at, &err) != 0)
+		fail_msg("%s", err.message);
+	assert_int_equal(batch->header->record_count, 1);
+	batch_free(batch);
+	connector_stop(c);
+	all_is_well();
+}
+
+static void
+floods_are_contained(void **state)
+{
+	struct connector *c = start("flood-batches");
+	struct connector_read *reader;
+	struct connector_read_state at;
+	struct error err = { 0 };
+	struct batch *batch;
+
+	(void)state;
+	/* Only as many as there is credit for, so it waits; then somebody cancels. */
+	assert_int_equal(connector_read_open(c, &object, &all, &reader, &err), 0);
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(connector_read_next(reader, &batch, &at, &err), 0);
+		assert_false(at.end);
+		batch_free(batch);
+	}
+	connector_cancel(c);
+	assert_int_equal(connector_read_next(reader, &batch, &at, &err), -1);
+	assert_int_equal(err.code, ERROR_CONNECTOR_CANCELLED);
+	connector_read_close(reader);
+	connector_stop(c);
+	all_is_well();
+	c = start("flood-log");
+	lines = 0;
+	connector_set_timeout(c, 60000);
+	assert_int_equal(read_one(c, &batch, &at, &err), 0);
+	batch_free(batch);
+	connector_stop(c);
+	assert_in_range(lines, 1, 2000);
+	all_is_well();
+}
+
+static void
+leaks_are_contained(void **state)
+{
+	struct connector *c;
+	struct connector_read_state at;
+	struct error err = { 0 };
+	struct batch *batch;
+	char path[1024];
+	struct connector_options o = options("leaks", path, sizeof path);
+
+	(void)state;
+	if (SANITIZED) /* it reserves terabytes of address space itself */
+		return;
+	o.memory_max = 512u * 1024u * 1024u;
+	o.timeout_ms = 60000;
+	assert_int_equal(connector_start(&o, &c, &err), 0);
+	assert_int_equal(read_one(c, &batch, &at, &err), -1);
+	assert_int_equal(err.code, ERROR_HOST_GONE);
+	connector_stop(c);
+	all_is_well();
+}
+
+static struct batch *
+make_batch(uint32_t count)
+{
+	static const struct syncline_field field = { .struct_size = sizeof field, .type = SYNCLINE_TYPE_TEXT, .name = "id" };
+	struct syncline_value value = { .type = SYNCLINE_TYPE_TEXT, .length = 1, .u.data = "x" };
+	struct syncline_record record = { .struct_size = sizeof record, .op = SYNCLINE_OP_CREATE, .value_count = 1, .values = &value };
+	struct batch_builder *builder = batch_builder_new(NULL);
+	struct batch *batch;
+
+	assert_int_equal(batch_builder_set_fields(builder, &field, 1, NULL), 0);
+	for (uint32_t i = 0; i < count; i++)
+		assert_int_equal(batch_builder_add(builder, &record, NULL), 0);
+	assert_non_null(batch = batch_builder_finish(builder, NULL));
+	batch_builder_free(builder);
+	return batch;
+}
+
+static struct connector_results *
+write_to(const char *name, uint32_t count)
+{
+	struct connector *c = start(name);
+	struct batch *batch = make_batch(count);
+	struct connector_results *results;
+	struct error err = { 0 };
+
+	assert_int_equal(connector_write(c, &object, batch, &results, &err), 0);
+	assert_int_equal(results->count, count);
+	assert_int_equal(results->committed + results->failed + results->uncertain, count);
+	for (uint32_t i = 0; i < count; i++)
+		assert_true(results->items[i].outcome == CONNECTOR_COMMITTED || results->items[i].error != NULL);
+	batch_free(batch);
+	connector_stop(c);
+	all_is_well();
+	return results;
+}
+
+static void
+writes_end_with_an_outcome_for_each(void **state)
+{
+	struct connector_results *r;
+
+	(void)state;
+	r = write_to("lies-results", 6);
+	assert_int_equal(r->items[0].outcome, CONNECTOR_COMMITTED);
+	assert_int_equal(r->items[1].outcome, CONNECTOR_UNCERTAIN);
+	assert_int_equal(r->items[2].outcome, CONNECTOR_UNCERTAIN);
+	assert_int_equal(r->items[3].outcome, CONNECTOR_FAILED);
+	assert_int_equal(r->items[3].error->applied, SYNCLINE_APPLIED_MAYBE);
+	assert_int_equal(r->items[4].outcome, CONNECTOR_UNCERTAIN);
+	assert_int_equal(r->foreign, 2);
+	connector_results_free(r);
+
+	/* What was reported before the crash is known; the rest is not. */
+	r = write_to("crash-write", 200);
+	assert_true(r->call_failed);
+	assert_int_equal(r->call_error.code, ERROR_HOST_GONE);
+	assert_in_range(r->committed, 64, 100);
+	assert_int_equal(r->failed, 0);
+	connector_results_free(r);
+
+	r = write_to("hang-write", 3);
+	assert_int_equal(r->call_error.code, ERROR_HOST_TIMEOUT);
+	assert_int_equal(r->failed, 0);
+	assert_in_range(r->uncertain, 2, 3);
+	connector_results_free(r);
+
+	r = write_to("lies-size", 2);
+	assert_int_equal(r->committed, 2);
+	connector_results_free(r);
+}
+
+static void
+a_record_that_crashes_is_found(void **state)
+{
+	struct connector *c = start("crash-get");
+	struct syncline_slice ids[100];
+	char names[100][16];
+	struct batch *batch;
+	struct error err = { 0 };
+	unsigned rejects = 0;
+
+	(void)state;
+	connector_set_timeout(c, 20000);
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(names[i], sizeof names[i], i == 37 || i == 80 ? "poison" : "id%u", i);
+		ids[i] = (struct syncline_slice){ names[i], strlen(names[i]) };
+	}
+	if (connector_get(c, &object, ids, 100, &batch, &err) != 0)
+		fail_msg("%s", err.message);
+	assert_int_equal(batch->header->record_count, 100);
+	for (uint32_t i = 0; i < 100; i++)
+		if (batch_record(batch, i)->op == SYNCLINE_OP_REJECT) {
+			assert_memory_equal(batch_cell_data(batch, &batch_record(batch, i)->native_id), "poison", 6);
+			rejects++;
+		}
+	assert_int_equal(rejects, 2);
+	batch_free(batch);
+	connector_stop(c);
+	all_is_well();
+}
+
+static void
+a_repeat_offender_is_put_aside(void **state)
+{
+	struct connector *c = start("crash-next");
+	struct connector_read_state at;
+	struct error err = { 0 };
+	struct batch *batch;
+
+	(void)state;
+	assert_int_equal(read_one(c, &batch, &at, &err), -1);
+	/* The first failure costs no pause, the second does. */
+	assert_int_equal(read_one(c, &batch, &at, &err), -1);
+	assert_int_equal(err.code, ERROR_HOST_GONE);
+	assert_int_equal(connector_pid(c), 0);
+	assert_int_equal(read_one(c, &batch, &at, &err), -1);
+	assert_int_equal(err.code, ERROR_HOST_WAITING);
+	assert_in_range(err.retry_after_ms, 1, 1000);
+	connector_reset(c);
+	assert_int_equal(read_one(c, &batch, &at, &err), -1);
+	assert_int_equal(err.code, ERROR_HOST_GONE);
+	connector_stop(c);
+	all_is_well();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_no_connector_is_refused), cmocka_unit_test(crashes_are_contained), cmocka_unit_test(hangs_are_contained),
+		cmocka_unit_test(a_hang_at_the_end_is_contained), cmocka_unit_test(lies_are_contained), cmocka_unit_test(bad_values_are_refused),
+		cmocka_unit_test(floods_are_contained), cmocka_unit_test(leaks_are_contained), cmocka_unit_test(writes_end_with_an_outcome_for_each),
+		cmocka_unit_test(a_record_that_crashes_is_found), cmocka_unit_test(a_repeat_offender_is_put_aside),
+	};
+
+	return cmocka_run_group_tests_name("misbehave", tests, group_setup, group_teardown);
+}
