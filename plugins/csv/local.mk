@@ -26,4 +26,14 @@ tests_bin_test_csv_parse_SOURCES = plugins/csv/test-parse.c tests/check.h
 tests_bin_test_csv_parse_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_bin_test_csv_parse_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_bin_test_csv_parse_LDADD = libcsv.a libsyncline-connector.a $(CMOCKA_LIBS)
+
+# Through the shared object, on the bench that the checker uses.
+csv_test_libs = libbench.a libbatch.a libbase.a libsyncline-connector.a
+check_PROGRAMS += tests/bin/test-csv-read
+TESTS += tests/bin/test-csv-read
+tests_bin_test_csv_read_SOURCES = plugins/csv/test-read.c plugins/csv/test-bed.h
+tests_bin_test_csv_read_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_bin_test_csv_read_CFLAGS = $(UNIT_CFLAGS)
+tests_bin_test_csv_read_LDADD = $(csv_test_libs) $(UNIT_LIBS)
+tests_bin_test_csv_read_DEPENDENCIES = $(csv_test_libs) csv.la
 endif
