@@ -36,4 +36,11 @@ tests_bin_test_csv_read_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_bin_test_csv_read_CFLAGS = $(UNIT_CFLAGS)
 tests_bin_test_csv_read_LDADD = $(csv_test_libs) $(UNIT_LIBS)
 tests_bin_test_csv_read_DEPENDENCIES = $(csv_test_libs) csv.la
+check_PROGRAMS += tests/bin/test-csv-write
+TESTS += tests/bin/test-csv-write
+tests_bin_test_csv_write_SOURCES = plugins/csv/test-write.c plugins/csv/test-bed.h
+tests_bin_test_csv_write_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_bin_test_csv_write_CFLAGS = $(UNIT_CFLAGS)
+tests_bin_test_csv_write_LDADD = $(csv_test_libs) $(UNIT_LIBS)
+tests_bin_test_csv_write_DEPENDENCIES = $(csv_test_libs) csv.la
 endif
