@@ -44,3 +44,10 @@ tests_bin_test_csv_write_CFLAGS = $(UNIT_CFLAGS)
 tests_bin_test_csv_write_LDADD = $(csv_test_libs) $(UNIT_LIBS)
 tests_bin_test_csv_write_DEPENDENCIES = $(csv_test_libs) csv.la
 endif
+
+# How fast rows become records; a measurement, not a test: make tests/bin/bench-csv
+EXTRA_PROGRAMS += tests/bin/bench-csv
+tests_bin_bench_csv_SOURCES = plugins/csv/bench.c
+tests_bin_bench_csv_CPPFLAGS = $(AM_CPPFLAGS)
+tests_bin_bench_csv_CFLAGS = $(AM_CFLAGS)
+tests_bin_bench_csv_LDADD = libcsv.a libsyncline-connector.a

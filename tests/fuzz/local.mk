@@ -30,6 +30,8 @@ tests_bin_seeds_batch_CPPFLAGS = $(AGENT_CPPFLAGS)
 tests_bin_seeds_batch_CFLAGS = $(AGENT_CFLAGS)
 tests_bin_seeds_batch_LDADD = libbatch.a libbase.a $(AGENT_LIBS)
 
+include tests/fuzz/csv.mk
+
 EXTRA_DIST += tests/fuzz/run.sh
 fuzz: all
 if FUZZERS
