@@ -394,7 +394,7 @@ check_flow(struct loader *l, struct config_flow *flow)
 	}
 	if (!reads && flow->binding_count > 0 && !l->incomplete)
 		report(l, &flow->head.place, MISSING_SETTING, "Say map or read in the binding that the values come from.", "flow %s reads nothing", flow->head.name);
-	if (flow->reconcile != NULL && flow->reconcile->at.count == 0 && flow->reconcile->every_ms == 0)
+	if (flow->reconcile != NULL && tree_find(flow->reconcile->head.node, "at") == NULL && tree_find(flow->reconcile->head.node, "every") == NULL)
 		report(l, &flow->reconcile->head.place, MISSING_SETTING, "Say at = \"03:00\" or every = \"1d\".", "reconcile of flow %s must say when", flow->head.name);
 	check_flow_units(l, flow);
 	return check_tests(l, flow);

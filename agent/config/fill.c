@@ -134,15 +134,32 @@ choose(struct loader *l, const struct node *node, const struct grammar_setting *
 	return -1;
 }
 
-static bool
-in_range(struct loader *l, const struct node *node, const struct grammar_setting *setting, int64_t value, const char *unit, int64_t factor)
+/* A limit as it would stand in the file. */
+static void
+say_limit(const struct grammar_setting *setting, int64_t limit, char *buffer, size_t size)
 {
+	static const struct {
+		int64_t ms;
+		const char *unit;
+	} units[] = { { INT64_C(31536000000), "y" }, { 86400000, "d" }, { 3600000, "h" }, { 60000, "m" }, { 1000, "s" }, { 1, "ms" } };
+
+	snprintf(buffer, size, "%lld", (long long)(setting->type == SETTING_NUMBER ? limit / 1000 : limit));
+	for (size_t i = 0; setting->type == SETTING_DURATION && i < sizeof units / sizeof units[0]; i++)
+		if (limit % units[i].ms == 0) {
+			snprintf(buffer, size, "\"%lld%s\"", (long long)(limit / units[i].ms), units[i].unit);
+			break;
+		}
+}
+
+static bool
+in_range(struct loader *l, const struct node *node, const struct grammar_setting *setting, int64_t value)
+{
+	char limit[48];
+
 	if ((setting->minimum == 0 && setting->maximum == 0) || (value >= setting->minimum && value <= setting->maximum))
 		return true;
-	if (value < setting->minimum)
-		report(l, &node->value_place, VALUE, NULL, "%s must be at least %lld%s", node->name, (long long)(setting->minimum / factor), unit);
-	else
-		report(l, &node->value_place, VALUE, NULL, "%s must be at most %lld%s", node->name, (long long)(setting->maximum / factor), unit);
+	say_limit(setting, value < setting->minimum ? setting->minimum : setting->maximum, limit, sizeof limit);
+	report(l, &node->value_place, VALUE, NULL, "%s must be at %s %s", node->name, value < setting->minimum ? "least" : "most", limit);
 	return false;
 }
 
@@ -157,7 +174,7 @@ fill_duration(struct loader *l, const struct node *node, const struct grammar_se
 		report(l, &node->value_place, VALUE, "Write a whole number and ms, s, m, h, d, w or y, in quotes: \"15m\".", "%s must be a duration", node->name);
 		return;
 	}
-	if (in_range(l, node, setting, value, " milliseconds", 1))
+	if (in_range(l, node, setting, value))
 		*out = value;
 }
 
@@ -174,7 +191,7 @@ fill_number(struct loader *l, const struct node *node, const struct grammar_sett
 	}
 	if (value < -1e12 || value > 1e12)
 		value = value < 0 ? -1e12 : 1e12;
-	if (in_range(l, node, setting, (int64_t)(value * 1000), "", 1000))
+	if (in_range(l, node, setting, (int64_t)(value * 1000)))
 		*out = value;
 }
 
@@ -306,7 +323,7 @@ fill_setting(struct loader *l, const struct node *node, const struct grammar_set
 	case SETTING_INTEGER:
 		if (node->kind != NODE_INTEGER)
 			grammar_expected(l, node, "a whole number");
-		else if (in_range(l, node, setting, node->integer, "", 1))
+		else if (in_range(l, node, setting, node->integer))
 			*(int64_t *)(void *)out = node->integer;
 		break;
 	case SETTING_NUMBER:
@@ -390,6 +407,17 @@ fill_head(struct loader *l, const struct node *node, struct config_head *head)
 		head->was = was->text;
 }
 
+/* "flows.NAME.bindings.crm must say object" */
+static void
+report_missing(struct loader *l, const struct grammar_group *group, const struct node *node, const struct grammar_setting *setting)
+{
+	const char *dot = strrchr(group->path, '.');
+	bool named = dot != NULL && dot[1] >= 'A' && dot[1] <= 'Z';
+
+	report(l, &node->place, MISSING_SETTING, setting->help, "%.*s%s must say %s", named ? (int)(dot + 1 - group->path) : (int)strlen(group->path),
+	       group->path, named ? node->name : "", setting->name);
+}
+
 /* Nobody may have been called what somebody else is called now, or was. */
 static void
 check_former_names(struct loader *l, const struct node *group)
@@ -435,12 +463,13 @@ grammar_fill(struct loader *l, const struct node *node, enum grammar_id id, void
 		if (fill_fallback(l, setting, out) != 0)
 			return -1;
 		if (child == NULL && (setting->flags & SETTING_REQUIRED) != 0 && node != NULL && !l->incomplete)
-			report(l, &node->place, MISSING_SETTING, setting->help, "%s%s%s must say %s", group->path[0] != '\0' ? group->path : "the file",
-			       node->name[0] != '\0' ? " " : "", node->name, setting->name);
+			report_missing(l, group, node, setting);
 		if (child != NULL && setting->type == SETTING_NAMED && child->kind == NODE_GROUP)
 			check_former_names(l, child);
+		l->help = setting->help;
 		if (child != NULL && fill_setting(l, child, setting, out) != 0)
 			return -1;
+		l->help = NULL;
 	}
 	for (const struct node *child = node != NULL ? node->first : NULL; child != NULL; child = child->next)
 		if (find_setting(group, child->name) == NULL && (strcmp(child->name, "was") != 0 || id == GRAMMAR_FILE))

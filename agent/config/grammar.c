@@ -328,12 +328,12 @@ static const struct grammar_setting in_confirm[] = {
 static const struct grammar_setting in_test[] = {
 	PLAIN("title", TEXT, 0, title, NULL, "What it shows."),
 	PLAIN("from", NAME, 0, from, NULL, "The system whose binding reads `given`."),
-	OWNED("given", build_pairs, given, "( [ \"NATIVE\", VALUE ], … )", "Native values; () is null."),
+	OWNED("given", build_pairs, given, "( ( \"NATIVE\", VALUE ), … )", "Native values; () is null."),
 	OWNED("record", build_values, record, "{ FIELD = VALUE; … }", "Canonical values, instead of from and given."),
 	OWNED("expect", build_values, expect, "{ FIELD = VALUE; … }", "Canonical values that must come of it."),
 	PLAIN("reject", TEXT, 0, reject, NULL, "A part of the reason for which it must be rejected."),
 	PLAIN("to", NAME, 0, to, NULL, "The system whose binding writes `writes`."),
-	OWNED("writes", build_pairs, writes, "( [ \"NATIVE\", VALUE ], … )", "Native values that must be written."),
+	OWNED("writes", build_pairs, writes, "( ( \"NATIVE\", VALUE ), … )", "Native values that must be written."),
 	PLAIN("unit", NAME, 0, unit, NULL, "The unit that it happens in."),
 	PLAIN("at", TIMESTAMP, 0, at, NULL, "What run_time() says."),
 };

@@ -7,3 +7,5 @@ libconfig_a_SOURCES = agent/config/model.h agent/config/scan.c agent/config/scan
 	agent/config/schema.c agent/config/field_words.h agent/config/diagnostics.c agent/config/load.c
 libconfig_a_CPPFLAGS = $(AGENT_CPPFLAGS)
 libconfig_a_CFLAGS = $(AGENT_CFLAGS)
+
+include conf.d/local.mk

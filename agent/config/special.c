@@ -385,7 +385,7 @@ build_pairs(struct loader *l, const struct node *node, void *out)
 		return -1;
 	for (const struct node *row = node->first; row != NULL; row = row->next) {
 		if (row->kind != NODE_LIST || row->count != 2 || row->first->kind != NODE_TEXT || row->first->length == 0)
-			report(l, &row->value_place, VALUE, NULL, "an element of %s must be [ \"NATIVE\", VALUE ]", node->name);
+			report(l, &row->value_place, VALUE, NULL, "an element of %s must be ( \"NATIVE\", VALUE )", node->name);
 		else
 			build_value(l, row->last, row->first->text, &items[count++]);
 	}

@@ -23,6 +23,8 @@ loader_report(struct loader *l, const struct config_place *place, enum error_cod
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
+	if (hint == NULL)
+		hint = l->help != NULL ? l->help : "syncline.conf(5) shows how it is written.";
 	error_fill(&err, code, hint, "%s", text);
 	diagnostics_add(l->diagnostics, place, &err);
 	if (l->diagnostics->no_memory)
@@ -40,7 +42,8 @@ loader_keep(struct loader *l, void *memory)
 const char *
 loader_hint(struct loader *l, const char *word, const char *const *candidates, size_t count, const char *otherwise)
 {
-	const char *nearest = text_nearest(word, candidates, count);
+	/* In words of one or two letters everything is near. */
+	const char *nearest = strlen(word) > 2 ? text_nearest(word, candidates, count) : NULL;
 
 	if (nearest == NULL)
 		return otherwise;
@@ -143,8 +146,8 @@ take_text(struct walk *w, struct node *node, const struct scan_entry *entry, con
 	node->length = strlen(text);
 	if (!text_is_utf8(text, node->length)) {
 		report(w->l, &node->value_place, SYNTAX, "Write the letter itself instead of \\x….", "the text is not in UTF-8");
-		text = "";
-		node->length = 0;
+		text = "?";
+		node->length = 1;
 	}
 	node->text = loader_keep(w->l, arena_copy(w->l->arena, text, node->length));
 	if (entry != NULL && entry->text_length == node->length) {
@@ -342,10 +345,12 @@ report_syntax(struct loader *l, const char *file, const char *text, size_t lengt
 {
 	struct config_place place = { file, (uint32_t)config_error_line(config), 0 };
 	const char *said = config_error_text(config);
+	const char *hint = "Look here and at the end of the line before: = between name and value, ; behind it, all brackets closed.";
 	struct error err;
 
-	error_fill(&err, ERROR_CONFIG_SYNTAX, "Look here and at the end of the line before: = between name and value, ; behind it, all brackets closed.",
-	           "the file cannot be read from here on: %s", said != NULL ? said : "syntax error");
+	if (said != NULL && strstr(said, "mismatched element") != NULL)
+		hint = "What stands in [ … ] is all of one kind; write ( … ) for what is not.";
+	error_fill(&err, ERROR_CONFIG_SYNTAX, hint, "the file cannot be read from here on: %s", said != NULL ? said : "syntax error");
 	show_line(&err, text, length, place.line, 0);
 	diagnostics_add(l->diagnostics, &place, &err);
 }

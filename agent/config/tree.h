@@ -41,11 +41,12 @@ struct loader {
 	struct node *root;
 	bool incomplete; /* a file could not be taken: what refers to nothing may refer to something in it */
 	bool no_memory;
+	const char *help; /* of the setting at hand: the hint of a report that has none */
 };
 
 /*
  * Reports a mistake.  The code is an ERROR_CONFIG_… without its prefix, as in report(l, &place, VALUE, "hint", "format", …).
- * hint may be NULL.
+ * hint may be NULL: then the help of the setting at hand.
  */
 #define report(loader, place, code, hint, ...) loader_report(loader, place, ERROR_CONFIG_##code, hint, __VA_ARGS__)
 void loader_report(struct loader *l, const struct config_place *place, enum error_code code, const char *hint, const char *format, ...)

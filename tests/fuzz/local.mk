@@ -40,3 +40,20 @@ else
 	@echo "make fuzz needs a build with libFuzzer: configure --enable-fuzzers CC=clang" >&2; exit 1
 endif
 .PHONY: fuzz
+
+FUZZ_TARGETS += config
+check_PROGRAMS += tests/bin/replay-config
+TESTS += tests/bin/replay-config
+tests_bin_replay_config_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_config.c tests/config_fake.c tests/config_fake.h
+tests_bin_replay_config_CPPFLAGS = $(AGENT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_bin_replay_config_CFLAGS = $(AGENT_CFLAGS)
+tests_bin_replay_config_LDADD = libconfig.a libbase.a $(AGENT_LIBS)
+EXTRA_DIST += tests/fuzz/seeds/config
+if FUZZERS
+noinst_PROGRAMS += tests/bin/fuzz-config
+tests_bin_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c tests/config_fake.c
+tests_bin_fuzz_config_CPPFLAGS = $(AGENT_CPPFLAGS) -I$(top_srcdir)/tests
+tests_bin_fuzz_config_CFLAGS = $(AGENT_CFLAGS)
+tests_bin_fuzz_config_LDFLAGS = $(fuzz_link)
+tests_bin_fuzz_config_LDADD = libconfig.a libbase.a $(AGENT_LIBS)
+endif

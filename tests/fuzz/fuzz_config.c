@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * fuzz_config.c: any bytes as one configuration file.  Whatever they are, loading ends with a model or with a reason for each
+ * refusal, and what it allocated is freed.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "config_fake.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const struct config_source source = { "fuzz.conf", (const char *)data, size, size > 0 && data[0] == '!' };
+	const struct config_options options = { .sources = &source, .source_count = 1, .describe = fake_describe };
+	struct diagnostics d;
+	struct model *model = NULL;
+	int result;
+
+	if (size > (size_t)64 * 1024)
+		return 0;
+	diagnostics_init(&d);
+	result = config_load(&options, &model, &d);
+	if (result == 0 && (model == NULL || d.count != 0))
+		abort();
+	if (result != 0 && (model != NULL || (d.count == 0 && !d.no_memory)))
+		abort();
+	for (size_t i = 0; i < d.count; i++)
+		if (d.items[i].error.message[0] == '\0' || d.items[i].error.hint[0] == '\0')
+			abort();
+	config_free(model);
+	diagnostics_free(&d);
+	return 0;
+}
