@@ -127,7 +127,7 @@ config_load(const struct config_options *options, struct model **ret_model, stru
 	struct error err;
 
 	if (model != NULL) {
-		arena_init(&model->arena, MODEL_MAX);
+		arena_init(&model->arena, options->memory_max != 0 ? options->memory_max : MODEL_MAX);
 		l.model = model;
 		l.arena = &model->arena;
 	}

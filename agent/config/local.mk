@@ -7,5 +7,7 @@ libconfig_a_SOURCES = agent/config/model.h agent/config/scan.c agent/config/scan
 	agent/config/schema.c agent/config/field_words.h agent/config/diagnostics.c agent/config/load.c
 libconfig_a_CPPFLAGS = $(AGENT_CPPFLAGS)
 libconfig_a_CFLAGS = $(AGENT_CFLAGS)
-
-include conf.d/local.mk
+dist_man5_MANS += docs/man/syncline.conf.5
+# The sample configuration.
+EXTRA_DIST += conf.d/00-agent.conf conf.d/10-systems.conf conf.d/20-units.conf conf.d/30-entities.conf conf.d/40-flows.conf \
+	conf.d/lookups/country.csv

@@ -536,6 +536,7 @@ struct config_options {
 	 */
 	const struct syncline_connector *(*describe)(void *ctx, const char *connector_name, struct error *err);
 	void *describe_ctx;
+	size_t memory_max; /* bytes that the model may have; 0: 1 GiB */
 };
 /*
  * 0 with a model that has no mistake, or -1 with what is wrong in `diagnostics` (never empty then, unless
