@@ -32,6 +32,39 @@ tests_bin_seeds_batch_LDADD = libbatch.a libbase.a $(AGENT_LIBS)
 
 include tests/fuzz/csv.mk
 
+# Both sides of the border between agent and host process.
+FUZZ_TARGETS += frame_agent frame_host
+frame_fuzz_libs = $(HOST_ARCHIVES) $(AGENT_LIBS)
+check_PROGRAMS += tests/bin/replay-frame_agent tests/bin/replay-frame_host
+TESTS += tests/bin/replay-frame_agent tests/bin/replay-frame_host
+tests_bin_replay_frame_agent_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_frame_agent.c tests/fuzz/frame_scenario.h
+tests_bin_replay_frame_agent_CPPFLAGS = $(AGENT_CPPFLAGS)
+tests_bin_replay_frame_agent_CFLAGS = $(AGENT_CFLAGS)
+tests_bin_replay_frame_agent_LDADD = $(frame_fuzz_libs)
+tests_bin_replay_frame_host_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_frame_host.c
+tests_bin_replay_frame_host_CPPFLAGS = $(AGENT_CPPFLAGS)
+tests_bin_replay_frame_host_CFLAGS = $(AGENT_CFLAGS)
+tests_bin_replay_frame_host_LDADD = $(frame_fuzz_libs)
+EXTRA_DIST += tests/fuzz/seeds/frame_agent tests/fuzz/seeds/frame_host
+if FUZZERS
+noinst_PROGRAMS += tests/bin/fuzz-frame_agent tests/bin/fuzz-frame_host
+tests_bin_fuzz_frame_agent_SOURCES = tests/fuzz/fuzz_frame_agent.c tests/fuzz/frame_scenario.h
+tests_bin_fuzz_frame_agent_CPPFLAGS = $(AGENT_CPPFLAGS)
+tests_bin_fuzz_frame_agent_CFLAGS = $(AGENT_CFLAGS)
+tests_bin_fuzz_frame_agent_LDFLAGS = $(fuzz_link)
+tests_bin_fuzz_frame_agent_LDADD = $(frame_fuzz_libs)
+tests_bin_fuzz_frame_host_SOURCES = tests/fuzz/fuzz_frame_host.c
+tests_bin_fuzz_frame_host_CPPFLAGS = $(AGENT_CPPFLAGS)
+tests_bin_fuzz_frame_host_CFLAGS = $(AGENT_CFLAGS)
+tests_bin_fuzz_frame_host_LDFLAGS = $(fuzz_link)
+tests_bin_fuzz_frame_host_LDADD = $(frame_fuzz_libs)
+endif
+EXTRA_PROGRAMS += tests/bin/seeds-frame
+tests_bin_seeds_frame_SOURCES = tests/fuzz/seeds_frame.c tests/fuzz/frame_scenario.h tests/connectors/good.c
+tests_bin_seeds_frame_CPPFLAGS = $(AGENT_CPPFLAGS)
+tests_bin_seeds_frame_CFLAGS = $(AGENT_CFLAGS)
+tests_bin_seeds_frame_LDADD = $(frame_fuzz_libs)
+
 EXTRA_DIST += tests/fuzz/run.sh
 fuzz: all
 if FUZZERS
