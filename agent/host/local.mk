@@ -20,3 +20,4 @@ syncline_host_SOURCES = agent/host/main.c agent/host/program.c
 syncline_host_CPPFLAGS = $(AGENT_CPPFLAGS)
 syncline_host_CFLAGS = $(AGENT_CFLAGS)
 syncline_host_LDADD = $(HOST_ARCHIVES) $(HOST_LIBS)
+dist_man8_MANS += agent/host/syncline-host.8

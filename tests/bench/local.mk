@@ -5,3 +5,10 @@ BENCH_RECORDS = 1000000
 bench: all
 	$(AM_TESTS_ENVIRONMENT) python3 "$(srcdir)/tests/bench/convert.py" $(BENCH_RECORDS)
 .PHONY: bench
+
+# What the process border costs a record: run it by hand, or from a larger bench.
+noinst_PROGRAMS += tests/bin/bench-border
+tests_bin_bench_border_SOURCES = tests/bench/border.c
+tests_bin_bench_border_CPPFLAGS = $(AGENT_CPPFLAGS)
+tests_bin_bench_border_CFLAGS = $(AGENT_CFLAGS)
+tests_bin_bench_border_LDADD = $(HOST_ARCHIVES) $(AGENT_LIBS)
