@@ -8,3 +8,6 @@ include sdk/template/local.mk
 include sdk/checker/local.mk
 m4datadir = $(datadir)/aclocal
 dist_m4data_DATA = sdk/m4/syncline.m4
+dist_man3_MANS += sdk/syncline-connector.3
+EXTRA_DIST += sdk/test-manual.sh sdk/test-abi.sh
+TESTS += sdk/test-manual.sh sdk/test-abi.sh

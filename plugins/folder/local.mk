@@ -15,3 +15,4 @@ tests_bin_test_folder_CFLAGS = $(UNIT_CFLAGS)
 tests_bin_test_folder_LDADD = libbench.a libbatch.a libbase.a libsyncline-connector.a $(UNIT_LIBS)
 tests_bin_test_folder_DEPENDENCIES = libbench.a libbatch.a libbase.a libsyncline-connector.a folder.la
 endif
+dist_man7_MANS += plugins/folder/syncline-folder.7

@@ -31,6 +31,7 @@ struct object {
 	uint32_t own_count;
 	struct given given;
 	bool write;
+	bool handover; /* what is written is seen later: a file for another program */
 	const char *fields[FIELDS_MAX]; /* of a record to write: "name=value", % stands for a number of its own */
 	uint32_t field_count;
 };
@@ -56,6 +57,8 @@ struct check {
 
 /* Says one result; `ok` is handed back.  An empty detail is fine. */
 bool check_say(struct check *check, bool ok, const char *name, const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* What should be better but breaks nothing. */
+void check_advise(struct check *check, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void check_skip(struct check *check, const char *name, const char *why);
 /* message, detail and hint in one line */
 const char *check_text(const struct syncline_error *err);

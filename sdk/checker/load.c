@@ -95,8 +95,8 @@ param_fault(const struct syncline_connector *d, uint32_t at, const struct syncli
 		return "has an unknown type";
 	if (p->scope != SYNCLINE_SCOPE_SYSTEM && p->scope != SYNCLINE_SCOPE_OBJECT)
 		return "has an unknown scope";
-	if (!check_sentence(p->help))
-		return "has a help text that isn't a sentence";
+	if (!is_line(p->help))
+		return "has no help text, or one that isn't one line of UTF-8";
 	if ((p->type == SYNCLINE_PARAM_CHOICE) != (p->choices != NULL && p->choices[0] != NULL))
 		return "has choices without being a choice, or the other way round";
 	if (p->minimum > p->maximum)
@@ -119,7 +119,8 @@ static void
 parameters(struct check *c)
 {
 	const struct syncline_connector *d = c->connector;
-	bool good = true;
+	char first[200] = "";
+	uint32_t faults = 0, phrases = 0;
 
 	for (uint32_t i = 0; i < d->param_count; i++) {
 		struct syncline_param p;
@@ -127,11 +128,16 @@ parameters(struct check *c)
 
 		SYNCLINE_COPY(&p, (const struct syncline_param *)syncline_at(d->params, i));
 		fault = param_fault(d, i, &p);
-		if (fault != NULL)
-			good = check_say(c, false, "parameters", "parameter %u (%s) %s", i, p.name != NULL ? p.name : "no name", fault);
+		phrases += !check_sentence(p.help);
+		if (fault != NULL && faults++ == 0)
+			snprintf(first, sizeof first, "parameter %u (%.60s) %s", i, p.name != NULL ? p.name : "no name", fault);
 	}
-	if (good)
-		check_say(c, true, "parameters", "%u", d->param_count);
+	if (faults > 1)
+		check_say(c, false, "parameters", "%s, and %u more like it", first, faults - 1);
+	else
+		check_say(c, faults == 0, "parameters", "%u%s%s", d->param_count, first[0] != '\0' ? ": " : "", first);
+	if (phrases > 0)
+		check_advise(c, "help texts are sentences", "%u of %u don't end as one", phrases, d->param_count);
 }
 
 /* The part ids of the contract, how large a table is at least, and where its functions stand that can't be NULL. */

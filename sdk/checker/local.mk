@@ -10,3 +10,6 @@ syncline_connector_check_SOURCES = sdk/checker/main.c sdk/checker/check.h sdk/ch
 syncline_connector_check_CPPFLAGS = $(AGENT_CPPFLAGS)
 syncline_connector_check_CFLAGS = $(AGENT_CFLAGS)
 syncline_connector_check_LDADD = libbench.a libbatch.a libbase.a libsyncline-connector.a $(SODIUM_LIBS)
+dist_man1_MANS += sdk/checker/syncline-connector-check.1
+EXTRA_DIST += sdk/checker/test-connectors.sh
+TESTS += sdk/checker/test-connectors.sh

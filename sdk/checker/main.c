@@ -92,6 +92,18 @@ check_say(struct check *c, bool ok, const char *name, const char *format, ...)
 }
 
 void
+check_advise(struct check *c, const char *name, const char *format, ...)
+{
+	char text[1600];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	say_line(c, '!', name, text);
+}
+
+void
 check_skip(struct check *c, const char *name, const char *why)
 {
 	say_line(c, '0', name, why);
@@ -100,7 +112,7 @@ check_skip(struct check *c, const char *name, const char *why)
 /* What was found, for people and for programs. */
 struct report {
 	bool json, quiet;
-	uint32_t ok, failed, skipped;
+	uint32_t ok, failed, skipped, advice;
 	struct syncline_buffer lines;
 };
 
@@ -108,13 +120,13 @@ static void
 take_line(struct report *r, const char *group, char *line)
 {
 	char *name = strchr(line, '\x1f'), *detail = name != NULL ? strchr(name + 1, '\x1f') : NULL;
-	const char *status = line[0] == '+' ? "ok" : line[0] == '-' ? "failed" : "skipped";
+	const char *status = line[0] == '+' ? "ok" : line[0] == '-' ? "failed" : line[0] == '!' ? "advice" : "skipped";
 
 	if (detail == NULL)
 		return;
 	*name++ = '\0';
 	*detail++ = '\0';
-	*(line[0] == '+' ? &r->ok : line[0] == '-' ? &r->failed : &r->skipped) += 1;
+	*(line[0] == '+' ? &r->ok : line[0] == '-' ? &r->failed : line[0] == '!' ? &r->advice : &r->skipped) += 1;
 	if (r->json) {
 		syncline_buffer_format(&r->lines, "%s\n    {\"group\": ", r->lines.length > 0 ? "," : "");
 		syncline_json_string(&r->lines, group, strlen(group));
@@ -313,6 +325,8 @@ object_option(struct object *o, char *name, char *value)
 		s->content = value;
 	else if (strcmp(name, "group") == 0)
 		s->group_into = value;
+	else if (strcmp(name, "handover") == 0)
+		o->handover = strcmp(value, "yes") == 0;
 	else if (strcmp(name, "reads") == 0 && strcmp(value, "full") == 0)
 		s->reads = SYNCLINE_READS_FULL;
 	else if (strcmp(name, "reads") == 0 && strcmp(value, "delta") == 0)
@@ -423,13 +437,13 @@ print_end(struct report *r, const char *path)
 	struct syncline_buffer name;
 
 	if (!r->json) {
-		printf("%s: %u ok, %u failed, %u skipped\n", path, r->ok, r->failed, r->skipped);
+		printf("%s: %u ok, %u failed, %u skipped, %u advice\n", path, r->ok, r->failed, r->skipped, r->advice);
 		return;
 	}
 	syncline_buffer_init(&name, 0);
 	syncline_json_string(&name, path, strlen(path));
-	printf("{\n  \"connector\": %s,\n  \"checks\": [%s\n  ],\n  \"ok\": %u,\n  \"failed\": %u,\n  \"skipped\": %u\n}\n", syncline_buffer_string(&name),
-	       syncline_buffer_string(&r->lines), r->ok, r->failed, r->skipped);
+	printf("{\n  \"connector\": %s,\n  \"checks\": [%s\n  ],\n  \"ok\": %u,\n  \"failed\": %u,\n  \"skipped\": %u,\n  \"advice\": %u\n}\n", syncline_buffer_string(&name),
+	       r->lines.length > 0 ? syncline_buffer_string(&r->lines) : "", r->ok, r->failed, r->skipped, r->advice);
 	syncline_buffer_free(&name);
 }
 

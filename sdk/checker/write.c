@@ -33,18 +33,21 @@ report(const struct syncline_results *results, uint32_t index, const struct sync
 {
 	struct outcome *o = results->host_data;
 	struct syncline_write_result r;
+	struct syncline_error why = { 0 };
 
 	SYNCLINE_COPY(&r, given);
+	if (r.error != NULL)
+		SYNCLINE_COPY(&why, r.error);
 	if (index != 0) {
 		o->foreign = true;
 		return;
 	}
 	o->reports++;
 	o->klass = r.error_class;
-	o->applied = r.error != NULL ? r.error->applied : 0;
+	o->applied = why.applied;
 	snprintf(o->native_id, sizeof o->native_id, "%.*s", (int)r.native_id.length, r.native_id.length > 0 ? (const char *)r.native_id.data : "");
 	snprintf(o->version, sizeof o->version, "%.*s", (int)r.version.length, r.version.length > 0 ? (const char *)r.version.data : "");
-	snprintf(o->text, sizeof o->text, "%s", r.error != NULL ? check_text(r.error) : "");
+	snprintf(o->text, sizeof o->text, "%s", r.error != NULL ? check_text(&why) : "");
 }
 
 /* "name=a%b" with the number for %; the value as text, or a decimal or integer behind "name:=". */
@@ -401,11 +404,12 @@ check_writing(struct check *c, struct object *object)
 	o = write_one(&w, SYNCLINE_OP_CREATE, ALL, NULL, NULL, NULL);
 	if (!said(&w, &o, o.klass == SYNCLINE_OK, "creates"))
 		return;
-	if (o.native_id[0] == '\0') {
-		check_skip(c, "the rest of writing", "the system gives its id later (a file, for example)");
+	snprintf(w.id, sizeof w.id, "%s", o.native_id);
+	if (object->handover || w.id[0] == '\0') {
+		create_again(&w);
+		check_skip(c, "the rest of writing", "the system shows it later");
 		return;
 	}
-	snprintf(w.id, sizeof w.id, "%s", o.native_id);
 	if (w.caps.get == 0) {
 		check_skip(c, "shows what was written", "get is not offered");
 	} else {

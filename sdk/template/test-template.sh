@@ -42,7 +42,7 @@ try() { # name, sed expression
 		grep '^failed' "$work/log" | head -n 1
 	fi
 }
-try help-text 's/"The file with a line for each record."/"the file"/'
+try help-text 's/"The file with a line for each record."/""/'
 try capability 's/\.get = SYNCLINE_NATIVE,//'
 try major 's/\.abi_major = SYNCLINE_ABI_MAJOR/.abi_major = 9/'
 try lost-record 's/"%zu", at)/"%zu", at + 1)/'
