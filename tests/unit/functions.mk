@@ -1,1 +1,7 @@
 # unit tests of functions
+check_PROGRAMS += tests/bin/test-functions
+TESTS += tests/bin/test-functions
+tests_bin_test_functions_SOURCES = tests/unit/functions.c
+tests_bin_test_functions_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_bin_test_functions_CFLAGS = $(UNIT_CFLAGS)
+tests_bin_test_functions_LDADD = librulesfn.a libbase.a $(UNIT_LIBS)

@@ -14,3 +14,5 @@ librulesfn_a_SOURCES = agent/rules/functions.h agent/rules/functions/list.def ag
 	agent/rules/functions/sql_json.c agent/rules/functions/sql_check.c agent/rules/functions/sql_world.c
 librulesfn_a_CPPFLAGS = $(AGENT_CPPFLAGS)
 librulesfn_a_CFLAGS = $(AGENT_CFLAGS)
+dist_man7_MANS += docs/man/syncline-rules.7
+EXTRA_DIST += docs/functions.md

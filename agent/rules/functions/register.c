@@ -83,6 +83,16 @@ rules_function_context_record(struct rules_function_context *context)
 	context->bytes_left = context->bytes;
 }
 
+/* In place of SQLite's own function with a number of arguments that is not listed: date() would be now. */
+static void
+refuse(sqlite3_context *sql, int count, sqlite3_value **arguments)
+{
+	const struct rules_function *function = sql_call(sql)->function;
+
+	(void)arguments;
+	sql_error(sql, "it takes %d to %d arguments in a rule, not %d", function->min_arguments, function->max_arguments, count);
+}
+
 static int
 register_one(sqlite3 *db, const struct sql_binding *binding, struct sql_call *call, struct error *err)
 {
@@ -103,6 +113,8 @@ register_one(sqlite3 *db, const struct sql_binding *binding, struct sql_call *ca
 		if (sqlite3_create_function_v2(db, function->name, count, flags, call, binding->scalar, binding->step, binding->final, NULL) !=
 		    SQLITE_OK)
 			return error_set(err, ERROR_INTERNAL, NULL, "the function %s can't be registered: %s", function->name, sqlite3_errmsg(db));
+	if (binding->hides_more && sqlite3_create_function_v2(db, function->name, -1, SQLITE_UTF8, call, refuse, NULL, NULL, NULL) != SQLITE_OK)
+		return error_set(err, ERROR_INTERNAL, NULL, "the function %s can't be registered: %s", function->name, sqlite3_errmsg(db));
 	return 0;
 }
 

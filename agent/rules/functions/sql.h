@@ -101,7 +101,8 @@ struct sql_binding {
 	sql_function *scalar; /* or, for an aggregate: */
 	sql_function *step;
 	void (*final)(sqlite3_context *sql);
-	int arguments; /* of the aggregate */
+	int arguments;   /* of the aggregate */
+	bool hides_more; /* SQLite's function of the same name takes other numbers of arguments, too: they are refused */
 };
 /* What each file binds, ended by a row without a name. */
 extern const struct sql_binding sql_text_functions[], sql_number_functions[], sql_date_functions[], sql_json_functions[],

@@ -274,9 +274,9 @@ static void least(sqlite3_context *sql, int count, sqlite3_value **arguments) { 
 static void greatest(sqlite3_context *sql, int count, sqlite3_value **arguments) { choose(sql, count, arguments, 1); }
 
 const struct sql_binding sql_number_functions[] = {
-	{ "dec_add", dec_add, NULL, NULL, 0 }, { "dec_sub", dec_sub, NULL, NULL, 0 }, { "dec_mul", dec_mul, NULL, NULL, 0 },
-	{ "dec_div", dec_div, NULL, NULL, 0 }, { "dec_cmp", dec_cmp, NULL, NULL, 0 }, { "dec_round", dec_round, NULL, NULL, 0 },
-	{ "dec_sum", sum_list, NULL, NULL, 0 }, { "dec_sum", NULL, sum_step, sum_final, 1 },
-	{ "least", least, NULL, NULL, 0 }, { "greatest", greatest, NULL, NULL, 0 }, { "min", least, NULL, NULL, 0 }, { "max", greatest, NULL, NULL, 0 },
-	{ NULL, NULL, NULL, NULL, 0 },
+	{ "dec_add", dec_add, NULL, NULL, 0, false }, { "dec_sub", dec_sub, NULL, NULL, 0, false }, { "dec_mul", dec_mul, NULL, NULL, 0, false },
+	{ "dec_div", dec_div, NULL, NULL, 0, false }, { "dec_cmp", dec_cmp, NULL, NULL, 0, false }, { "dec_round", dec_round, NULL, NULL, 0, false },
+	{ "dec_sum", sum_list, NULL, NULL, 0, false }, { "dec_sum", NULL, sum_step, sum_final, 1, false },
+	{ "least", least, NULL, NULL, 0, false }, { "greatest", greatest, NULL, NULL, 0, false }, { "min", least, NULL, NULL, 0, false }, { "max", greatest, NULL, NULL, 0, false },
+	{ NULL, NULL, NULL, NULL, 0, false },
 };
