@@ -11,6 +11,7 @@ csv_la_CFLAGS = $(AM_CFLAGS)
 csv_la_LDFLAGS = $(plugin_link)
 csv_la_LIBADD = libsyncline-connector.a
 
+EXTRA_DIST += plugins/csv/northwind.py
 dist_man7_MANS += plugins/csv/syncline-csv.7
 
 noinst_LIBRARIES += libcsv.a
@@ -43,6 +44,13 @@ tests_bin_test_csv_write_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_bin_test_csv_write_CFLAGS = $(UNIT_CFLAGS)
 tests_bin_test_csv_write_LDADD = $(csv_test_libs) $(UNIT_LIBS)
 tests_bin_test_csv_write_DEPENDENCIES = $(csv_test_libs) csv.la
+check_PROGRAMS += tests/bin/test-csv-northwind
+TESTS += tests/bin/test-csv-northwind
+tests_bin_test_csv_northwind_SOURCES = plugins/csv/test-northwind.c plugins/csv/test-bed.h
+tests_bin_test_csv_northwind_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_bin_test_csv_northwind_CFLAGS = $(UNIT_CFLAGS)
+tests_bin_test_csv_northwind_LDADD = $(csv_test_libs) $(UNIT_LIBS)
+tests_bin_test_csv_northwind_DEPENDENCIES = $(csv_test_libs) csv.la
 endif
 
 # How fast rows become records; a measurement, not a test: make tests/bin/bench-csv

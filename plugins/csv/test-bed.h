@@ -26,6 +26,7 @@ struct bed {
 	void *instance;
 	struct syncline_setting items[ITEMS];
 	const char *lists[ITEMS][8];
+	char copies[ITEMS][64]; /* of lists, cut into items */
 	struct syncline_settings system, none;
 	struct syncline_object object;
 	const char *key[4];
@@ -55,8 +56,9 @@ set(struct bed *b, const char *name, const char *text)
 	assert_true(at < b->c->param_count);
 	*s = (struct syncline_setting){ .struct_size = sizeof *s, .type = b->c->params[at].type, .configured = 1, .name = name, .text = "" };
 	if (s->type == SYNCLINE_PARAM_LIST) {
-		char *copy = strdup(text), *save = NULL; /* lives as long as the process */
+		char *copy = b->copies[b->system.count], *save = NULL;
 
+		snprintf(copy, sizeof b->copies[0], "%s", text);
 		for (char *item = strtok_r(copy, " ", &save); item != NULL && s->list_count < 8; item = strtok_r(NULL, " ", &save))
 			b->lists[b->system.count][s->list_count++] = strcmp(item, "\"\"") == 0 ? "" : item;
 		s->list = b->lists[b->system.count];
