@@ -255,6 +255,11 @@ check_flow_units(struct loader *l, const struct config_flow *flow)
 	const struct model *model = l->model;
 	struct config_place place = config_setting_place(&flow->head, "units");
 
+	for (uint32_t k = 0; k < flow->binding_count && tree_find(flow->head.node, "units") == NULL; k++)
+		if (flow->bindings[k].object != NULL && flow->bindings[k].object->tenant != NULL)
+			report(l, &place, MISSING_SETTING, "Say units = [ \"UNIT\" ]: the tenant of each says which records are its own.",
+			       "flow %s must say units: the records of %s.%s have a tenant", flow->head.name, flow->bindings[k].head.name,
+			       flow->bindings[k].object->head.name);
 	for (uint32_t i = 0; i < flow->units.count; i++) {
 		const struct config_unit *unit = config_unit(model, flow->units.items[i]);
 

@@ -232,7 +232,7 @@ static const struct grammar_setting in_match[] = {
 static const struct grammar_setting in_flow[] = {
 	PLAIN("title", TEXT, 0, title, NULL, "What people call it."),
 	OWN("entity", SETTING_REQUIRED, build_word, "\"ENTITY\"", "The entity that it keeps in agreement."),
-	PLAIN("units", NAMES, SETTING_REQUIRED, units, NULL, "The units that it may be switched on for."),
+	PLAIN("units", NAMES, 0, units, NULL, "The units that it may be switched on for; the house is one unit when not given."),
 	PLAIN("after", NAMES, 0, after, NULL, "Flows whose records come before its own."),
 	RANGE("max_lag", DURATION, 0, max_lag_ms, NULL, 1000, YEAR, "How late a change may be; twice the slowest trigger when not given."),
 	INNER("responsible", 0, responsible, RESPONSIBLE, "Who is asked; needed to switch the flow on."),

@@ -466,7 +466,7 @@ struct config_flow {
 	struct config_head head;
 	const char *title;
 	const struct config_entity *entity;
-	struct config_texts units;
+	struct config_texts units; /* count 0: the house is one unit and nothing has a tenant */
 	struct config_texts after;
 	int64_t max_lag_ms; /* 0: twice the slowest trigger */
 	const struct config_responsible *responsible; /* or NULL */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * scan.c: tokens of libconfig's language with their places.  It is no parser: what stands between brackets and names may
- * still be nonsense, which libconfig then says.  One thread.
+ * scan.c: tokens of libconfig's language with their places, in the order that libconfig takes them in.  It is as strict as
+ * libconfig 1.5 or a little stricter: the library's own words for a mistake are two ("syntax error"), it names no column, and
+ * it loses memory over one, so what comes to it has none.  One thread.
  */
 #include "config/scan.h"
 
@@ -9,6 +10,17 @@
 #include <string.h>
 
 #include "base/text.h"
+
+/* What may come next in a group or list. */
+enum want {
+	WANT_NAME,   /* group: a name, or its end */
+	WANT_ASSIGN, /* group: = or : */
+	WANT_VALUE,  /* group: what the name stands for */
+	WANT_END,    /* group: ; or , or nothing, and then a name */
+	WANT_FIRST,  /* list: its first element, or its end */
+	WANT_COMMA,  /* list: a comma, or its end */
+	WANT_MORE,   /* list: one more element */
+};
 
 struct scanner {
 	const char *file, *text, *p, *end, *line_start;
@@ -18,6 +30,8 @@ struct scanner {
 		uint32_t entry; /* UINT32_MAX: the file */
 		char bracket;
 		uint32_t line, column, children;
+		enum want want;
+		char kind; /* of an array's first element */
 	} stack[SCAN_DEPTH_MAX + 1];
 	unsigned depth;
 	struct scan_entry pending; /* a name that waits for its value: name_length > 0 */
@@ -53,12 +67,50 @@ grow(void **items, uint32_t *capacity, uint32_t count, size_t size)
 	return 0;
 }
 
+static int
+without_value(struct scanner *s)
+{
+	at(s, s->pending.name_line, s->pending.name_column);
+	return error_set(s->err, ERROR_CONFIG_SYNTAX, "Write NAME = VALUE; and texts in \"quotes\".", "%.*s has no value",
+	                 s->pending.name_length > 100 ? 100 : (int)s->pending.name_length, s->text + s->pending.name);
+}
+
+/* That a value may stand at `from`; kind: one of { ( [ " b i l f. */
+static int
+allow_value(struct scanner *s, char kind, const char *from)
+{
+	enum want want = s->stack[s->depth].want;
+	bool simple = strchr("{([", kind) == NULL;
+
+	at(s, s->line, column(s, from));
+	if (want == WANT_ASSIGN)
+		return error_set(s->err, ERROR_CONFIG_SYNTAX, "Write NAME = VALUE; and NAME: { … }; for groups.", "= is missing behind %.*s",
+		                 s->pending.name_length > 100 ? 100 : (int)s->pending.name_length, s->text + s->pending.name);
+	if (want == WANT_COMMA)
+		return error_set(s->err, ERROR_CONFIG_SYNTAX, "Put a comma between two elements.", "a comma is missing here");
+	if (want == WANT_NAME || want == WANT_END)
+		return error_set(s->err, ERROR_CONFIG_SYNTAX, "Write NAME = VALUE;", "a value stands here without a name");
+	if (s->stack[s->depth].bracket == '[') {
+		if (!simple)
+			return error_set(s->err, ERROR_CONFIG_SYNTAX, "Write ( … ) for the outer list.", "[ … ] holds only texts, numbers or true and false");
+		if (s->stack[s->depth].kind != 0 && s->stack[s->depth].kind != kind)
+			return error_set(s->err, ERROR_CONFIG_SYNTAX, "Write ( … ) for a list of different kinds.", "what stands in [ … ] must be all of one kind");
+		s->stack[s->depth].kind = kind;
+	}
+	s->stack[s->depth].want = want == WANT_VALUE ? WANT_END : WANT_COMMA;
+	return 0;
+}
+
 static struct scan_entry *
 add_entry(struct scanner *s, char kind, const char *from)
 {
 	struct scan_entry *entry;
 	void *items = s->scan.entries;
 
+	if (allow_value(s, kind, from) != 0)
+		return NULL;
+	if (kind >= 'a' && kind <= 'z')
+		kind = 'w';
 	if (++s->stack[s->depth].children > SCAN_GROUP_MAX) {
 		at(s, s->line, column(s, from));
 		error_set(s->err, ERROR_CONFIG_LIMIT, "Spread it over several groups.", "more than %u settings in one group", SCAN_GROUP_MAX);
@@ -194,14 +246,6 @@ skip(struct scanner *s)
 }
 
 static int
-without_value(struct scanner *s)
-{
-	at(s, s->pending.name_line, s->pending.name_column);
-	return error_set(s->err, ERROR_CONFIG_SYNTAX, "Write NAME = VALUE; and texts in \"quotes\".", "%.*s has no value",
-	                 s->pending.name_length > 100 ? 100 : (int)s->pending.name_length, s->text + s->pending.name);
-}
-
-static int
 open_bracket(struct scanner *s)
 {
 	if (s->depth == SCAN_DEPTH_MAX) {
@@ -217,6 +261,8 @@ open_bracket(struct scanner *s)
 	s->stack[s->depth].line = s->line;
 	s->stack[s->depth].column = column(s, s->p);
 	s->stack[s->depth].children = 0;
+	s->stack[s->depth].kind = 0;
+	s->stack[s->depth].want = *s->p == '{' ? WANT_NAME : WANT_FIRST;
 	s->p++;
 	return 0;
 }
@@ -238,6 +284,10 @@ close_bracket(struct scanner *s)
 		at(s, s->line, column(s, s->p));
 		return error_set(s->err, ERROR_CONFIG_SYNTAX, "Look between the two places for a bracket that is missing.",
 		                 "%c does not close the %c of line %u", *s->p, s->stack[s->depth].bracket, (unsigned)s->stack[s->depth].line);
+	}
+	if (s->stack[s->depth].want == WANT_MORE) {
+		at(s, s->line, column(s, s->p));
+		return error_set(s->err, ERROR_CONFIG_SYNTAX, "Remove the comma, or write one more element.", "a comma stands before the closing %c", *s->p);
 	}
 	s->depth--;
 	s->p++;
@@ -265,6 +315,45 @@ same_word(const char *p, size_t length, const char *word)
 	return word[length] == '\0';
 }
 
+/* 'i' whole number, 'l' one with L, 'f' with a point; 0: no number.  Forms that all releases of libconfig read alike. */
+static char
+number_kind(const char *p, size_t length)
+{
+	const char *end = p + length, *digits;
+
+	if (length > 2 && p[0] == '0' && (p[1] | 0x20) == 'x') {
+		for (p += 2; p < end && is_hex(*p); p++)
+			;
+		return p == end ? 'i' : p + 1 == end && *p == 'L' ? 'l' : 0;
+	}
+	if (*p == '-' || *p == '+')
+		p++;
+	for (digits = p; p < end && *p >= '0' && *p <= '9'; p++)
+		;
+	if (p == digits)
+		return 0;
+	if (p == end)
+		return 'i';
+	if (*p == 'L')
+		return p + 1 == end || (p + 2 == end && p[1] == 'L') ? 'l' : 0;
+	if (*p++ != '.')
+		return 0;
+	for (digits = p; p < end && *p >= '0' && *p <= '9'; p++)
+		;
+	if (p == digits)
+		return 0;
+	if (p < end && (*p | 0x20) == 'e') {
+		p++;
+		if (p < end && (*p == '-' || *p == '+'))
+			p++;
+		for (digits = p; p < end && *p >= '0' && *p <= '9'; p++)
+			;
+		if (p == digits)
+			return 0;
+	}
+	return p == end ? 'f' : 0;
+}
+
 /* A name, or a number or boolean. */
 static int
 word(struct scanner *s)
@@ -272,25 +361,56 @@ word(struct scanner *s)
 	const char *from = s->p;
 	struct scan_entry *entry;
 	size_t length;
+	char kind;
+	enum want want;
 
 	while (s->p < s->end && is_word(*s->p))
 		s->p++;
 	length = (size_t)(s->p - from);
-	if (is_letter(*from) && !same_word(from, length, "true") && !same_word(from, length, "false")) {
-		if (s->pending.name_length > 0) {
-			at(s, s->line, column(s, from));
-			return error_set(s->err, ERROR_CONFIG_SYNTAX, "Texts stand in \"quotes\".", "%.*s is neither a text in quotes nor a number nor true or false",
-			                 length > 60 ? 60 : (int)length, from);
-		}
+	kind = same_word(from, length, "true") || same_word(from, length, "false") ? 'b' : number_kind(from, length);
+	want = s->stack[s->depth].want;
+	if (kind == 0 && is_letter(*from) && (want == WANT_NAME || want == WANT_END)) {
+		s->stack[s->depth].want = WANT_ASSIGN;
 		s->pending.name = (size_t)(from - s->text);
 		s->pending.name_length = length;
 		s->pending.name_line = s->line;
 		s->pending.name_column = column(s, from);
 		return 0;
 	}
-	if ((entry = add_entry(s, 'w', from)) == NULL)
+	if (kind == 0 && want == WANT_ASSIGN)
+		return allow_value(s, 'i', from);
+	if (kind == 0) {
+		at(s, s->line, column(s, from));
+		return error_set(s->err, ERROR_CONFIG_SYNTAX, "Texts stand in \"quotes\"; numbers have digits on both sides of the point.",
+		                 "%.*s is neither a text in quotes nor a number nor true or false", length > 60 ? 60 : (int)length, from);
+	}
+	if ((entry = add_entry(s, kind, from)) == NULL)
 		return -1;
 	entry->value_length = length;
+	return 0;
+}
+
+/* = : ; and , */
+static int
+mark(struct scanner *s)
+{
+	enum want *want = &s->stack[s->depth].want;
+	char c = *s->p;
+
+	if (*want == WANT_ASSIGN && (c == '=' || c == ':')) {
+		*want = WANT_VALUE;
+	} else if (*want == WANT_END && (c == ';' || c == ',')) {
+		*want = WANT_NAME;
+	} else if (*want == WANT_COMMA && c == ',') {
+		*want = WANT_MORE;
+	} else if (s->pending.name_length > 0 && (c == ';' || c == ',')) {
+		return without_value(s);
+	} else {
+		at(s, s->line, column(s, s->p));
+		return error_set(s->err, ERROR_CONFIG_SYNTAX, c == ';' && *want == WANT_COMMA ? "Elements of a list are parted by commas." : "Remove it.",
+		                 "%c stands at a wrong place", c);
+	}
+	s->p++;
 	return 0;
 }
 
@@ -308,12 +428,8 @@ token(struct scanner *s)
 		return close_bracket(s);
 	if (is_word(c))
 		return word(s);
-	if (c == '=' || c == ':' || c == ';' || c == ',') {
-		if ((c == ';' || c == ',') && s->pending.name_length > 0)
-			return without_value(s);
-		s->p++;
-		return 0;
-	}
+	if (c == '=' || c == ':' || c == ';' || c == ',')
+		return mark(s);
 	at(s, s->line, column(s, s->p));
 	if (s->end - s->p >= 8 && memcmp(s->p, "@include", 8) == 0)
 		return error_set(s->err, ERROR_CONFIG_SYNTAX, "Put the file into the folder: all its *.conf files are read, in the order of their names.",
@@ -428,11 +544,13 @@ scan_text(const char *file, const char *text, size_t length, struct scan *ret_sc
 		return refuse_bytes(&s);
 	while (result == 0 && (result = skip(&s)) == 0 && s.p < s.end)
 		result = token(&s);
-	if (result == 0 && s.depth > 0) {
+	if (result == 0 && s.depth > 0 && s.pending.name_length == 0) {
 		at(&s, s.stack[s.depth].line, s.stack[s.depth].column);
 		result = error_set(err, ERROR_CONFIG_SYNTAX, "Close it, or look for a bracket behind it that is missing.", "the %c that stands here is never closed",
 		                   s.stack[s.depth].bracket);
 	}
+	if (result == 0 && s.pending.name_length > 0)
+		result = without_value(&s);
 	if (result == 0)
 		result = find_twins(&s);
 	if (result != 0) {
