@@ -7,3 +7,13 @@ sqlite_la_CPPFLAGS = $(AM_CPPFLAGS)
 sqlite_la_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 sqlite_la_LDFLAGS = $(plugin_link)
 sqlite_la_LIBADD = libsyncline-connector.a $(SQLITE_LIBS) -lm
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/bin/test-sqlite
+TESTS += tests/bin/test-sqlite
+tests_bin_test_sqlite_SOURCES = plugins/sqlite/test-sqlite.c tests/fixture.h
+tests_bin_test_sqlite_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_bin_test_sqlite_CFLAGS = $(UNIT_CFLAGS)
+tests_bin_test_sqlite_LDADD = libbench.a libbatch.a libbase.a libsyncline-connector.a $(UNIT_LIBS)
+tests_bin_test_sqlite_DEPENDENCIES = libbench.a libbatch.a libbase.a libsyncline-connector.a sqlite.la
+endif
