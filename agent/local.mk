@@ -8,3 +8,4 @@ include agent/rules/functions/local.mk
 include agent/rules/local.mk
 include agent/flow/local.mk
 include agent/ctl/local.mk
+include agent/main/local.mk

@@ -19,6 +19,7 @@ struct batch_builder {
 	struct wire_field *fields; /* names as offsets into names */
 	struct buffer names;
 	struct buffer origin;
+	bool trusted; /* values are not looked at again */
 };
 
 static int
@@ -77,6 +78,12 @@ batch_builder_clear(struct batch_builder *b, int fields)
 		b->header.record_size = RECORD_SIZE(0);
 		b->header.records_at = sizeof b->header;
 	}
+}
+
+void
+batch_builder_trust(struct batch_builder *b)
+{
+	b->trusted = true;
 }
 
 int
@@ -232,7 +239,7 @@ measure(const struct batch_builder *b, const struct syncline_record *record, uin
 		bytes += heads[i]->length;
 	}
 	for (uint32_t i = 0; i < record->value_count; i++) {
-		if ((fault = batch_value_fault(&record->values[i])) != NULL)
+		if (!b->trusted && (fault = batch_value_fault(&record->values[i])) != NULL)
 			return bad_record(err, "value %lu %s", i + 1, fault);
 		bytes += type_is_number(record->values[i].type) ? 8 : record->values[i].length;
 	}

@@ -55,14 +55,39 @@ now_us(void)
 	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
+/* A reason without what differs from record to record: what stands in quotes, and numbers. */
+static void
+generalise(const char *reason, char *general, size_t size)
+{
+	size_t used = 0;
+
+	while (*reason != '\0' && (used + 8 < size || ((unsigned char)*reason & 0xC0) == 0x80)) {
+		if (*reason == '"' && strchr(reason + 1, '"') != NULL) {
+			reason = strchr(reason + 1, '"') + 1;
+			memcpy(general + used, "\"…\"", 5);
+			used += 5;
+		} else if (*reason >= '0' && *reason <= '9') {
+			while (*reason >= '0' && *reason <= '9')
+				reason++;
+			general[used++] = 'N';
+		} else {
+			general[used++] = *reason++;
+		}
+	}
+	general[used] = '\0';
+}
+
 static void
 count_reason(struct conversion_view *view, const struct convert_reject *reject)
 {
 	struct reason *reason;
+	char general[512];
+
+	generalise(reject->reason, general, sizeof general);
 
 	for (uint32_t i = 0; i < view->reason_count; i++) {
 		reason = &view->reasons[i];
-		if (reason->stage == reject->stage && strcmp(reason->field, reject->field) == 0 && strcmp(reason->reason, reject->reason) == 0) {
+		if (reason->stage == reject->stage && strcmp(reason->field, reject->field) == 0 && strcmp(reason->reason, general) == 0) {
 			reason->count++;
 			return;
 		}
@@ -73,7 +98,7 @@ count_reason(struct conversion_view *view, const struct convert_reject *reject)
 	}
 	reason = &view->reasons[view->reason_count];
 	reason->field = strdup(reject->field);
-	reason->reason = strdup(reject->reason);
+	reason->reason = strdup(general);
 	if (reason->field == NULL || reason->reason == NULL) {
 		free(reason->field);
 		free(reason->reason);

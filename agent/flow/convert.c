@@ -42,7 +42,7 @@ struct conversion {
 const char *
 convert_stage_name(uint32_t stage)
 {
-	static const char *const names[] = { "read", "rules", "write" };
+	static const char *const names[] = { "reading", "rules", "writing" };
 
 	return stage < 3 ? names[stage] : "unknown";
 }

@@ -183,6 +183,7 @@ apply(struct work *work, struct item *item, const struct mapping *mapping, const
 
 	*report = (struct rules_report){ .rejected = keep_fault, .data = item };
 	batch_builder_clear(work->builder, 1);
+	batch_builder_trust(work->builder);
 	if (batch_builder_set_fields(work->builder, mapping_output_fields(mapping), mapping_output_count(mapping), &item->error) != 0 ||
 	    (origin.length > 0 && batch_builder_set_origin(work->builder, origin.data, origin.length, &item->error) != 0) ||
 	    mapping_run(work->rules, mapping, world, in, work->builder, report, &item->error) != 0)

@@ -15,9 +15,4 @@ libhost_a_CFLAGS = $(AGENT_CFLAGS)
 HOST_ARCHIVES = libhost.a libbatch.a libos.a libbase.a
 HOST_LIBS = $(LTDL_LIBS) $(CURL_LIBS) $(SODIUM_LIBS)
 
-helper_PROGRAMS += syncline-host
-syncline_host_SOURCES = agent/host/main.c agent/host/program.c
-syncline_host_CPPFLAGS = $(AGENT_CPPFLAGS)
-syncline_host_CFLAGS = $(AGENT_CFLAGS)
-syncline_host_LDADD = $(HOST_ARCHIVES) $(HOST_LIBS)
 dist_man8_MANS += agent/host/syncline-host.8

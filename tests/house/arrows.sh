@@ -19,6 +19,7 @@ host:base os batch config
 rules:base os batch config
 flow:base os batch config host rules
 ctl:base os batch config host rules flow
+main:base os batch config host rules flow ctl
 '
 
 # Prints each include that goes sideways or up.

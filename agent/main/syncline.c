@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* main.c: the program syncline(1). */
+/* syncline.c: the program syncline(1). */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
