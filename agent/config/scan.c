@@ -369,7 +369,13 @@ word(struct scanner *s)
 	length = (size_t)(s->p - from);
 	kind = same_word(from, length, "true") || same_word(from, length, "false") ? 'b' : number_kind(from, length);
 	want = s->stack[s->depth].want;
-	if (kind == 0 && is_letter(*from) && (want == WANT_NAME || want == WANT_END)) {
+	if (kind == 0 && (want == WANT_NAME || want == WANT_END) &&
+	    (!is_letter(*from) || memchr(from, '+', length) != NULL || memchr(from, '.', length) != NULL)) {
+		at(s, s->line, column(s, from));
+		return error_set(s->err, ERROR_CONFIG_SYNTAX, "Names of settings have letters, digits and _; a system's own names stand in \"quotes\".",
+		                 "%.*s cannot be a name", length > 60 ? 60 : (int)length, from);
+	}
+	if (kind == 0 && (want == WANT_NAME || want == WANT_END)) {
 		s->stack[s->depth].want = WANT_ASSIGN;
 		s->pending.name = (size_t)(from - s->text);
 		s->pending.name_length = length;

@@ -404,13 +404,14 @@ tree_add_text(struct loader *l, const char *file, const char *text, size_t lengt
 		l->incomplete = true;
 		return 0;
 	}
-	if ((copy = malloc(length + 1)) == NULL) {
+	if ((copy = malloc(length + 2)) == NULL) {
 		scan_free(&scan);
 		l->no_memory = true;
 		return -1;
 	}
 	memcpy(copy, text, length);
-	copy[length] = '\0';
+	copy[length] = '\n'; /* libconfig knows no comment that ends with the file */
+	copy[length + 1] = '\0';
 	config_init(&config);
 	if (config_read_string(&config, copy) != CONFIG_TRUE) {
 		report_syntax(l, file, text, length, &config);

@@ -552,8 +552,10 @@ test_manual(void **state)
 			continue;
 		snprintf(wanted, sizeof wanted, "\n.Ss %s\n", group->path[0] != '\0' ? group->path : "A file");
 		section = strstr(page, wanted);
-		if (section == NULL)
+		if (section == NULL) {
 			fail_msg("syncline.conf(5) has no section %s", group->path);
+			break;
+		}
 		end = strstr(section + 4, "\n.S");
 		if (end == NULL)
 			end = section + strlen(section);
