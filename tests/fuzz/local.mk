@@ -65,6 +65,23 @@ tests_bin_seeds_frame_CPPFLAGS = $(AGENT_CPPFLAGS)
 tests_bin_seeds_frame_CFLAGS = $(AGENT_CFLAGS)
 tests_bin_seeds_frame_LDADD = $(frame_fuzz_libs)
 
+FUZZ_TARGETS += functions
+check_PROGRAMS += tests/bin/replay-functions
+TESTS += tests/bin/replay-functions
+tests_bin_replay_functions_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_functions.c
+tests_bin_replay_functions_CPPFLAGS = $(AGENT_CPPFLAGS)
+tests_bin_replay_functions_CFLAGS = $(AGENT_CFLAGS)
+tests_bin_replay_functions_LDADD = librulesfn.a libbase.a $(AGENT_LIBS)
+EXTRA_DIST += tests/fuzz/seeds/functions
+if FUZZERS
+noinst_PROGRAMS += tests/bin/fuzz-functions
+tests_bin_fuzz_functions_SOURCES = tests/fuzz/fuzz_functions.c
+tests_bin_fuzz_functions_CPPFLAGS = $(AGENT_CPPFLAGS)
+tests_bin_fuzz_functions_CFLAGS = $(AGENT_CFLAGS)
+tests_bin_fuzz_functions_LDFLAGS = $(fuzz_link)
+tests_bin_fuzz_functions_LDADD = librulesfn.a libbase.a $(AGENT_LIBS)
+endif
+
 EXTRA_DIST += tests/fuzz/run.sh
 fuzz: all
 if FUZZERS

@@ -141,9 +141,9 @@ finish(const char *digits, char ret_phone[VALIDATE_PHONE_MAX + 1], size_t *ret_l
 
 	if (!is_assigned(digits))
 		return false;
-	/* "+49 030 …": the 0 is dialled inside of the country only. */
-	if (country != NULL && strcmp(country->trunk, "0") == 0 && rest[0] == '0')
-		rest++;
+	/* "+49 030 …": the 0 is dialled inside of the country only, and no number there begins with one. */
+	if (country != NULL && strcmp(country->trunk, "0") == 0 && rest[0] == '0' && *++rest == '0')
+		return false;
 	national = strlen(rest);
 	if (country != NULL && (national < country->least || national > country->most))
 		return false;
