@@ -9,7 +9,6 @@
 
 #include <utf8proc.h>
 
-#include "base/memory.h"
 #include "base/text.h"
 #include "rules/functions/unicode.h"
 
@@ -118,27 +117,26 @@ is_domain(const char *text, size_t length)
 bool
 validate_email(const char *text, size_t length, char ret_address[VALIDATE_EMAIL_MAX + 1], size_t *ret_length)
 {
-	const char *at = NULL;
-	struct buffer domain;
-	bool good = false;
+	const char *at = NULL, *p, *end;
+	char address[VALIDATE_EMAIL_MAX + 5];
+	size_t count;
 
 	unicode_trim(&text, &length, NULL, 0, true, true);
 	if (length > VALIDATE_EMAIL_MAX || !text_is_utf8(text, length))
 		return false;
-	for (const char *p = text; p < text + length; p++)
+	for (p = text; p < text + length; p++)
 		if (*p == '@')
 			at = p;
 	if (at == NULL || !is_local_part(text, (size_t)(at - text)) || !is_domain(at + 1, (size_t)(text + length - at - 1)))
 		return false;
-	buffer_init(&domain, 4 * VALIDATE_EMAIL_MAX);
-	if (unicode_lower(at + 1, (size_t)(text + length - at - 1), &domain) == 0 &&
-	    (size_t)(at + 1 - text) + domain.length <= VALIDATE_EMAIL_MAX) {
-		memcpy(ret_address, text, (size_t)(at + 1 - text));
-		memcpy(ret_address + (at + 1 - text), domain.data, domain.length);
-		*ret_length = (size_t)(at + 1 - text) + domain.length;
-		ret_address[*ret_length] = '\0';
-		good = true;
-	}
-	buffer_free(&domain);
-	return good;
+	count = (size_t)(at + 1 - text);
+	memcpy(address, text, count);
+	for (p = at + 1, end = text + length; p < end && count <= VALIDATE_EMAIL_MAX;)
+		count += (size_t)utf8proc_encode_char(utf8proc_tolower(unicode_next(&p, end)), (utf8proc_uint8_t *)address + count);
+	if (p < end || count > VALIDATE_EMAIL_MAX)
+		return false;
+	memcpy(ret_address, address, count);
+	ret_address[count] = '\0';
+	*ret_length = count;
+	return true;
 }
