@@ -58,6 +58,7 @@ guest_free(struct guest *guest)
 	guest_streams_close(guest);
 	if (guest->open && guest->connector.close != NULL)
 		guest->connector.close(guest->instance);
+	guest_http_stop(guest);
 	guest_secrets_wipe(guest);
 	guest_state_free(&guest->state);
 	guest_log_free(&guest->log);

@@ -294,6 +294,8 @@ guest_content_write(struct guest_call *call)
 
 	if (!wire_done(&call->wire) || stream == NULL)
 		return damaged(call);
+	if (call->in->body_length == 0)
+		return SYNCLINE_OK;
 	return guest->content.write(stream->handle, &call->call, call->in->body, call->in->body_length, &call->error);
 }
 

@@ -94,6 +94,7 @@ struct guest {
 	struct guest_state state;
 	struct guest_log log;
 	struct guest_stream *streams;
+	void *curl; /* kept between requests, with its connections */
 	uint32_t incarnation;
 	_Atomic uint32_t cancelled[GUEST_CANCELS];
 	_Atomic uint32_t cancel_at;
@@ -168,5 +169,6 @@ void guest_state_undo(struct guest_state *state);
 void guest_state_free(struct guest_state *state);
 /* libcurl's global part, once in a process. */
 int guest_http_start(void);
+void guest_http_stop(struct guest *guest);
 
 #endif

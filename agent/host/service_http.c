@@ -34,6 +34,27 @@ guest_http_start(void)
 	return pthread_once(&once, start_curl) == 0 && global_result == CURLE_OK ? 0 : -1;
 }
 
+void
+guest_http_stop(struct guest *guest)
+{
+	if (guest->curl != NULL)
+		curl_easy_cleanup(guest->curl);
+	guest->curl = NULL;
+}
+
+/* The guest's own handle, its options as new, its connections kept. */
+static CURL *
+take_handle(struct guest *guest)
+{
+	if (guest_http_start() != 0)
+		return NULL;
+	if (guest->curl == NULL)
+		guest->curl = curl_easy_init();
+	else
+		curl_easy_reset(guest->curl);
+	return guest->curl;
+}
+
 /* One exchange and the memory of its answer, which lives until release(). */
 struct exchange {
 	struct arena arena;
@@ -320,7 +341,7 @@ perform(const struct syncline_host *host, const struct syncline_call *call, cons
 	codec_copy_struct(&request, sizeof request, given);
 	if ((fault = bad_request(guest, &request)) != NULL)
 		return fail(err, SYNCLINE_CONFIG, SYNCLINE_APPLIED_NO, "Check the settings of the system, `writable` among them.", fault, "");
-	if (guest_http_start() != 0 || (curl = curl_easy_init()) == NULL)
+	if ((curl = take_handle(guest)) == NULL)
 		return fail(err, SYNCLINE_RETRY, SYNCLINE_APPLIED_NO, "", "the HTTP client could not be started", "");
 	x = exchange_new(&request, call);
 	headers = make_headers(&request, &failed);
@@ -339,7 +360,6 @@ perform(const struct syncline_host *host, const struct syncline_call *call, cons
 		exchange_free(x);
 	}
 	curl_slist_free_all(headers);
-	curl_easy_cleanup(curl);
 	return klass;
 }
 

@@ -20,6 +20,7 @@ check_LTLIBRARIES += \
 	tests/connectors/hang-close.la \
 	tests/connectors/hang-write.la \
 	tests/connectors/hang.la \
+	tests/connectors/http.la \
 	tests/connectors/ignores-cancel.la \
 	tests/connectors/leaks.la \
 	tests/connectors/lies-position.la \
@@ -66,6 +67,8 @@ tests_connectors_hang_write_la_SOURCES = tests/connectors/hang-write.c
 tests_connectors_hang_write_la_LDFLAGS = $(test_connector_link)
 tests_connectors_hang_la_SOURCES = tests/connectors/hang.c
 tests_connectors_hang_la_LDFLAGS = $(test_connector_link)
+tests_connectors_http_la_SOURCES = tests/connectors/http.c
+tests_connectors_http_la_LDFLAGS = $(test_connector_link)
 tests_connectors_ignores_cancel_la_SOURCES = tests/connectors/ignores-cancel.c
 tests_connectors_ignores_cancel_la_LDFLAGS = $(test_connector_link)
 tests_connectors_leaks_la_SOURCES = tests/connectors/leaks.c

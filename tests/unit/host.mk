@@ -18,3 +18,10 @@ tests_bin_test_misbehave_SOURCES = tests/system/misbehave.c
 tests_bin_test_misbehave_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_bin_test_misbehave_CFLAGS = $(UNIT_CFLAGS)
 tests_bin_test_misbehave_LDADD = $(HOST_ARCHIVES) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/bin/test-host-http
+TESTS += tests/bin/test-host-http
+tests_bin_test_host_http_SOURCES = tests/unit/host-http.c
+tests_bin_test_host_http_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_bin_test_host_http_CFLAGS = $(UNIT_CFLAGS)
+tests_bin_test_host_http_LDADD = $(HOST_ARCHIVES) $(UNIT_LIBS)
