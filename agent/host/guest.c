@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "host/inside.h"
 #include "os/os.h"
 
@@ -36,7 +38,8 @@ guest_new(const struct guest_setup *setup, struct error *err)
 {
 	struct guest *guest = calloc(1, sizeof *guest);
 
-	if (guest == NULL || guest_log_init(&guest->log) != 0) {
+	/* Locked memory needs libsodium's page size; starting it again costs nothing. */
+	if (guest == NULL || sodium_init() < 0 || guest_log_init(&guest->log) != 0) {
 		free(guest);
 		error_fill_memory(err);
 		return NULL;
