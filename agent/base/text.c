@@ -249,7 +249,19 @@ text_from_date(int64_t days, char *buffer)
 	int year, month, day;
 
 	text_date_from_days(days, &year, &month, &day);
-	return (size_t)snprintf(buffer, 32, "%04d-%02d-%02d", year, month, day);
+	/* Written out: this runs for every date of every record, and snprintf was seen in the profile. */
+	buffer[0] = (char)('0' + year / 1000 % 10);
+	buffer[1] = (char)('0' + year / 100 % 10);
+	buffer[2] = (char)('0' + year / 10 % 10);
+	buffer[3] = (char)('0' + year % 10);
+	buffer[4] = '-';
+	buffer[5] = (char)('0' + month / 10);
+	buffer[6] = (char)('0' + month % 10);
+	buffer[7] = '-';
+	buffer[8] = (char)('0' + day / 10);
+	buffer[9] = (char)('0' + day % 10);
+	buffer[10] = '\0';
+	return 10;
 }
 
 size_t

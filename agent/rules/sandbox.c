@@ -4,6 +4,7 @@
  * limits turned down, an authorizer that allows what rules need and nothing else, and a budget of steps and time per record.
  * Runs in the worker's thread.
  */
+#include <pthread.h>
 #include <stdio.h>
 #include <strings.h>
 #include <time.h>
@@ -239,12 +240,21 @@ connect_tables(sqlite3 *db)
 	return 0;
 }
 
+/* SQLite counts its memory under a mutex unless it was told not to before its first use; where it was used already, it goes on. */
+static void
+no_statistics(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 int
 sandbox_open(struct rules_worker *worker, struct error *err)
 {
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
 	/* No SQLITE_OPEN_URI: the name is a name. */
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+	pthread_once(&once, no_statistics);
 	worker->environment = (struct rules_function_environment){ .context = worker, .answer = world_answer };
 	if (sqlite3_open_v2(":memory:", &worker->db, flags, NULL) != SQLITE_OK)
 		return error_set(err, ERROR_MEMORY, NULL, "SQLite could not open a connection for rules: %s",

@@ -12,3 +12,10 @@ tests_bin_bench_border_SOURCES = tests/bench/border.c
 tests_bin_bench_border_CPPFLAGS = $(AGENT_CPPFLAGS)
 tests_bin_bench_border_CFLAGS = $(AGENT_CFLAGS)
 tests_bin_bench_border_LDADD = $(HOST_ARCHIVES) $(AGENT_LIBS)
+
+# Rules alone: records per second of processor time.  Built on demand: `make tests/bin/bench-rules`.
+EXTRA_PROGRAMS += tests/bin/bench-rules
+tests_bin_bench_rules_SOURCES = tests/bench/rules.c
+tests_bin_bench_rules_CPPFLAGS = $(AGENT_CPPFLAGS)
+tests_bin_bench_rules_CFLAGS = $(AGENT_CFLAGS)
+tests_bin_bench_rules_LDADD = librules.a librulesfn.a libbatch.a libbase.a $(AGENT_LIBS)
