@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* rules.c: what an administrator may rely on: copies, types, absent and null, lists, lookups, checks, versions, tests of rules. */
+#include "oom.h"
 #include "rules_help.h"
 
 static void
@@ -429,6 +430,44 @@ expr_service_evaluates(void **state)
 	service->release(expr);
 }
 
+/* Compiles and runs one record; 0: it came out whole, -1: something said that it failed. */
+static int
+compile_and_run(void *data)
+{
+	static const struct rules_output elements[] = { { .name = "pos", .expression = "POS", .type = RULES_INTEGER } };
+	static const struct rules_output outputs[] = {
+		{ .name = "a", .expression = "upper(NAME1) || address.city", .type = RULES_TEXT },
+		{ .name = "b", .expression = "dec_add(UMSATZ, RABATT)", .type = RULES_DECIMAL },
+		{ .name = "lines", .expression = "POSITIONEN", .type = RULES_LIST, .elements = elements, .element_count = 1 },
+	};
+	static const struct rules_check checks[] = { { .expression = "length(a) > 1", .message = "short" } };
+	struct mapping_spec spec = { .fields = test_fields, .field_count = F_COUNT, .outputs = outputs, .output_count = 3, .checks = checks, .check_count = 1 };
+	struct rules_report report = { 0 };
+	CLEANUP(struct mapping, mapping_free, mapping) = NULL;
+	CLEANUP(struct rules_worker, rules_worker_free, worker) = NULL;
+	CLEANUP(struct batch_builder, batch_builder_free, builder) = NULL;
+
+	if ((mapping = mapping_compile(&spec, NULL, NULL, NULL)) == NULL || (worker = rules_worker_new(NULL)) == NULL ||
+	    (builder = batch_builder_new(NULL)) == NULL || mapping_run(worker, mapping, NULL, data, builder, &report, NULL) != 0)
+		return -1;
+	/* No memory within one rule is that record's reject. */
+	assert_int_equal(report.accepted + report.rejects, 1);
+	return report.accepted == 1 ? 0 : -1;
+}
+
+static void
+every_allocation_may_fail(void **state)
+{
+	struct syncline_value values[F_COUNT];
+	struct batch *in;
+
+	(void)state;
+	usual_values(values);
+	in = batch_of(test_fields, F_COUNT, values, 1);
+	oom_each(compile_and_run, in);
+	batch_free(in);
+}
+
 int
 main(void)
 {
@@ -446,6 +485,7 @@ main(void)
 		cmocka_unit_test(dependencies_and_versions),
 		cmocka_unit_test(rule_tests_say_the_difference),
 		cmocka_unit_test(expr_service_evaluates),
+		cmocka_unit_test(every_allocation_may_fail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,8 @@ rules_libs = librules.a librulesfn.a libbatch.a libbase.a
 check_PROGRAMS += tests/bin/test-rules tests/bin/test-rules-traps
 TESTS += tests/bin/test-rules tests/bin/test-rules-traps
 
-tests_bin_test_rules_SOURCES = tests/unit/rules.c tests/unit/rules_help.c tests/unit/rules_help.h
+tests_bin_test_rules_SOURCES = tests/unit/rules.c tests/unit/rules_help.c tests/unit/rules_help.h tests/oom.c tests/oom.h
+tests_bin_test_rules_LDFLAGS = $(AM_LDFLAGS) $(OOM_LDFLAGS)
 tests_bin_test_rules_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_bin_test_rules_CFLAGS = $(UNIT_CFLAGS)
 tests_bin_test_rules_LDADD = $(rules_libs) $(UNIT_LIBS)
