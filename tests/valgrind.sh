@@ -29,7 +29,7 @@ command -v valgrind >/dev/null 2>&1 || { echo "valgrind is not installed"; exit 
 rm -rf valgrind
 mkdir -p valgrind
 for program in "$@"; do
-	case $program in */test-*) printf '%s\n' "$program" ;; esac
+	case $program in *bin/test-*) printf '%s\n' "$program" ;; esac
 done | xargs -n 1 -P "${JOBS:-2}" sh "$0" --one
 status=$?
 echo "# TOTAL: $(ls valgrind/*.trs | wc -l)"

@@ -45,11 +45,11 @@ upward_includes() {
 }
 
 # A connector and the SDK include the contract, their own neighbours, and libraries; nothing of the agent.  The checker stands
-# on agent/host: it is the agent's own host, driven by a vendor.
+# on agent/host: it is the agent's own host, driven by a vendor.  A connector's tests (test-*) may use the checker's bench.
 foreign_includes() {
 	# shellcheck disable=SC2046
 	grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*[<"](base|batch|config|host|rules|flow|ctl|os|agent|\.\.)/' \
-		$(sources plugins sdk/include sdk/lib sdk/template) /dev/null | sed 's/$/   (a connector sees the SDK alone)/'
+		$(sources plugins sdk/include sdk/lib sdk/template) /dev/null | grep -v '/test-[^/]*:' | sed 's/$/   (a connector sees the SDK alone)/'
 }
 
 system_ifdefs() {
@@ -77,7 +77,7 @@ untidy() {
 	done
 	# Tables (.def) have a row a line, however long.
 	# shellcheck disable=SC2046
-	awk 'FILENAME !~ /[.]def$/ && length($0) > 180 { printf "%s:%d: is a line of %d characters\n", FILENAME, FNR, length($0) }' \
+	awk 'FILENAME !~ /[.]def$/ && length($0) > 200 { printf "%s:%d: is a line of %d characters\n", FILENAME, FNR, length($0) }' \
 		$(sources agent sdk plugins tests)
 	# shellcheck disable=SC2046
 	wc -l $(sources agent sdk plugins) | awk '$2 != "total" && $1 > 1000 { printf "%s: has %d lines: two stories in one file?\n", $2, $1 }'
