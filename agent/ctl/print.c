@@ -17,6 +17,7 @@ ctl_say(const struct ctl *ctl, const char *format, ...)
 
 	if (ctl->quiet || ctl->json)
 		return;
+	fflush(stdout); /* what was said before stands before, in one log as well */
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);
@@ -49,6 +50,7 @@ ctl_say_error(const struct ctl *ctl, const struct error *err)
 		ctl_json_print(&json, CTL_FAILED);
 		return;
 	}
+	fflush(stdout);
 	fprintf(stderr, "%s%s%s [%s]\n", err->place, err->place[0] != '\0' ? ": " : "", err->message, error_name(err->code));
 	print_indented(err->detail);
 	if (err->hint[0] != '\0')

@@ -1,5 +1,7 @@
 # Whole runs of the command over real files.
-EXTRA_DIST += tests/system/demo.sh tests/system/demo_expect.py tests/system/northwind.sh tests/system/northwind_expect.py tests/system/northwind/conf.d/10-systems.conf \
+dist_check_SCRIPTS += tests/system/demo.sh tests/system/northwind.sh
+TESTS += tests/system/demo.sh tests/system/northwind.sh
+EXTRA_DIST += tests/system/demo_expect.py tests/system/northwind_expect.py tests/system/northwind/conf.d/10-systems.conf \
 	tests/system/northwind/conf.d/20-entities.conf tests/system/northwind/conf.d/30-flows.conf
 
 TESTS += tests/system/manual.sh
