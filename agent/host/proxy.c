@@ -306,11 +306,29 @@ exchange(struct connector *c, enum call_id id, uint32_t number, int64_t until, i
 	}
 }
 
+/* A process that ended while nobody asked anything of it is not this call's failure, unless the call belongs to what it had open. */
+static void
+look_for_ending(struct connector *c, enum call_id id)
+{
+	struct message *none;
+
+	if (c->link == NULL || c->link->pid == 0 || id == CALL_LOAD || id == CALL_OPEN || id == CALL_READ_CLOSE || id == CALL_CONTENT_READ ||
+	    id == CALL_CONTENT_WRITE || id == CALL_CONTENT_FINISH || id == CALL_CONTENT_CLOSE || id == CALL_CONTENT_ABORT)
+		return;
+	if (c->link->op->receive(c->link, 0, 0, &none, NULL) < 0) {
+		drop_link(c, 0, NULL, 0);
+		c->crashes++;
+		if (!c->patient)
+			(void)restart_event(&c->restart, RESTART_FAILED, os_monotonic_ms());
+	}
+}
+
 static int
 ready(struct connector *c, enum call_id id, struct error *err)
 {
 	if (atomic_load(&c->cancelled) && id != CALL_READ_CLOSE && id != CALL_CONTENT_CLOSE && id != CALL_CONTENT_ABORT)
 		return error_set(err, ERROR_CONNECTOR_CANCELLED, NULL, "'%s' was cancelled before it began", call_row((uint32_t)id)->name);
+	look_for_ending(c, id);
 	return id == CALL_LOAD || id == CALL_OPEN || c->link != NULL ? 0 : proxy_run(c, err);
 }
 

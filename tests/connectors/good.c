@@ -21,6 +21,7 @@ struct good {
 	const struct syncline_log_service_v1 *log;
 	const struct syncline_state_service_v1 *state;
 	const struct syncline_secret_service_v1 *secret;
+	const struct syncline_host *host;
 	struct row *rows;
 	uint64_t count;
 	uint64_t generated; /* rows without memory: made up as they are read */
@@ -84,6 +85,7 @@ good_open(const struct syncline_host *host, const struct syncline_call *call, co
 		return fail(err, SYNCLINE_CONFIG, "records is negative");
 	if ((good = calloc(1, sizeof *good)) == NULL)
 		return fail(err, SYNCLINE_RETRY, "no memory");
+	good->host = host;
 	good->batch = host->get_service(host, "batch/1");
 	good->log = host->get_service(host, "log/1");
 	good->state = host->get_service(host, "state/1");
@@ -175,6 +177,8 @@ good_next(void *data, const struct syncline_call *call, struct syncline_batch *b
 	snprintf(reader->position, sizeof reader->position, "%llu", (unsigned long long)reader->at);
 	state->position.data = reader->position;
 	state->position.length = strlen(reader->position);
+	if (good->state->set(good->host, "page", &state->position) != SYNCLINE_OK)
+		return fail(err, SYNCLINE_INTERNAL, "state/1 refused a value");
 	state->end = reader->at == reader->end;
 	state->expected = reader->end;
 	reader->claim.complete = 1;
@@ -364,8 +368,14 @@ static const struct syncline_discover_v1 discoverer = { .struct_size = sizeof di
 static uint32_t
 good_check(void *instance, const struct syncline_call *call, const struct syncline_findings *findings, struct syncline_error *err)
 {
-	(void)instance, (void)call, (void)err;
-	findings->remark(findings, SYNCLINE_LOG_WARNING, "customers", "The account may delete records, which it need not.", "Take that right from it.");
+	struct good *good = instance;
+	struct syncline_slice page = { "none", 4 };
+	char hint[128];
+
+	(void)call, (void)err;
+	(void)good->state->get(good->host, "page", &page);
+	snprintf(hint, sizeof hint, "Take that right from it. page=%.*s.", (int)page.length, (const char *)page.data);
+	findings->remark(findings, SYNCLINE_LOG_WARNING, "customers", "The account may delete records, which it need not.", hint);
 	return SYNCLINE_OK;
 }
 static const struct syncline_check_v1 checker = { .struct_size = sizeof checker, .check = good_check };

@@ -2,9 +2,11 @@
 /* host.c: the proxy in both modes against a connector that behaves; every test runs through a process and directly. */
 #include "check.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
 
 #include "host/connector.h"
 
@@ -396,6 +398,82 @@ refuses_what_it_may_not(void **state)
 	batch_free(batch);
 }
 
+/* What the agent stores of state/1. */
+static char stored[64];
+static unsigned commits;
+
+static int
+on_commit(void *data, const struct connector_state *changes, uint32_t count, struct error *err)
+{
+	(void)data, (void)err;
+	assert_int_equal(count > 0, 1);
+	assert_string_equal(changes[count - 1].key, "page");
+	snprintf(stored, sizeof stored, "%.*s", (int)changes[count - 1].value.length, (const char *)changes[count - 1].value.data);
+	commits++;
+	return 0;
+}
+
+static void
+take_page(void *data, uint32_t severity, const char *object, const char *message, const char *hint)
+{
+	(void)severity, (void)object, (void)message;
+	snprintf(data, 64, "%s", strstr(hint, "page="));
+}
+
+static void
+has_page(struct connector *c, const char *page)
+{
+	char text[64];
+	struct connector_findings findings = { .remark = take_page, .data = text };
+	struct error err = { 0 };
+
+	if (connector_check(c, &findings, &err) != 0)
+		fail_msg("%s", err.message);
+	assert_string_equal(text, page);
+}
+
+static void
+state_is_committed_with_its_batch(void **state)
+{
+	struct fixture *f = *state;
+	struct connector_state first = { "page", { "7", 1 } };
+	struct syncline_setting setting = { .struct_size = sizeof setting, .type = SYNCLINE_PARAM_INTEGER, .integer = 2500, .name = "records", .text = "" };
+	struct syncline_settings settings = { .struct_size = sizeof settings, .count = 1, .items = &setting };
+	struct syncline_read_request request = { .struct_size = sizeof request, .full = 1 };
+	struct connector_read_state at;
+	struct connector_read *reader;
+	struct batch *batch;
+	struct error err = { 0 };
+	struct connector *c;
+	char position[64];
+
+	commits = 0;
+	snprintf(f->path, sizeof f->path, "%s/tests/connectors/.libs/good.so", getenv("SYNCLINE_BUILD"));
+	f->options = (struct connector_options){ .system = "erp", .path = f->path, .settings = &settings, .direct = f->direct, .timeout_ms = 20000,
+		.state = &first, .state_count = 1, .commit = on_commit };
+	assert_int_equal(connector_start(&f->options, &c, &err), 0);
+	f->connector = c;
+	has_page(c, "page=7.");
+	/* A batch that nobody accepted leaves no state behind. */
+	assert_int_equal(connector_read_open(c, &customers, &request, &reader, &err), 0);
+	assert_int_equal(connector_read_next(reader, &batch, &at, &err), 0);
+	batch_free(batch);
+	connector_read_close(reader);
+	assert_int_equal(commits, 0);
+	has_page(c, "page=7.");
+	assert_int_equal(read_all(c, "", 0, position), 2500);
+	assert_int_equal(commits, 1);
+	assert_string_equal(stored, "2500");
+	has_page(c, "page=2500.");
+	if (f->direct)
+		return;
+	/* A process that dies while nobody uses it is started again with what was committed. */
+	assert_int_equal(kill((pid_t)connector_pid(c), SIGKILL), 0);
+	while (connector_ping(c, &err) == 0)
+		;
+	has_page(c, "page=2500.");
+}
+
 int
 main(void)
 {
@@ -405,6 +483,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		BOTH(is_described), BOTH(reads_all), BOTH(a_read_given_up_leaves_nothing), BOTH(writes_and_finds), BOTH(checks_and_discovers),
 		BOTH(carries_documents), BOTH(takes_a_webhook), BOTH(refuses_what_it_may_not),
+		BOTH(state_is_committed_with_its_batch),
 	};
 
 	return cmocka_run_group_tests_name("host", tests, NULL, NULL);
