@@ -83,7 +83,7 @@ def measure(command, stdout, good=(0,)):
     return {"seconds": seconds, "processor": used, "largest": largest or after.ru_maxrss, "together": together or after.ru_maxrss}
 
 
-def configure(work, out_settings):
+def configure(work, out):
     conf = os.path.join(work, "conf.d")
     shutil.copytree(os.path.join(SOURCE, "tests/bench/conf.d"), conf)
     subprocess.check_call(["chmod", "-R", "u+w", conf])
@@ -91,7 +91,7 @@ def configure(work, out_settings):
     with open(path) as f:
         text = f.read()
     with open(path, "w") as f:
-        f.write(text.replace("@IN@", work).replace("@OUT@", out_settings))
+        f.write(text.replace("@IN@", work).replace("@OUT@", out))
     return conf
 
 
@@ -103,7 +103,7 @@ def main():
         subprocess.check_call([sys.executable, os.path.join(SOURCE, "tests/bench/make_customers.py"), str(records), source])
         out = os.path.join(work, "out")
         os.mkdir(out)
-        conf = configure(work, 'directory = "%s"; output = "collect"' % out)
+        conf = configure(work, out)
         ours = [os.path.join(BUILD, "syncline"), "--config", conf, "--json", "convert", "customers", "erp", "crm"]
         size = os.path.getsize(source) / records
         with open(os.path.join(work, "result.json"), "w") as result:
