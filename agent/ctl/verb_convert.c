@@ -62,8 +62,10 @@ generalise(const char *reason, char *general, size_t size)
 	size_t used = 0;
 
 	while (*reason != '\0' && (used + 8 < size || ((unsigned char)*reason & 0xC0) == 0x80)) {
-		if (*reason == '"' && strchr(reason + 1, '"') != NULL) {
-			reason = strchr(reason + 1, '"') + 1;
+		bool quote = *reason == '"' || *reason == '\'';
+
+		if (quote && strchr(reason + 1, *reason) != NULL) {
+			reason = strchr(reason + 1, *reason) + 1;
 			memcpy(general + used, "\"…\"", 5);
 			used += 5;
 		} else if (*reason >= '0' && *reason <= '9') {
@@ -288,6 +290,7 @@ finish(struct conversion_view *view, const struct convert_options *options, cons
 		ctl_table_drop(&view->table);
 	} else {
 		print_result(view, counts, seconds);
+		fflush(stdout);
 		if (err != NULL)
 			ctl_say_error(view->ctl, err);
 		ctl_say(view->ctl, "convert keeps nothing: no links, no history; run again, it converts again.");
