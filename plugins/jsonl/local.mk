@@ -16,3 +16,5 @@ tests_bin_test_jsonl_CFLAGS = $(UNIT_CFLAGS)
 tests_bin_test_jsonl_LDADD = libbench.a libbatch.a libbase.a libsyncline-connector.a $(UNIT_LIBS)
 tests_bin_test_jsonl_DEPENDENCIES = libbench.a libbatch.a libbase.a libsyncline-connector.a jsonl.la
 endif
+
+dist_man7_MANS += plugins/jsonl/syncline-jsonl.7

@@ -17,3 +17,14 @@ tests_bin_test_sqlite_CFLAGS = $(UNIT_CFLAGS)
 tests_bin_test_sqlite_LDADD = libbench.a libbatch.a libbase.a libsyncline-connector.a $(UNIT_LIBS)
 tests_bin_test_sqlite_DEPENDENCIES = libbench.a libbatch.a libbase.a libsyncline-connector.a sqlite.la
 endif
+
+dist_man7_MANS += plugins/sqlite/syncline-sqlite.7
+
+# Run by hand: tests/bin/bench-data.
+if HAVE_CMOCKA
+EXTRA_PROGRAMS += tests/bin/bench-data
+tests_bin_bench_data_SOURCES = plugins/sqlite/bench-sqlite.c tests/fixture.h
+tests_bin_bench_data_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_bin_bench_data_CFLAGS = $(UNIT_CFLAGS)
+tests_bin_bench_data_LDADD = libbench.a libbatch.a libbase.a libsyncline-connector.a $(UNIT_LIBS)
+endif

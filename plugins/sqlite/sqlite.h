@@ -230,12 +230,14 @@ struct statement {
 	uint32_t set_count;
 	uint32_t *set; /* columns in the order of the parameters ?1 … */
 	int key_parameter, version_parameter; /* the first of the key's; 0: none */
-	/* Result columns of what it returns: the key's parts, the version, then each set column with json_valid behind JSON. */
+	/* Result columns: the key's parts, the version, then each set column that isn't kept, with json_valid behind JSON. */
 	sqlite3_stmt *s;
 };
 /* The statement for an operation that sets the columns of plan->mask, kept for the next time. */
 uint32_t statement_for(struct plan *plan, int op, int conditional, struct statement **ret_statement, struct syncline_error *err);
 void statements_free(struct table *table);
+/* A text in this column is stored as it was sent: asking for it back would only take time. */
+int statement_keeps(const struct statement *statement, const struct table *table, uint32_t column);
 
 /* write.c */
 extern const struct syncline_sink_v1 sink_part;

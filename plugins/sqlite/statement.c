@@ -42,6 +42,12 @@ is_key(const struct table *t, int column)
 	return 0;
 }
 
+int
+statement_keeps(const struct statement *st, const struct table *t, uint32_t column)
+{
+	return st->op != STATEMENT_SELECT && t->columns[column].affinity == AFFINITY_TEXT && t->columns[column].kind == KIND_TEXT;
+}
+
 static void
 append_returned(struct syncline_buffer *b, const struct plan *p, const struct statement *st)
 {
@@ -57,6 +63,8 @@ append_returned(struct syncline_buffer *b, const struct plan *p, const struct st
 	for (uint32_t i = 0; i < st->set_count; i++) {
 		const struct column *column = &t->columns[st->set[i]];
 
+		if (statement_keeps(st, t, st->set[i]))
+			continue;
 		syncline_buffer_format(b, ", %s", column->quoted);
 		if (column->kind == KIND_JSON)
 			syncline_buffer_format(b, ", typeof(%s) = 'text' AND json_valid(%s)", column->quoted, column->quoted);

@@ -23,6 +23,7 @@ struct item {
 	size_t values_at;                                    /* in writer.values; NONE: not known */
 };
 #define NONE SIZE_MAX
+#define IN_BATCH 1 /* in syncline_value.reserved: the text is the batch's own, and stays there until the call ends */
 
 struct writer {
 	struct plan plan;
@@ -179,7 +180,7 @@ keep(struct writer *w, const void *data, size_t length, size_t *ret_at)
 
 /* The row that a statement returned: native id, version and, unless a trigger may still change it, the stored values. */
 static int
-keep_row(struct writer *w, const struct statement *st, struct item *item, int with_values)
+keep_row(struct writer *w, const struct statement *st, const struct syncline_record *sent, struct item *item, int with_values)
 {
 	const struct plan *p = &w->plan;
 	const struct table *t = p->table;
@@ -210,6 +211,15 @@ keep_row(struct writer *w, const struct statement *st, struct item *item, int wi
 		struct syncline_value *v = &values[p->field_of[st->set[i]]];
 		size_t offset;
 
+		if (statement_keeps(st, t, st->set[i])) {
+			const struct syncline_value *as_sent = &sent->values[p->field_of[st->set[i]]];
+
+			if (as_sent->type == SYNCLINE_TYPE_NULL || as_sent->type == SYNCLINE_TYPE_TEXT) {
+				*v = *as_sent;
+				v->reserved = IN_BATCH;
+			}
+			continue;
+		}
 		if (value_read(st->s, at, column->kind, column->kind == KIND_JSON && sqlite3_column_int(st->s, at + 1), &w->scratch, v) != NULL)
 			*v = syncline_absent();
 		else if (v->length > 0) {
@@ -241,7 +251,7 @@ select_row(struct writer *w, struct item *item, struct syncline_error *err)
 	else
 		key_bind(w->plan.c, st->s, 1, w->plan.table, w->bytes.data + item->id_at, item->id_length, &w->plan.key);
 	rc = sqlite3_step(st->s);
-	if (rc == SQLITE_ROW && keep_row(w, st, item, 1) != 0)
+	if (rc == SQLITE_ROW && keep_row(w, st, NULL, item, 1) != 0)
 		result = syncline_fail_memory(err);
 	sqlite3_reset(st->s);
 	return result;
@@ -326,7 +336,7 @@ write_item(struct writer *w, const struct syncline_record *record, struct item *
 		return result;
 	rc = sqlite3_step(st->s);
 	if (rc == SQLITE_ROW && record->op != SYNCLINE_OP_DELETE)
-		kept = keep_row(w, st, item, !p->table->has_triggers);
+		kept = keep_row(w, st, record, item, !p->table->has_triggers);
 	if (rc == SQLITE_ROW || rc == SQLITE_DONE) {
 		int row = rc == SQLITE_ROW;
 
@@ -454,7 +464,9 @@ report(struct writer *w, const struct syncline_results *results, uint32_t index)
 		struct syncline_value *values = (struct syncline_value *)(void *)(w->values.data + item->values_at);
 
 		for (uint32_t i = 0; i < w->plan.field_count; i++)
-			if (values[i].length > 0)
+			if (values[i].reserved == IN_BATCH)
+				values[i].reserved = 0;
+			else if (values[i].length > 0)
 				values[i].u.data = w->bytes.data + values[i].u.integer;
 		stored.native_id = syncline_text(result.native_id.data, result.native_id.length);
 		if (item->version_at != NONE)

@@ -23,6 +23,23 @@ tests_bin_fuzz_batch_LDFLAGS = $(fuzz_link)
 tests_bin_fuzz_batch_LDADD = libbatch.a libbase.a $(AGENT_LIBS)
 endif
 
+FUZZ_TARGETS += jsonl
+check_PROGRAMS += tests/bin/replay-jsonl
+TESTS += tests/bin/replay-jsonl
+tests_bin_replay_jsonl_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_jsonl.c plugins/jsonl/json.c plugins/jsonl/json.h
+tests_bin_replay_jsonl_CPPFLAGS = $(AGENT_CPPFLAGS)
+tests_bin_replay_jsonl_CFLAGS = $(AGENT_CFLAGS)
+tests_bin_replay_jsonl_LDADD = libsyncline-connector.a
+EXTRA_DIST += tests/fuzz/seeds/jsonl
+if FUZZERS
+noinst_PROGRAMS += tests/bin/fuzz-jsonl
+tests_bin_fuzz_jsonl_SOURCES = tests/fuzz/fuzz_jsonl.c plugins/jsonl/json.c plugins/jsonl/json.h
+tests_bin_fuzz_jsonl_CPPFLAGS = $(AGENT_CPPFLAGS)
+tests_bin_fuzz_jsonl_CFLAGS = $(AGENT_CFLAGS)
+tests_bin_fuzz_jsonl_LDFLAGS = $(fuzz_link)
+tests_bin_fuzz_jsonl_LDADD = libsyncline-connector.a
+endif
+
 # Makes the seeds anew after a change of the batch's layout; not built otherwise.
 EXTRA_PROGRAMS += tests/bin/seeds-batch
 tests_bin_seeds_batch_SOURCES = tests/fuzz/seeds_batch.c
