@@ -123,7 +123,7 @@ settings(void **state)
 static void
 utf8_and_decimals(void **state)
 {
-	static const char *const good[] = { "", "a", "Stra\xc3\x9f" "e und eine lange Zeile", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xed\x9f\xbf" };
+	static const char *const good[] = { "", "a", "Stra\303\237e und eine lange Zeile", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xed\x9f\xbf" };
 	static const char *const bad[] = { "\xff", "\xc0\x80", "\xc3", "12345678\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "abcdefg\x80" };
 	static const char *const decimals[] = { "0", "-0", "007", "1.10", "-12345678901234567890.123456789" };
 	static const char *const others[] = { "", "-", "1.", ".5", "+1", "1e5", " 1", "1 ", "1,5", "--1", "1.2.3" };

@@ -13,7 +13,9 @@
 # Use it behind AC_PROG_CC and LT_INIT, and write
 #
 #   syncline_connector_LTLIBRARIES = acme.la
-#   acme_la_LDFLAGS = $(SYNCLINE_MODULE_LDFLAGS)
+#   acme_la_LDFLAGS = -module $(SYNCLINE_MODULE_LDFLAGS)
+#
+# (automake wants to see -module itself before it takes a name without "lib").
 AC_DEFUN([SYNCLINE_CONNECTOR], [
 AC_REQUIRE([PKG_PROG_PKG_CONFIG])
 PKG_CHECK_MODULES([SYNCLINE], [syncline-connector >= m4_default([$1], [0.1.0])])

@@ -11,7 +11,7 @@ trap 'exit 1' HUP INT TERM
 unset MAKEFLAGS MAKELEVEL MFLAGS || :
 
 (cd "$SYNCLINE_BUILD" && make -s DESTDIR="$work/root" install-libLIBRARIES install-synclineincludeHEADERS install-pkgconfigDATA \
-	install-templateDATA install-dist_m4dataDATA) >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+	install-templateDATA install-templateautoDATA install-dist_m4dataDATA) >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 pc=`find "$work/root" -name syncline-connector.pc`
 template=`find "$work/root" -type d -name template`
 PKG_CONFIG_LIBDIR=`dirname "$pc"` PKG_CONFIG_SYSROOT_DIR="$work/root"
@@ -26,6 +26,21 @@ visible=`nm -D --defined-only greetings.so | awk '$2 == "T" { print $3 }' | grep
 [ "$visible" = syncline_connector ] || { echo "greetings.so exports: $visible"; exit 1; }
 make -s CC="${CC:-cc}" CFLAGS="$flags" CHECK="$SYNCLINE_BUILD/syncline-connector-check" check >"$work/log" || { cat "$work/log"; exit 1; }
 tail -n 1 "$work/log"
+
+# The same with autoconf and the SDK's macro.
+if command -v autoreconf >/dev/null && command -v libtoolize >/dev/null; then
+	(
+		cp greetings.c autotools/
+		cd autotools
+		autoreconf -fi -I "`dirname "$(find "$work/root" -name syncline.m4)"`"
+		./configure -q CC="${CC:-cc}"
+		make -s
+		printf 'one\tHello\n' >lines
+		"$SYNCLINE_BUILD/syncline-connector-check" -q -s file="`pwd`/lines" .libs/greetings.so
+	) >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+else
+	echo "there is no autoconf and libtool here: the macro was not tried"
+fi
 
 # The checker tells when a connector breaks the contract: each of these changes is one mistake.
 broken=0
