@@ -1,4 +1,4 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* crash-open.c: writes where there is no memory, in open(). */
-#define ON_OPEN *(volatile int *)8 = 1
+#define ON_OPEN do { int *volatile nowhere = (int *)8; *nowhere = 1; } while (0)
 #include "misbehave.h"

@@ -3,5 +3,5 @@
 #define ON_WRITE                                     \
 	for (uint32_t i = 0; i < 100; i++)           \
 		results->report(results, i, &result); \
-	*(volatile int *)8 = 1
+	do { int *volatile nowhere = (int *)8; *nowhere = 1; } while (0)
 #include "misbehave.h"
