@@ -44,6 +44,15 @@ tests_bin_test_csv_write_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_bin_test_csv_write_CFLAGS = $(UNIT_CFLAGS)
 tests_bin_test_csv_write_LDADD = $(csv_test_libs) $(UNIT_LIBS)
 tests_bin_test_csv_write_DEPENDENCIES = $(csv_test_libs) csv.la
+# The same tests with the connector linked in, so that a child can die before each of its calls of the system.
+csv_wrap = -Wl,--wrap=fsync -Wl,--wrap=ftruncate -Wl,--wrap=pwrite -Wl,--wrap=renameat -Wl,--wrap=unlinkat -Wl,--wrap=mkdirat
+check_PROGRAMS += tests/bin/test-csv-kill
+TESTS += tests/bin/test-csv-kill
+tests_bin_test_csv_kill_SOURCES = plugins/csv/test-write.c plugins/csv/test-bed.h
+tests_bin_test_csv_kill_CPPFLAGS = $(UNIT_CPPFLAGS) -DCSV_KILL
+tests_bin_test_csv_kill_CFLAGS = $(UNIT_CFLAGS)
+tests_bin_test_csv_kill_LDFLAGS = $(AM_LDFLAGS) $(csv_wrap)
+tests_bin_test_csv_kill_LDADD = libcsv.a $(csv_test_libs) $(UNIT_LIBS)
 check_PROGRAMS += tests/bin/test-csv-northwind
 TESTS += tests/bin/test-csv-northwind
 tests_bin_test_csv_northwind_SOURCES = plugins/csv/test-northwind.c plugins/csv/test-bed.h
