@@ -13,6 +13,7 @@
 
 struct piece {
 	bool open, bad;
+	bool memory;            /* there was none: the read ends, rather than call the record bad */
 	uint64_t line;          /* the first row's */
 	uint64_t offset, begin; /* where reading must begin to see it again: bytes, line */
 	uint32_t rows;
@@ -48,7 +49,8 @@ csv_group_new(struct csv_table *t, struct csv_group **ret_group, struct syncline
 		syncline_buffer_init(&p->data, SYNCLINE_RECORD_MAX);
 		syncline_buffer_init(&p->list, SYNCLINE_RECORD_MAX);
 		syncline_buffer_init(&p->why, 4096);
-		if ((p->values = calloc(t->field_count + 1u, sizeof *p->values)) == NULL) {
+		p->values = calloc(t->field_count + 1u, sizeof *p->values);
+		if (p->values == NULL || syncline_buffer_reserve(&p->why, 2000) != 0) { /* a reason must not be lost for want of memory */
 			csv_group_free(g);
 			return syncline_fail_memory(err);
 		}
@@ -222,11 +224,15 @@ append(struct csv_group *g, struct piece *p, const struct csv_read_row *row)
 {
 	struct csv_table *t = g->table;
 
+	size_t most = 64;
+
 	p->rows++;
 	if (row->state == CSV_ROW_BAD)
 		spoil(p, "%.*s", (int)t->note.length, t->note.data);
 	if (p->bad)
 		return;
+	for (uint32_t i = 0; i < t->column_count; i++)
+		most += (size_t)t->values[i].length * 6 + strlen(t->columns[i].json) + 64;
 	syncline_buffer_text(&p->list, p->rows > 1 ? ",{" : "[{");
 	for (uint32_t i = 0; i < t->column_count; i++) {
 		if (i > 0)
@@ -235,6 +241,12 @@ append(struct csv_group *g, struct piece *p, const struct csv_read_row *row)
 		csv_value_json(&t->values[i], &p->list);
 	}
 	syncline_buffer_char(&p->list, '}');
+	if (syncline_buffer_reserve(&p->list, 1) != 0) /* give() closes the list without fail */
+		p->list.failed = 1;
+	if (p->list.failed && p->list.length + most * 2 < SYNCLINE_RECORD_MAX) {
+		p->memory = true;
+		return;
+	}
 	if (p->list.failed || p->list.length + p->data.length > SYNCLINE_RECORD_MAX - 2)
 		spoil(p, "line %llu: the rows of this key are more than 4 MiB together. Check the key, or split the record at the source.",
 		      (unsigned long long)row->line);
@@ -247,7 +259,7 @@ start(struct csv_group *g, struct piece *p, const struct csv_read_row *row, uint
 	int failed;
 
 	p->open = true;
-	p->bad = false;
+	p->bad = p->memory = false;
 	p->rows = 0;
 	p->line = row->line;
 	p->offset = g->tainted != 0 ? g->tainted_offset : offset;
@@ -255,9 +267,19 @@ start(struct csv_group *g, struct piece *p, const struct csv_read_row *row, uint
 	syncline_buffer_clear(&p->data);
 	syncline_buffer_clear(&p->list);
 	p->data.failed = p->list.failed = 0;
-	failed = keep(p, &row->native_id, &p->id) | keep(p, &row->tenant, &p->tenant);
+	if (keep(p, &row->native_id, &p->id) != 0 || keep(p, &row->tenant, &p->tenant) != 0) {
+		p->open = false;
+		p->memory = true;
+		return;
+	}
+	failed = 0;
 	for (uint32_t i = 0; row->state == CSV_ROW_GOOD && i < t->column_count; i++)
 		failed |= keep(p, &t->values[i], &p->values[i]);
+	/* The first row fits: what is missing is memory. */
+	if (failed && p->data.length < t->object->row_max) {
+		p->memory = true;
+		return;
+	}
 	if (failed)
 		spoil(p, "line %llu: the row is too large.", (unsigned long long)row->line);
 	if (g->tainted != 0)
@@ -317,6 +339,8 @@ csv_group_next(struct csv_group *g, const struct syncline_call *call, const stru
 		bool end = false;
 		uint32_t result;
 
+		if (g->pieces[0].memory || g->pieces[1].memory)
+			return syncline_fail_memory(err);
 		csv_stream_tell(t->stream, &offset, &line);
 		if (!g->ended && (result = csv_table_row(t, call, &row, &end, err)) != SYNCLINE_OK)
 			return result;

@@ -294,7 +294,8 @@ open_plain(const struct csv_object *o, const struct syncline_call *call, int fol
 	syncline_buffer_init(&t->scratch, 0);
 	syncline_buffer_init(&t->key, 0);
 	syncline_buffer_init(&t->note, 4096);
-	result = csv_stream_open(o, folder, name, &t->stream, err);
+	/* A reason must not be lost for want of memory. */
+	result = syncline_buffer_reserve(&t->note, 2000) != 0 ? syncline_fail_memory(err) : csv_stream_open(o, folder, name, &t->stream, err);
 	if (result == SYNCLINE_OK)
 		result = begin(t, call, err);
 	if (result == SYNCLINE_OK && !o->header && o->columns.count == 0) {
@@ -464,8 +465,11 @@ take_key(struct csv_table *t, const struct csv_stream_row *r, struct csv_read_ro
 		return true;
 	}
 	syncline_buffer_clear(&t->key);
-	if (syncline_buffer_reserve(&t->key, bytes) != 0 ||
-	    o->instance->batch->join_key(parts, o->key.count, t->key.data, t->key.capacity, &length) != SYNCLINE_OK) {
+	if (syncline_buffer_reserve(&t->key, bytes) != 0) {
+		t->memory = true;
+		return false;
+	}
+	if (o->instance->batch->join_key(parts, o->key.count, t->key.data, t->key.capacity, &length) != SYNCLINE_OK) {
 		say(t, r->line, "the key is too long.");
 		return false;
 	}
@@ -489,7 +493,7 @@ take_values(struct csv_table *t, const struct csv_stream_row *r)
 	syncline_buffer_clear(&t->scratch);
 	if (r->row.bytes + 4 * (size_t)t->column_count > t->scratch.capacity &&
 	    syncline_buffer_reserve(&t->scratch, r->row.bytes + 4 * (size_t)t->column_count) != 0) {
-		say(t, r->line, "there is no memory for the row.");
+		t->memory = true;
 		return false;
 	}
 	for (uint32_t i = 0; i < t->column_count; i++) {
@@ -512,10 +516,11 @@ read_row(struct csv_table *t, const struct syncline_call *call, bool values, str
 		return result;
 	ret->line = r.line;
 	ret->native_id = ret->tenant = syncline_absent();
+	t->memory = false;
 	if (unreadable(t, &r) || !take_key(t, &r, ret)) {
 		ret->state = CSV_ROW_KEYLESS;
 		ret->native_id = syncline_absent();
-		return SYNCLINE_OK;
+		return t->memory ? syncline_fail_memory(err) : SYNCLINE_OK;
 	}
 	if (t->tenant >= 0) {
 		const struct csv_field *f = &r.row.fields[t->tenant];
@@ -524,7 +529,7 @@ read_row(struct csv_table *t, const struct syncline_call *call, bool values, str
 			ret->tenant = syncline_text(f->data, f->length);
 	}
 	ret->state = !values || take_values(t, &r) ? CSV_ROW_GOOD : CSV_ROW_BAD;
-	return SYNCLINE_OK;
+	return t->memory ? syncline_fail_memory(err) : SYNCLINE_OK;
 }
 
 uint32_t

@@ -28,6 +28,7 @@ struct csv_table {
 	struct syncline_buffer scratch, key, note;
 	struct syncline_record record, refused;
 	struct csv_table_stats stats;
+	bool memory; /* there was none for the row: the read ends, rather than call the row bad */
 	struct csv_group *group; /* NULL: one row is one record */
 };
 
