@@ -166,10 +166,9 @@ validate_phone(const char *text, size_t length, const char *country_text, size_t
 	char digits[DIGITS_MAX + 1], whole[DIGITS_MAX + 8];
 	const char *national = digits;
 	bool plus;
-	int count;
 
 	unicode_trim(&text, &length, NULL, 0, true, true);
-	if ((count = collect(text, length, digits, &plus)) < 3)
+	if (collect(text, length, digits, &plus) < 3)
 		return false;
 	if (country_text != NULL && (country_length != 2 || (country = find_country(country_text)) == NULL))
 		return false;

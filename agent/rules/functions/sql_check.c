@@ -66,8 +66,9 @@ static void normalize_vat_id(sqlite3_context *sql, int count, sqlite3_value **ar
 static void normalize_phone(sqlite3_context *sql, int count, sqlite3_value **arguments) { check(sql, count, arguments, phone, true); }
 
 const struct sql_binding sql_check_functions[] = {
-	{ "is_email", is_email, NULL, NULL, 0, false }, { "is_iban", is_iban, NULL, NULL, 0, false }, { "is_vat_id", is_vat_id, NULL, NULL, 0, false },
-	{ "normalize_email", normalize_email, NULL, NULL, 0, false }, { "normalize_iban", normalize_iban, NULL, NULL, 0, false },
-	{ "normalize_vat_id", normalize_vat_id, NULL, NULL, 0, false }, { "normalize_phone", normalize_phone, NULL, NULL, 0, false },
-	{ NULL, NULL, NULL, NULL, 0, false },
+	{ "is_email", is_email, NULL, NULL, 0, false }, { "is_iban", is_iban, NULL, NULL, 0, false },
+	{ "is_vat_id", is_vat_id, NULL, NULL, 0, false }, { "normalize_email", normalize_email, NULL, NULL, 0, false },
+	{ "normalize_iban", normalize_iban, NULL, NULL, 0, false },
+	{ "normalize_vat_id", normalize_vat_id, NULL, NULL, 0, false },
+	{ "normalize_phone", normalize_phone, NULL, NULL, 0, false }, { NULL, NULL, NULL, NULL, 0, false },
 };

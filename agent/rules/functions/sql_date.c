@@ -134,7 +134,9 @@ plain_date(sqlite3_context *sql, int count, sqlite3_value **arguments)
 }
 
 const struct sql_binding sql_date_functions[] = {
-	{ "date_parse", parse, NULL, NULL, 0, false }, { "date_format", format_date, NULL, NULL, 0, false }, { "date", plain_date, NULL, NULL, 0, true },
-	{ "time", plain_date, NULL, NULL, 0, true }, { "datetime", plain_date, NULL, NULL, 0, true }, { "julianday", plain_date, NULL, NULL, 0, true },
-	{ "unixepoch", plain_date, NULL, NULL, 0, true }, { "strftime", plain_date, NULL, NULL, 0, true }, { NULL, NULL, NULL, NULL, 0, false },
+	{ "date_parse", parse, NULL, NULL, 0, false }, { "date_format", format_date, NULL, NULL, 0, false },
+	{ "date", plain_date, NULL, NULL, 0, true }, { "time", plain_date, NULL, NULL, 0, true },
+	{ "datetime", plain_date, NULL, NULL, 0, true }, { "julianday", plain_date, NULL, NULL, 0, true },
+	{ "unixepoch", plain_date, NULL, NULL, 0, true }, { "strftime", plain_date, NULL, NULL, 0, true },
+	{ NULL, NULL, NULL, NULL, 0, false },
 };

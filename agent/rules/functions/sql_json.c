@@ -265,6 +265,6 @@ json_extract(sqlite3_context *sql, int count, sqlite3_value **arguments)
 }
 
 const struct sql_binding sql_json_functions[] = {
-	{ "->>", arrow, NULL, NULL, 0, false }, { "json_extract", json_extract, NULL, NULL, 0, true }, { "json_number", json_number, NULL, NULL, 0, false },
-	{ NULL, NULL, NULL, NULL, 0, false },
+	{ "->>", arrow, NULL, NULL, 0, false }, { "json_extract", json_extract, NULL, NULL, 0, true },
+	{ "json_number", json_number, NULL, NULL, 0, false }, { NULL, NULL, NULL, NULL, 0, false },
 };

@@ -156,7 +156,6 @@ sum_list(sqlite3_context *sql, int count, sqlite3_value **arguments)
 	struct sum sum = { 0 };
 	struct json_list list;
 	struct sql_text text, element;
-	int more;
 
 	if (sql_any_null(count, arguments) || !sql_get_text(sql, arguments, 0, &text))
 		return;
@@ -166,7 +165,7 @@ sum_list(sqlite3_context *sql, int count, sqlite3_value **arguments)
 		sql_error(sql, "argument 1 must be a JSON list");
 		return;
 	}
-	while ((more = json_list_next(&list, &element.data, &element.length)) > 0) {
+	while (json_list_next(&list, &element.data, &element.length) > 0) {
 		struct decimal value;
 		int found = json_decimal(sql, element.data, element.length, arguments[1], &value);
 
@@ -274,9 +273,10 @@ static void least(sqlite3_context *sql, int count, sqlite3_value **arguments) { 
 static void greatest(sqlite3_context *sql, int count, sqlite3_value **arguments) { choose(sql, count, arguments, 1); }
 
 const struct sql_binding sql_number_functions[] = {
-	{ "dec_add", dec_add, NULL, NULL, 0, false }, { "dec_sub", dec_sub, NULL, NULL, 0, false }, { "dec_mul", dec_mul, NULL, NULL, 0, false },
-	{ "dec_div", dec_div, NULL, NULL, 0, false }, { "dec_cmp", dec_cmp, NULL, NULL, 0, false }, { "dec_round", dec_round, NULL, NULL, 0, false },
+	{ "dec_add", dec_add, NULL, NULL, 0, false }, { "dec_sub", dec_sub, NULL, NULL, 0, false },
+	{ "dec_mul", dec_mul, NULL, NULL, 0, false }, { "dec_div", dec_div, NULL, NULL, 0, false },
+	{ "dec_cmp", dec_cmp, NULL, NULL, 0, false }, { "dec_round", dec_round, NULL, NULL, 0, false },
 	{ "dec_sum", sum_list, NULL, NULL, 0, false }, { "dec_sum", NULL, sum_step, sum_final, 1, false },
-	{ "least", least, NULL, NULL, 0, false }, { "greatest", greatest, NULL, NULL, 0, false }, { "min", least, NULL, NULL, 0, false }, { "max", greatest, NULL, NULL, 0, false },
-	{ NULL, NULL, NULL, NULL, 0, false },
+	{ "least", least, NULL, NULL, 0, false }, { "greatest", greatest, NULL, NULL, 0, false },
+	{ "min", least, NULL, NULL, 0, false }, { "max", greatest, NULL, NULL, 0, false }, { NULL, NULL, NULL, NULL, 0, false },
 };

@@ -185,9 +185,11 @@ similarity(sqlite3_context *sql, int count, sqlite3_value **arguments)
 }
 
 const struct sql_binding sql_text_functions[] = {
-	{ "upper", upper, NULL, NULL, 0, false }, { "lower", lower, NULL, NULL, 0, false }, { "fold", fold, NULL, NULL, 0, false }, { "nfc", nfc, NULL, NULL, 0, false },
-	{ "trim", trim, NULL, NULL, 0, false }, { "ltrim", ltrim, NULL, NULL, 0, false }, { "rtrim", rtrim, NULL, NULL, 0, false },
-	{ "like", like, NULL, NULL, 0, false }, { "concat", concat, NULL, NULL, 0, false }, { "concat_ws", concat_ws, NULL, NULL, 0, false },
-	{ "regexp", regexp, NULL, NULL, 0, false }, { "regexp_replace", regexp_replace, NULL, NULL, 0, false }, { "similarity", similarity, NULL, NULL, 0, false },
+	{ "upper", upper, NULL, NULL, 0, false }, { "lower", lower, NULL, NULL, 0, false },
+	{ "fold", fold, NULL, NULL, 0, false }, { "nfc", nfc, NULL, NULL, 0, false }, { "trim", trim, NULL, NULL, 0, false },
+	{ "ltrim", ltrim, NULL, NULL, 0, false }, { "rtrim", rtrim, NULL, NULL, 0, false },
+	{ "like", like, NULL, NULL, 0, false }, { "concat", concat, NULL, NULL, 0, false },
+	{ "concat_ws", concat_ws, NULL, NULL, 0, false }, { "regexp", regexp, NULL, NULL, 0, false },
+	{ "regexp_replace", regexp_replace, NULL, NULL, 0, false }, { "similarity", similarity, NULL, NULL, 0, false },
 	{ NULL, NULL, NULL, NULL, 0, false },
 };

@@ -95,8 +95,9 @@ ask(sqlite3_context *sql, int count, sqlite3_value **arguments)
 }
 
 const struct sql_binding sql_world_functions[] = {
-	{ "lookup", ask, NULL, NULL, 0, false }, { "ref", ask, NULL, NULL, 0, false }, { "link", ask, NULL, NULL, 0, false }, { "url", ask, NULL, NULL, 0, false },
-	{ "content", ask, NULL, NULL, 0, false }, { "unit", ask, NULL, NULL, 0, false }, { "record_id", ask, NULL, NULL, 0, false },
-	{ "run_time", ask, NULL, NULL, 0, false }, { "today", ask, NULL, NULL, 0, false }, { "sync_state", ask, NULL, NULL, 0, false },
+	{ "lookup", ask, NULL, NULL, 0, false }, { "ref", ask, NULL, NULL, 0, false }, { "link", ask, NULL, NULL, 0, false },
+	{ "url", ask, NULL, NULL, 0, false }, { "content", ask, NULL, NULL, 0, false }, { "unit", ask, NULL, NULL, 0, false },
+	{ "record_id", ask, NULL, NULL, 0, false }, { "run_time", ask, NULL, NULL, 0, false },
+	{ "today", ask, NULL, NULL, 0, false }, { "sync_state", ask, NULL, NULL, 0, false },
 	{ "sync_error", ask, NULL, NULL, 0, false }, { NULL, NULL, NULL, NULL, 0, false },
 };
