@@ -282,7 +282,7 @@ judge_cast(struct analysis *a, struct node *node)
 	uint8_t kind = KIND_NUMBER;
 	size_t i;
 
-	for (i = 0; node->name[i] != '\0' && i < sizeof type - 1; i++)
+	for (i = 0; i < sizeof type - 1 && node->name[i] != '\0'; i++)
 		type[i] = (char)(node->name[i] >= 'a' && node->name[i] <= 'z' ? node->name[i] - 32 : node->name[i]);
 	type[i] = '\0';
 	/* SQLite's rules for the name of a type, in its order. */

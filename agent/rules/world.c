@@ -266,14 +266,10 @@ ask_own(struct rules_worker *worker, enum rules_question question, struct syncli
 	return known(worker, ask(world->data, record_of(worker), &answer, err), &answer, ret_value);
 }
 
-int
-world_answer(void *context, enum rules_question question, const struct syncline_value *arguments, uint32_t count, struct syncline_value *ret_value,
-             struct error *err)
+static int
+answer(struct rules_worker *worker, enum rules_question question, const struct syncline_value *arguments, uint32_t count,
+       struct syncline_value *ret_value, struct error *err)
 {
-	struct rules_worker *worker = context;
-
-	if (worker->mapping == NULL)
-		return not_yet(worker, ret_value); /* a rule that is being compiled */
 	switch (question) {
 	case RULES_ASK_LOOKUP:
 		return ask_lookup(worker, arguments, count, ret_value, err);
@@ -299,4 +295,20 @@ world_answer(void *context, enum rules_question question, const struct syncline_
 	default:
 		return error_set(err, ERROR_INTERNAL, NULL, "a rule asked an unknown question");
 	}
+}
+
+int
+world_answer(void *context, enum rules_question question, const struct syncline_value *arguments, uint32_t count, struct syncline_value *ret_value,
+             struct error *err)
+{
+	struct rules_worker *worker = context;
+
+	if (worker->mapping == NULL)
+		return not_yet(worker, ret_value); /* a rule that is being compiled */
+	if (answer(worker, question, arguments, count, ret_value, err) == 0)
+		return 0;
+	/* The reject keeps the reason and the next step as they were said here. */
+	fault_set(&worker->fault, err->hint, "%s", err->message);
+	worker->fault_set = true;
+	return -1;
 }
