@@ -16,14 +16,14 @@ CUSTOMERS = {
     "10024": ("rules", "email", ""), "20018": ("rules", "email", ""),
     "10029": ("rules", "name", ""), "20024": ("rules", "country", ""),
     "20021": ("rules", "", "german postal codes have five digits"), "10020": ("rules", "revenue", ""),
-    "10028": ("read", "", ""), "20015": ("read", "", ""), "10027": ("read", "", ""),
-    "30001": ("read", "", "belongs to no unit"),
+    "10028": ("reading", "", ""), "20015": ("reading", "", ""), "10027": ("reading", "", ""),
+    "30001": ("reading", "", "belongs to no unit"),
     # A column too few, no key, a column too many: their keys can't be trusted, only their lines be told.
-    "line 21": ("read", "", "14 values"), "line 31": ("read", "", "kundennr is empty"), "line 54": ("read", "", "16 values"),
+    "line 21": ("reading", "", "14 values"), "line 31": ("reading", "", "kundennr is empty"), "line 54": ("reading", "", "16 values"),
 }
 KEYLESS = {"", "10090", "20090"}  # what stands there as KUNDENNR
 ORDERS = {
-    "M-26004": ("rules", "status", ""), "B-26009": ("read", "", ""), "M-26012": ("read", "", ""),
+    "M-26004": ("rules", "status", ""), "B-26009": ("reading", "", ""), "M-26012": ("reading", "", ""),
     "M-26018": ("rules", "customer", ""), "B-26023": ("rules", "", "not the sum of its lines"),
 }
 problems = []
