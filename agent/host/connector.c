@@ -381,7 +381,16 @@ connector_reset(struct connector *c)
 int
 connector_ping(struct connector *c, struct error *err)
 {
+	struct error failure = { 0 };
+
 	if (c->link == NULL)
 		return error_set(err, ERROR_HOST_GONE, "The next call starts it again.", "the connector of system %s has no process now", c->system);
-	return c->link->op->ping(c->link, os_monotonic_ms() + c->timeout_ms, err);
+	if (c->link->op->ping(c->link, os_monotonic_ms() + c->timeout_ms, &failure) == 0)
+		return 0;
+	/* A busy process may yet answer; one that is gone is taken leave of here, and not by the next call. */
+	if (failure.code == ERROR_HOST_GONE)
+		(void)proxy_broke(c, "ping", &failure);
+	if (err != NULL)
+		*err = failure;
+	return -1;
 }

@@ -11,10 +11,17 @@
 static void
 emit(struct guest_call *call, struct buffer *head)
 {
-	if (call->results_count++ < FINDINGS_MAX)
-		(void)guest_emit(call->guest, FRAME_FINDING, call->in->call, call->number, head, NULL, 0);
-	else
+	if (call->results_count++ >= FINDINGS_MAX)
 		buffer_free(head);
+	else if (guest_emit(call->guest, FRAME_FINDING, call->in->call, call->number, head, NULL, 0) != 0)
+		call->lost = true;
+}
+
+/* A list with holes is no success. */
+static uint32_t
+whole(struct guest_call *call, uint32_t klass)
+{
+	return klass == SYNCLINE_OK && call->lost ? guest_fail(call, SYNCLINE_RETRY, NULL, "no memory, or no room, for a finding") : klass;
 }
 
 static void
@@ -77,7 +84,7 @@ guest_check(struct guest_call *call)
 
 	if (!wire_done(&call->wire))
 		return damaged(call);
-	return call->guest->check.check(call->guest->instance, &call->call, &findings, &call->error);
+	return whole(call, call->guest->check.check(call->guest->instance, &call->call, &findings, &call->error));
 }
 
 uint32_t
@@ -87,7 +94,7 @@ guest_discover_objects(struct guest_call *call)
 
 	if (!wire_done(&call->wire))
 		return damaged(call);
-	return call->guest->discover.objects(call->guest->instance, &call->call, &findings, &call->error);
+	return whole(call, call->guest->discover.objects(call->guest->instance, &call->call, &findings, &call->error));
 }
 
 uint32_t
@@ -98,5 +105,5 @@ guest_discover_fields(struct guest_call *call)
 
 	if (!wire_done(&call->wire))
 		return damaged(call);
-	return call->guest->discover.fields(call->guest->instance, &call->call, object, &findings, &call->error);
+	return whole(call, call->guest->discover.fields(call->guest->instance, &call->call, object, &findings, &call->error));
 }

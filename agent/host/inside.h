@@ -116,6 +116,7 @@ struct guest_call {
 	struct buffer results; /* of a write, not sent yet */
 	uint32_t results_count;
 	int64_t results_ms;
+	bool lost;             /* a finding found no memory */
 	struct syncline_error error;
 };
 void guest_call_begin(struct guest_call *call, struct guest *guest, uint32_t number, uint32_t deadline_ms);

@@ -25,3 +25,11 @@ tests_bin_test_host_http_SOURCES = tests/unit/host-http.c
 tests_bin_test_host_http_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_bin_test_host_http_CFLAGS = $(UNIT_CFLAGS)
 tests_bin_test_host_http_LDADD = $(HOST_ARCHIVES) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/bin/test-host-oom
+TESTS += tests/bin/test-host-oom
+tests_bin_test_host_oom_SOURCES = tests/unit/host-oom.c tests/fuzz/frame_scenario.h tests/oom.c tests/oom.h
+tests_bin_test_host_oom_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_bin_test_host_oom_CFLAGS = $(UNIT_CFLAGS)
+tests_bin_test_host_oom_LDFLAGS = $(AM_LDFLAGS) $(OOM_LDFLAGS)
+tests_bin_test_host_oom_LDADD = $(HOST_ARCHIVES) $(UNIT_LIBS)
