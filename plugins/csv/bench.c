@@ -2,7 +2,7 @@
 /*
  * bench.c: how many rows a second become records: the whole way from the file to the batch service, which here only counts.
  *
- *     bench-csv FILE KEY [DELIMITER]
+ *     bench-csv FILE KEY [DELIMITER [ENCODING [GROUP_INTO]]]
  *
  * Prints records, seconds, rows and bytes a second.  Memory is shown by the caller (time -v).
  */
@@ -90,12 +90,13 @@ main(int argc, char **argv)
 	const struct syncline_host host = { .struct_size = sizeof host, .get_service = get_service };
 	const struct syncline_call call = { .struct_size = sizeof call, .correlation = "" };
 	const struct syncline_settings none = { .struct_size = sizeof none };
-	struct syncline_setting items[3] = {
+	struct syncline_setting items[4] = {
 		{ .struct_size = sizeof *items, .type = SYNCLINE_PARAM_PATH, .name = "directory", .configured = 1 },
 		{ .struct_size = sizeof *items, .type = SYNCLINE_PARAM_CHOICE, .name = "complete", .text = "rename", .configured = 1 },
 		{ .struct_size = sizeof *items, .type = SYNCLINE_PARAM_TEXT, .name = "delimiter", .text = ",", .configured = 1 },
+		{ .struct_size = sizeof *items, .type = SYNCLINE_PARAM_TEXT, .name = "encoding", .text = "UTF-8", .configured = 1 },
 	};
-	const struct syncline_settings settings = { .struct_size = sizeof settings, .count = 3, .items = items };
+	const struct syncline_settings settings = { .struct_size = sizeof settings, .count = 4, .items = items };
 	struct syncline_object object = { .struct_size = sizeof object, .alias = "bench", .key_count = 1, .settings = &none };
 	struct syncline_error err = { .struct_size = sizeof err };
 	struct timespec from, to;
@@ -105,7 +106,7 @@ main(int argc, char **argv)
 	double seconds;
 
 	if (argc < 3) {
-		fprintf(stderr, "usage: bench-csv FILE KEY [DELIMITER]\n");
+		fprintf(stderr, "usage: bench-csv FILE KEY [DELIMITER [ENCODING [GROUP_INTO]]]\n");
 		return 2;
 	}
 	folder = strdup(argv[1]);
@@ -115,6 +116,10 @@ main(int argc, char **argv)
 	items[0].text = dirname(folder);
 	if (argc > 3)
 		items[2].text = argv[3];
+	if (argc > 4)
+		items[3].text = argv[4];
+	if (argc > 5)
+		object.group_into = argv[5];
 	object.native = basename(name);
 	key = argv[2];
 	object.key = &key;

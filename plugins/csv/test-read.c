@@ -279,6 +279,36 @@ grouped_reads_go_on_between_records(void **state)
 	syncline_buffer_free(&text);
 }
 
+/* Sorted files need no memory for their keys; others are refused once it doesn't suffice, before anything was read. */
+static void
+large_groups_must_be_sorted(void **state)
+{
+	struct bed *b = *state;
+	struct syncline_buffer text;
+	struct reading r = { 0 };
+
+	key(b, "no", NULL);
+	b->object.group_into = "rows";
+	set(b, "key_memory", "65536");
+	reopen(b);
+	syncline_buffer_init(&text, 0);
+	syncline_buffer_text(&text, "no\n");
+	for (int i = 20000; i > 0; i--)
+		syncline_buffer_format(&text, "%d\n%d\n", i, i);
+	put_file(b->in, "a.csv", text.data, text.length);
+	read_on(b, &r, false, 0, 0);
+	assert_int_equal(r.klass, SYNCLINE_OK);
+	assert_int_equal(r.records, 20000);
+	syncline_buffer_text(&text, "30000\n");
+	put_file(b->in, "a.csv", text.data, text.length);
+	read_on(b, &r, true, 0, 0);
+	assert_int_equal(r.klass, SYNCLINE_INVALID);
+	assert_int_equal(r.records, 0);
+	assert_non_null(strstr(r.err.hint, "key_memory"));
+	reading_free(&r);
+	syncline_buffer_free(&text);
+}
+
 static void
 the_newest_file_is_the_full_set(void **state)
 {
@@ -587,7 +617,7 @@ main(void)
 		TEST(text_stays_what_it_is), TEST(columns_get_names_of_their_own), TEST(types_are_read_exactly_or_refused),
 		TEST(broken_rows_are_rejects_and_the_rest_is_read), TEST(long_rows_cost_themselves_alone), TEST(other_line_ends_and_encodings),
 		TEST(rows_are_grouped), TEST(delta_reads_go_on_where_they_stopped), TEST(grouped_reads_go_on_between_records),
-		TEST(the_newest_file_is_the_full_set), TEST(a_sample_ends_early), TEST(only_complete_files_are_read), TEST(archiving_can_be_repeated),
+		TEST(large_groups_must_be_sorted), TEST(the_newest_file_is_the_full_set), TEST(a_sample_ends_early), TEST(only_complete_files_are_read), TEST(archiving_can_be_repeated),
 		TEST(single_records_are_found), TEST(sums_do_not_depend_on_the_order), TEST(objects_and_types_are_guessed),
 		TEST(documents_stay_below_their_folder), TEST(wrong_settings_are_refused),
 	};
