@@ -105,6 +105,7 @@ mapping_trace(struct rules_worker *worker, const struct mapping *mapping, const 
 	struct rows rows = { .count = 1, .base = index, .batch = in }, outputs = { .count = 1 };
 	struct rules_trace_step *steps;
 	struct syncline_value *values;
+	uint32_t *owner;
 	int32_t *map;
 	bool rejected = false, ignored = false;
 	int result = -1;
@@ -122,7 +123,10 @@ mapping_trace(struct rules_worker *worker, const struct mapping *mapping, const 
 	rows.map = map;
 	outputs.values = values;
 	outputs.stride = mapping->top.rule_count;
-	outputs.owners = arena_array(&worker->arena, 1, sizeof *outputs.owners);
+	if ((owner = arena_alloc(&worker->arena, sizeof *owner)) == NULL)
+		return error_memory(err);
+	*owner = index;
+	outputs.owners = owner;
 	worker->mapping = mapping;
 	worker->world = world;
 	worker->batch = in;
