@@ -18,3 +18,4 @@ tests_bin_test_jsonl_DEPENDENCIES = libbench.a libbatch.a libbase.a libsyncline-
 endif
 
 dist_man7_MANS += plugins/jsonl/syncline-jsonl.7
+EXTRA_DIST += plugins/jsonl/oracle.py

@@ -78,7 +78,7 @@ teardown(void **state)
 }
 
 struct seen {
-	char text[65536];
+	char text[1 << 20];
 	size_t n;
 	unsigned records, rejects;
 };
@@ -387,6 +387,34 @@ killed_while_writing(void **state)
 	}
 }
 
+/* Against Python's json and decimal: the real customers, and lines made at random. */
+static void
+python_reads_the_same(void **state)
+{
+	const char *source = getenv("SYNCLINE_SOURCE"), *data = getenv("SYNCLINE_TEST_DATA");
+	struct fixture *f = *state;
+	struct seen *s;
+	char command[9000], *line, *wanted;
+
+	snprintf(command, sizeof command, "%s/northwind/customers.csv", data != NULL ? data : "");
+	if (source == NULL || access(command, R_OK) != 0 || system("python3 -c pass") != 0) {
+		print_message("skipped: the Northwind exports (SYNCLINE_TEST_DATA) or python3 are not there\n");
+		skip();
+	}
+	snprintf(command, sizeof command, "python3 '%s/plugins/jsonl/oracle.py' '%s' '%s/northwind/customers.csv'", source, root, data);
+	assert_int_equal(system(command), 0);
+	s = calloc(1, sizeof *s);
+	f->object.native = "oracle.jsonl";
+	assert_int_equal(fixture_read(f, 1, 0, 0, write_down, s), SYNCLINE_OK);
+	assert_int_equal(s->records, 691);
+	wanted = content("expected");
+	for (line = s->text; *line != '\0' && *line == *wanted; line++, wanted++)
+		;
+	if (*line != *wanted)
+		fail_msg("read:\n%.300s\nwanted:\n%.300s", line > s->text + 60 ? line - 60 : s->text, line > s->text + 60 ? wanted - 60 : wanted);
+	free(s);
+}
+
 int
 main(void)
 {
@@ -394,7 +422,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(values_keep_their_digits), TEST(the_contract_types_what_json_cannot_say), TEST(what_is_not_json_is_a_reject_with_its_reason),
 		TEST(bombs_are_rejects_and_the_next_line_is_read), TEST(more_fields_than_a_batch_takes), TEST(every_type_is_written),
-		TEST(one_inside_the_other_is_refused), TEST(killed_while_writing),
+		TEST(one_inside_the_other_is_refused), TEST(killed_while_writing), TEST(python_reads_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
