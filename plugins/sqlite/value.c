@@ -26,7 +26,7 @@ static size_t
 without_exponent(const char *text, char *out)
 {
 	const char *e = strchr(text, 'e'), *p = text;
-	char digits[32], *start = out;
+	char digits[32] = "", *start = out;
 	int count = 0, point = -1, exponent = atoi(e + 1);
 
 	if (*p == '-')
