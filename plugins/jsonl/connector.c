@@ -43,7 +43,7 @@ static const struct syncline_part parts[] = {
 static const struct syncline_capabilities capabilities = {
 	.struct_size = sizeof(struct syncline_capabilities),
 	.read_full = SYNCLINE_NATIVE, .read_delta = SYNCLINE_NATIVE, .get = SYNCLINE_EMULATED, .find = SYNCLINE_EMULATED, .count = SYNCLINE_EMULATED,
-	.create = SYNCLINE_NATIVE, .update = SYNCLINE_NATIVE, .remove = SYNCLINE_NATIVE, .partial_update = SYNCLINE_NATIVE,
+	.create = SYNCLINE_NATIVE, .update = SYNCLINE_NATIVE, .remove = SYNCLINE_NATIVE, /* with op_member alone */
 };
 
 const char *

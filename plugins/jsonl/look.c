@@ -89,7 +89,8 @@ struct search {
 	const struct syncline_criterion *criteria;
 	uint32_t count, limit, found;
 	const struct syncline_slice *ids;
-	uint8_t *seen; /* per id */
+	uint64_t *last; /* per id: the line of all lines that had it last, 0: none */
+	uint64_t order;
 	struct syncline_batch *batch; /* NULL: names are collected first */
 };
 
@@ -111,8 +112,9 @@ matches(const struct search *s, const struct walk *w, const struct syncline_reco
 	for (uint32_t i = 0; i < s->count; i++)
 		if (record->native_id.type == SYNCLINE_TYPE_TEXT && record->native_id.length == s->ids[i].length &&
 		    (s->ids[i].length == 0 || memcmp(record->native_id.u.data, s->ids[i].data, s->ids[i].length) == 0)) {
-			s->seen[i] = 1;
-			return 1;
+			if (s->batch == NULL)
+				s->last[i] = s->order;
+			return s->last[i] == s->order;
 		}
 	return 0;
 }
@@ -123,10 +125,11 @@ visit_search(void *data, struct walk *w, uint32_t at, uint32_t *ret_result, stru
 	struct search *s = data;
 	struct syncline_record record;
 
-	if (s->batch == NULL)
+	s->order++;
+	if (s->batch == NULL && s->ids == NULL)
 		return 0;
 	*ret_result = lines_record(&w->lines, at, &record, err);
-	if (*ret_result != SYNCLINE_OK || !matches(s, w, &record))
+	if (*ret_result != SYNCLINE_OK || !matches(s, w, &record) || s->batch == NULL)
 		return *ret_result != SYNCLINE_OK;
 	*ret_result = lines_add(&w->lines, s->batch, &record, err);
 	return *ret_result != SYNCLINE_OK || ++s->found == s->limit;
@@ -144,6 +147,7 @@ search(struct walk *w, struct search *s, struct syncline_batch *batch, struct sy
 	if (result != SYNCLINE_OK)
 		return result;
 	s->batch = batch;
+	s->order = 0;
 	result = lines_set_fields(&w->lines, batch, w->files.directory, NULL, err);
 	return result == SYNCLINE_OK ? walk(w, err) : result;
 }
@@ -162,16 +166,16 @@ find(void *instance, const struct syncline_call *call, const struct syncline_obj
 	return result;
 }
 
-/* The last line of an id counts where files are a history. */
+/* Of several lines with one id the last counts: files may be a history. */
 uint32_t
 look_get(void *instance, const struct syncline_call *call, const struct syncline_object *object, const struct syncline_slice *native_ids,
          uint32_t count, struct syncline_batch *batch, struct syncline_error *err)
 {
-	struct search s = { .ids = native_ids, .count = count, .limit = UINT32_MAX, .seen = calloc((size_t)count + 1, 1) };
+	struct search s = { .ids = native_ids, .count = count, .limit = UINT32_MAX, .last = calloc((size_t)count + 1, sizeof *s.last) };
 	struct walk w;
 	uint32_t result;
 
-	if (s.seen == NULL)
+	if (s.last == NULL)
 		return syncline_fail_memory(err);
 	result = begin(&w, instance, call, object, err);
 	if (result == SYNCLINE_OK)
@@ -180,11 +184,11 @@ look_get(void *instance, const struct syncline_call *call, const struct syncline
 		struct syncline_record gone = syncline_record(SYNCLINE_OP_DELETED);
 
 		gone.native_id = syncline_text(native_ids[i].data, native_ids[i].length);
-		if (!s.seen[i])
+		if (s.last[i] == 0)
 			result = w.c->batch->add(batch, &gone, err);
 	}
 	end(&w);
-	free(s.seen);
+	free(s.last);
 	return result;
 }
 

@@ -387,6 +387,36 @@ killed_while_writing(void **state)
 	}
 }
 
+static void
+get_find_and_count(void **state)
+{
+	static const char lines[] = "{\"id\":1,\"a\":\"old\"}\n{\"id\":2,\"a\":\"x\"}\n{\"id\":1,\"a\":\"new\",\"b\":1.0}\n";
+	struct fixture *f = *state;
+	const struct syncline_source_v1 *source = fixture_part(f, "source/1");
+	const struct syncline_find_v1 *find = fixture_part(f, "find/1");
+	const struct syncline_count_v1 *count = fixture_part(f, "count/1");
+	const struct syncline_slice ids[] = { { "1", 1 }, { "9", 1 } };
+	const struct syncline_criterion criterion = { "a", syncline_string("x") };
+	struct syncline_batch *b = bench_batch_new(NULL);
+	struct seen *s = calloc(1, sizeof *s);
+	uint64_t n = 0;
+
+	file("a.jsonl", lines, sizeof lines - 1);
+	assert_int_equal(source->get(f->instance, bench_call(&f->bench, 0), &f->object, ids, 2, b, &f->err), SYNCLINE_OK);
+	fixture_each(b, write_down, s);
+	bench_batch_free(b);
+	assert_string_equal(s->text, "3 id=i1 a=tnew b=d1.0\n0 GONE\n");
+	memset(s, 0, sizeof *s);
+	b = bench_batch_new(NULL);
+	assert_int_equal(find->find(f->instance, bench_call(&f->bench, 0), &f->object, &criterion, 1, 5, b, &f->err), SYNCLINE_OK);
+	fixture_each(b, write_down, s);
+	bench_batch_free(b);
+	assert_string_equal(s->text, "2 id=i2 a=tx\n");
+	assert_int_equal(count->count(f->instance, bench_call(&f->bench, 0), &f->object, &n, &f->err), SYNCLINE_OK);
+	assert_int_equal(n, 3);
+	free(s);
+}
+
 /* Against Python's json and decimal: the real customers, and lines made at random. */
 static void
 python_reads_the_same(void **state)
@@ -422,7 +452,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(values_keep_their_digits), TEST(the_contract_types_what_json_cannot_say), TEST(what_is_not_json_is_a_reject_with_its_reason),
 		TEST(bombs_are_rejects_and_the_next_line_is_read), TEST(more_fields_than_a_batch_takes), TEST(every_type_is_written),
-		TEST(one_inside_the_other_is_refused), TEST(killed_while_writing), TEST(python_reads_the_same),
+		TEST(one_inside_the_other_is_refused), TEST(killed_while_writing), TEST(get_find_and_count), TEST(python_reads_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
