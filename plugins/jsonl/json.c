@@ -139,7 +139,7 @@ escape(struct parser *s, char **out)
 {
 	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
 	const char *at;
-	uint32_t character;
+	uint32_t character = 0;
 
 	if (s->p == s->end)
 		return broken(s, "the line ends within a text");
