@@ -1,13 +1,16 @@
 # `make bench`: the figures of docs/performance.md, each beside a yardstick that runs in the same call.
-EXTRA_DIST += tests/bench/make_customers.py tests/bench/convert.py tests/bench/conf.d/bench.conf \
+EXTRA_DIST += tests/bench/run.sh tests/bench/make_customers.py tests/bench/convert.py tests/bench/conf.d/bench.conf \
 	tests/bench/conf.d/contracts/erp.kunden.conf tests/bench/conf.d/lookups/country.csv
 BENCH_RECORDS = 1000000
-bench: all
-	$(AM_TESTS_ENVIRONMENT) python3 "$(srcdir)/tests/bench/convert.py" $(BENCH_RECORDS)
+bench: all tests/bin/bench-border tests/bin/bench-rules tests/bin/bench-csv $(bench_data)
+	$(AM_TESTS_ENVIRONMENT) sh "$(srcdir)/tests/bench/run.sh" $(BENCH_RECORDS)
+if HAVE_CMOCKA
+bench_data = tests/bin/bench-data
+endif
 .PHONY: bench
 
-# What the process border costs a record: run it by hand, or from a larger bench.
-noinst_PROGRAMS += tests/bin/bench-border
+# What the process border costs a record.
+EXTRA_PROGRAMS += tests/bin/bench-border
 tests_bin_bench_border_SOURCES = tests/bench/border.c
 tests_bin_bench_border_CPPFLAGS = $(AGENT_CPPFLAGS)
 tests_bin_bench_border_CFLAGS = $(AGENT_CFLAGS)
