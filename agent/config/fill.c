@@ -67,13 +67,6 @@ grammar_check_name(struct loader *l, const struct config_place *place, const cha
 	return true;
 }
 
-void
-grammar_expected(struct loader *l, const struct node *node, const char *expected)
-{
-	report(l, &node->value_place, VALUE, NULL, "%s must be %s, not %s", node->name[0] != '\0' ? node->name : "this element", expected,
-	       tree_kind_name(node));
-}
-
 /* The setting of that name, or NULL. */
 static const struct grammar_setting *
 find_setting(const struct grammar_group *group, const char *name)

@@ -4,7 +4,7 @@ libconfig_a_SOURCES = agent/config/model.h agent/config/scan.c agent/config/scan
 	agent/config/files.c agent/config/grammar.c agent/config/grammar.h agent/config/fill.c agent/config/special.c \
 	agent/config/values.c agent/config/settings.c agent/config/check_systems.c agent/config/check_entities.c \
 	agent/config/check_flows.c agent/config/check_tests.c agent/config/contract.c agent/config/contract.h \
-	agent/config/schema.c agent/config/field_words.h agent/config/diagnostics.c agent/config/load.c
+	agent/config/schema.c agent/config/field_words.h agent/config/diagnostics.c agent/config/load.c agent/config/find.c agent/config/report.c
 libconfig_a_CPPFLAGS = $(AGENT_CPPFLAGS)
 libconfig_a_CFLAGS = $(AGENT_CFLAGS)
 dist_man5_MANS += docs/man/syncline.conf.5
