@@ -322,8 +322,10 @@ number_kind(const char *p, size_t length)
 	const char *end = p + length, *digits;
 
 	if (length > 2 && p[0] == '0' && (p[1] | 0x20) == 'x') {
-		for (p += 2; p < end && is_hex(*p); p++)
+		for (digits = p += 2; p < end && is_hex(*p); p++)
 			;
+		if (p == digits)
+			return 0;
 		return p == end ? 'i' : p + 1 == end && *p == 'L' ? 'l' : 0;
 	}
 	if (*p == '-' || *p == '+')
