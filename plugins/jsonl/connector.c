@@ -94,7 +94,7 @@ syncline_connector(void)
 		.name = "jsonl",
 		.version = "0.1.0",
 		.summary = "Files with one JSON object a line, both ways",
-		.vendor = "The Syncline project",
+		.vendor = "Syncline",
 		.licence = "BSD-2-Clause",
 		.params = params,
 		.param_count = sizeof params / sizeof *params,

@@ -318,7 +318,7 @@ syncline_connector(void)
 		.name = "sqlite",
 		.version = "0.1.0",
 		.summary = "Tables and views of an SQLite database file",
-		.vendor = "The Syncline project",
+		.vendor = "Syncline",
 		.licence = "BSD-2-Clause",
 		.params = params,
 		.param_count = sizeof params / sizeof *params,
