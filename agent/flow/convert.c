@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "flow/choice.h"
 #include "flow/item.h"
 #include "flow/mappings.h"
 #include "flow/ring.h"
@@ -22,17 +23,14 @@
 
 struct conversion {
 	const struct convert_options *options;
-	const struct config_flow *flow;
-	const struct config_binding *from, *to;
-	const struct config_unit **units;
-	struct syncline_slice *tenants;
+	struct choice choice;
 	struct lookups lookups;
 	struct mapping *read, *write;
 	struct connector *source;
 	struct target target;
 	struct ring ring;
 	_Atomic uint64_t expected;
-	uint8_t seed[16], entity_key[16];
+	uint8_t seed[16];
 	int64_t run_time_us;
 	pthread_mutex_t mutex; /* of what follows */
 	bool failed;
@@ -60,110 +58,63 @@ fail(struct conversion *c, const struct error *err)
 	connector_cancel(c->source);
 }
 
-/* Finding out what is meant. */
-
-static int
-no(struct error *err, const char *hint, const char *format, const char *first, const char *second)
+static bool
+has_records(const struct batch *batch)
 {
-	char text[512];
-
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-	snprintf(text, sizeof text, format, first, second);
-#pragma GCC diagnostic pop
-	return error_set(err, ERROR_CONVERT_FLOW, hint, "%s", text);
+	for (uint32_t i = 0; i < batch->header->record_count; i++)
+		if (batch_record(batch, i)->op == SYNCLINE_OP_SEEN)
+			return true;
+	return false;
 }
 
+/*
+ * Rules over an object without a contract are compiled when the first batch with a record shows the fields.  A later batch
+ * may lack some of them (they are absent then) and have others, which no rule names: a name that the first batch lacks is an
+ * error there and then, since nobody can tell a field to come from a slip of the pen.
+ */
 static int
-find_bindings(struct conversion *c, struct error *err)
+compile_late(struct conversion *c, const struct batch *batch, struct error *err)
 {
-	const struct convert_options *o = c->options;
+	const struct config_binding *from = c->choice.from;
+	size_t used;
 
-	if ((c->flow = config_flow(o->model, o->flow)) == NULL)
-		return no(err, "`syncline describe` lists the flows.", "there is no flow \"%s\"%s", o->flow, "");
-	c->from = config_binding(c->flow, o->from);
-	c->to = config_binding(c->flow, o->to);
-	if (c->from == NULL || c->to == NULL)
-		return no(err, "The bindings of a flow bear the names of systems.", "the flow \"%s\" has no binding \"%s\"", o->flow,
-		          c->from == NULL ? o->from : o->to);
-	if (!c->from->reads)
-		return no(err, "It needs `map` or `read`.", "the binding \"%s\" of the flow \"%s\" reads nothing", o->from, o->flow);
-	if (c->to->attach_to != NULL)
-		return no(err, "Convert into the flow whose object it is.", "the binding \"%s\" of the flow \"%s\" writes into another record",
-		          o->to, o->flow);
-	if (!c->to->writes)
-		return no(err, "It needs `map` or `write`, and its system `access = \"write\"`.", "the binding \"%s\" of the flow \"%s\" writes nothing",
-		          o->to, o->flow);
-	return 0;
+	if (c->read != NULL || !has_records(batch) || mappings_read(c->options->model, from, &c->lookups, batch, NULL, &c->read, err) == 0)
+		return 0;
+	used = strlen(err->hint);
+	if (err->code == ERROR_RULE_UNKNOWN_FIELD)
+		snprintf(err->hint + used, sizeof err->hint - used,
+		         "%sOnly the fields of the first records are known; `syncline discover %s %s` finds all that the object has.",
+		         used > 0 ? "  " : "", from->system->head.name, from->object->head.name);
+	return -1;
 }
 
-/* Units whose own settings differ are other credentials: those are converted one by one. */
+/* A connector may go beyond the limit that it was asked for; a conversion does not. */
 static int
-check_unit(struct conversion *c, const struct config_unit *unit, uint32_t count, struct error *err)
+cut_to_limit(struct batch *batch, uint64_t *left, struct error *err)
 {
-	const struct config_system *systems[] = { c->from->system, c->to->system };
+	uint32_t count = batch->header->record_count;
+	uint8_t *keep;
 
-	for (int s = 0; s < 2; s++) {
-		const struct config_unit_system *at = config_unit_system(unit, systems[s]->head.name);
-
-		if (count > 1 && at != NULL && at->has_settings)
-			return no(err, "Say which with --unit.", "the unit \"%s\" has settings of its own for the system \"%s\"", unit->head.name,
-			          systems[s]->head.name);
+	if (count <= *left) {
+		*left -= count;
+		return 0;
 	}
-	return 0;
-}
-
-static int
-find_units(struct conversion *c, struct error *err)
-{
-	const struct config_texts *names = &c->flow->units;
-	uint32_t count = 0;
-
-	c->units = calloc(names->count + 1u, sizeof *c->units);
-	c->tenants = calloc(names->count + 1u, sizeof *c->tenants);
-	if (c->units == NULL || c->tenants == NULL)
+	if ((keep = calloc(count, 1)) == NULL)
 		return error_memory(err);
-	for (uint32_t i = 0; i < names->count; i++)
-		if (c->options->unit == NULL || strcmp(c->options->unit, names->items[i]) == 0)
-			c->units[count++] = config_unit(c->options->model, names->items[i]);
-	if (count == 0)
-		return no(err, "`syncline describe` lists the units of a flow.", "the flow \"%s\" is not for the unit \"%s\"", c->options->flow,
-		          c->options->unit != NULL ? c->options->unit : "");
-	if (c->from->object->tenant == NULL) {
-		free(c->tenants);
-		c->tenants = NULL;
-		if (count > 1)
-			return no(err, "Say which with --unit, or name the object's `tenant` field.",
-			          "the records of \"%s\" do not say to which unit they belong%s", c->from->object->head.name, "");
-	}
-	for (uint32_t i = 0; i < count; i++) {
-		const struct config_unit_system *at = config_unit_system(c->units[i], c->from->system->head.name);
-
-		if (check_unit(c, c->units[i], count, err) != 0)
-			return -1;
-		if (c->tenants != NULL && (at == NULL || at->tenant == NULL))
-			return no(err, "Give it in `units`.", "the unit \"%s\" has no tenant in the system \"%s\"", c->units[i]->head.name, c->from->system->head.name);
-		if (c->tenants != NULL)
-			c->tenants[i] = (struct syncline_slice){ at->tenant, strlen(at->tenant) };
-	}
+	memset(keep, 1, *left);
+	batch_keep(batch, keep);
+	free(keep);
+	*left = 0;
 	return 0;
-}
-
-/* The threads. */
-
-/* Rules over an object without a contract are compiled when its first batch shows its fields. */
-static int
-compile_late(struct conversion *c, const struct batch *first, struct error *err)
-{
-	return c->read != NULL || mappings_read(c->options->model, c->from, &c->lookups, first, NULL, &c->read, err) == 0 ? 0 : -1;
 }
 
 static int
 read_all(struct conversion *c, struct connector_read *read, struct error *err)
 {
 	struct connector_read_state state = { 0 };
+	uint64_t left = c->options->limit > 0 ? c->options->limit : UINT64_MAX, number = 0;
 
-	while (!state.end) {
+	while (!state.end && left > 0) {
 		struct batch *batch = NULL;
 		struct item *item;
 
@@ -175,7 +126,7 @@ read_all(struct conversion *c, struct connector_read *read, struct error *err)
 			batch_free(batch);
 			continue;
 		}
-		if (compile_late(c, batch, err) != 0 || (item = item_new(batch, err)) == NULL) {
+		if (cut_to_limit(batch, &left, err) != 0 || compile_late(c, batch, err) != 0 || (item = item_new(batch, number++, err)) == NULL) {
 			batch_free(batch);
 			return -1;
 		}
@@ -196,7 +147,7 @@ reader(void *data)
 	struct error err = { 0 };
 	int result;
 
-	result = connector_read_open(c->source, config_sdk_object(c->from->object), &request, &read, &err);
+	result = connector_read_open(c->source, config_sdk_object(c->choice.from->object), &request, &read, &err);
 	if (result == 0)
 		result = read_all(c, read, &err);
 	if (result != 0)
@@ -211,13 +162,11 @@ worker(void *data)
 {
 	struct conversion *c = data;
 	struct error err = { 0 };
-	struct work work = { .options = c->options, .from = c->from, .to = c->to, .write = c->write, .units = c->units,
-		.tenants = c->tenants, .run_time_us = c->run_time_us };
+	struct work work = { .options = c->options, .choice = &c->choice, .write = c->write, .run_time_us = c->run_time_us };
 	struct item *item;
 	uint64_t ticket;
 
 	memcpy(work.seed, c->seed, sizeof work.seed);
-	memcpy(work.entity_key, c->entity_key, sizeof work.entity_key);
 	if ((work.rules = rules_worker_new(&err)) == NULL || (work.builder = batch_builder_new(&err)) == NULL)
 		fail(c, &err);
 	while ((item = ring_take(&c->ring, &ticket)) != NULL) {
@@ -256,7 +205,7 @@ write_all(struct conversion *c, struct convert_counts *counts)
 		int result = 0;
 
 		for (uint32_t i = 0; i < item->write_count && result == 0 && item->error.code == ERROR_NONE; i++)
-			result = target_write(&c->target, item, item->writes[i], &err);
+			result = target_write(&c->target, item, &item->writes[i], &err);
 		add(counts, &item->counts);
 		counts->expected = atomic_load(&c->expected);
 		for (struct item_reject *row = item->rejects; row != NULL && o->rejected != NULL; row = row->next)
@@ -313,25 +262,25 @@ static int
 prepare(struct conversion *c, struct error *err)
 {
 	const struct convert_options *o = c->options;
+	const struct config_binding *from, *to;
 	const struct config_unit *unit;
 	struct timespec now;
 
-	if (find_bindings(c, err) != 0 || find_units(c, err) != 0 || lookups_load(o->model, &c->lookups, err) != 0)
+	if (choice_make(&c->choice, o, err) != 0 || lookups_load(o->model, &c->lookups, err) != 0)
 		return -1;
-	if (mappings_can_read(c->from) && mappings_read(o->model, c->from, &c->lookups, NULL, NULL, &c->read, err) != 0)
+	from = c->choice.from;
+	to = c->choice.to;
+	if (mappings_can_read(from) && mappings_read(o->model, from, &c->lookups, NULL, NULL, &c->read, err) != 0)
 		return -1;
-	if (mappings_write(o->model, c->to, &c->lookups, NULL, &c->write, err) != 0)
+	if (mappings_write(o->model, to, &c->lookups, NULL, &c->write, err) != 0)
 		return -1;
-	unit = c->units[1] == NULL ? c->units[0] : NULL;
-	if (systems_start(o->systems, c->from->system, unit, false, &c->source, err) != 0 ||
-	    target_start(&c->target, o->systems, c->from, c->to, unit, err) != 0)
+	unit = choice_unit(&c->choice);
+	if (systems_start(o->systems, from->system, unit, false, &c->source, err) != 0 ||
+	    target_start(&c->target, o->systems, from, to, unit, err) != 0)
 		return -1;
 	clock_gettime(CLOCK_REALTIME, &now);
 	c->run_time_us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 	randombytes_buf(c->seed, sizeof c->seed);
-	/* The same record has the same id in every conversion, so that a target that knows it takes it as the same. */
-	crypto_generichash(c->entity_key, sizeof c->entity_key, (const unsigned char *)c->flow->entity->head.name, strlen(c->flow->entity->head.name),
-	                   NULL, 0);
 	return 0;
 }
 
@@ -354,8 +303,7 @@ convert(const struct convert_options *options, struct convert_counts *ret_counts
 	mapping_free(c.read);
 	mapping_free(c.write);
 	lookups_free(&c.lookups);
-	free(c.units);
-	free(c.tenants);
+	choice_free(&c.choice);
 	pthread_mutex_destroy(&c.mutex);
 	return result;
 }

@@ -66,39 +66,30 @@ column(const struct row *head, const char *name)
 }
 
 static int
-slurp(const char *path, char **ret_data, size_t *ret_length, struct error *err)
+slurp(const char *path, struct buffer *buffer, struct error *err)
 {
 	FILE *file = fopen(path, "rb");
-	struct buffer buffer;
-	int result = -1;
+	size_t got;
+	int result = 0;
 
 	if (file == NULL)
 		return error_system(err, ERROR_LOOKUP_FILE, errno, "the lookup file %s", path);
-	buffer_init(&buffer, FILE_MAX_BYTES);
-	for (;;) {
-		size_t got;
-
-		if (buffer_reserve(&buffer, 65536) != 0) {
-			(void)error_set(err, ERROR_LOOKUP_FILE, "A lookup table has at most 64 MiB.", "the lookup file %s is too large", path);
+	do {
+		if (buffer->length >= FILE_MAX_BYTES) {
+			result = error_set(err, ERROR_LOOKUP_FILE, "Make an entity of what is larger.", "the lookup file %s has more than 64 MiB", path);
 			break;
 		}
-		got = fread(buffer.data + buffer.length, 1, 65536, file);
-		buffer.length += got;
-		if (got == 0) {
-			result = ferror(file) ? error_system(err, ERROR_LOOKUP_FILE, errno, "the lookup file %s", path) : 0;
+		if (buffer_reserve(buffer, 65536) != 0) {
+			result = error_memory(err);
 			break;
 		}
-	}
+		got = fread(buffer->data + buffer->length, 1, 65536, file);
+		buffer->length += got;
+		if (got == 0 && ferror(file))
+			result = error_system(err, ERROR_LOOKUP_FILE, errno, "the lookup file %s", path);
+	} while (got > 0);
 	fclose(file);
-	if (result == 0 && !text_is_utf8(buffer.data, buffer.length))
-		result = error_set(err, ERROR_LOOKUP_FILE, "Save it as UTF-8.", "the lookup file %s is not UTF-8 text", path);
-	if (result != 0) {
-		buffer_free(&buffer);
-		return -1;
-	}
-	*ret_data = buffer.data;
-	*ret_length = buffer.length;
-	return 0;
+	return result;
 }
 
 static int
@@ -109,19 +100,68 @@ row_fault(const struct config_lookup_table *table, uint32_t line, const char *fa
 	return -1;
 }
 
-/* All rows of the file as keys and values in `lookup`, whose arrays are the caller's to free. */
+/* Line by line, so that the line can be named; no character of UTF-8 holds a line end. */
 static int
-parse(const struct config_lookup_table *table, char *data, size_t length, struct rules_lookup *lookup, struct error *err)
+check_text(const struct config_lookup_table *table, const struct buffer *text, struct error *err)
 {
-	char *at = data, *end = data + length;
-	struct syncline_slice *keys = NULL, *values = NULL;
-	uint32_t line = 1, room = 0;
+	const char *at = text->data, *end = at + text->length;
+
+	for (uint32_t line = 1; at < end; line++) {
+		const char *stop = memchr(at, '\n', (size_t)(end - at));
+
+		stop = stop != NULL ? stop + 1 : end;
+		if (!text_is_utf8(at, (size_t)(stop - at)))
+			return row_fault(table, line, "this is not UTF-8 text", err);
+		at = stop;
+	}
+	return 0;
+}
+
+/* The table while its rows are gathered. */
+struct rows {
+	struct syncline_slice *keys, *values;
+	uint32_t *lines;
+	uint32_t count, room;
+};
+
+static int
+add_row(struct rows *rows, struct syncline_slice key, struct syncline_slice value, uint32_t line, struct error *err)
+{
+	if (rows->count == rows->room) {
+		uint32_t room = rows->room > 0 ? rows->room * 2 : 256;
+		void *grown;
+
+		if ((grown = realloc(rows->keys, room * sizeof *rows->keys)) == NULL)
+			return error_memory(err);
+		rows->keys = grown;
+		if ((grown = realloc(rows->values, room * sizeof *rows->values)) == NULL)
+			return error_memory(err);
+		rows->values = grown;
+		if ((grown = realloc(rows->lines, room * sizeof *rows->lines)) == NULL)
+			return error_memory(err);
+		rows->lines = grown;
+		rows->room = room;
+	}
+	rows->keys[rows->count] = key;
+	rows->values[rows->count] = value;
+	rows->lines[rows->count++] = line;
+	return 0;
+}
+
+static int
+parse(const struct config_lookup_table *table, struct buffer *text, struct rows *rows, struct error *err)
+{
+	char *at = text->data, *end = at + text->length;
+	uint32_t line = 1, columns;
 	struct row row;
 	int key, value;
 
-	if (length >= 3 && memcmp(at, "\xEF\xBB\xBF", 3) == 0)
+	if (text->length >= 3 && memcmp(at, "\xEF\xBB\xBF", 3) == 0)
 		at += 3;
 	next_row(&at, end, table->delimiter[0], &line, &row);
+	if (row.open_quote || row.too_many)
+		return row_fault(table, 1, row.open_quote ? "a quote is not closed" : "a lookup file has at most 64 columns", err);
+	columns = row.count;
 	key = column(&row, table->key);
 	value = column(&row, table->value);
 	if (key < 0 || value < 0)
@@ -130,23 +170,59 @@ parse(const struct config_lookup_table *table, char *data, size_t length, struct
 		uint32_t began = line;
 
 		next_row(&at, end, table->delimiter[0], &line, &row);
-		if (row.count == 1 && row.cells[0].length == 0)
+		if (row.count == 1 && row.cells[0].length == 0 && !row.open_quote)
 			continue;
-		if (row.open_quote || row.too_many || (int)row.count <= key || (int)row.count <= value)
-			return row_fault(table, began, row.open_quote ? "a quote is not closed" : "a row has the wrong number of columns", err);
-		if (lookup->count == room) {
-			room = room > 0 ? room * 2 : 256;
-			if ((keys = realloc((void *)(uintptr_t)lookup->keys, room * sizeof *keys)) == NULL)
-				return error_memory(err);
-			lookup->keys = keys;
-			if ((values = realloc((void *)(uintptr_t)lookup->values, room * sizeof *values)) == NULL)
-				return error_memory(err);
-			lookup->values = values;
-		}
-		keys[lookup->count] = row.cells[key];
-		values[lookup->count++] = row.cells[value];
+		if (row.open_quote || row.too_many || row.count != columns)
+			return row_fault(table, began, row.open_quote ? "a quote is not closed" : "a row has not as many columns as the first line", err);
+		if (add_row(rows, row.cells[key], row.cells[value], began, err) != 0)
+			return -1;
 	}
 	return 0;
+}
+
+struct keyed {
+	struct syncline_slice key;
+	uint32_t line;
+};
+
+static int
+by_key(const void *first, const void *second)
+{
+	const struct keyed *a = first, *b = second;
+	size_t common = a->key.length < b->key.length ? a->key.length : b->key.length;
+	int order = common > 0 ? memcmp(a->key.data, b->key.data, common) : 0;
+
+	if (order == 0)
+		order = (a->key.length > b->key.length) - (a->key.length < b->key.length);
+	return order != 0 ? order : (a->line > b->line) - (a->line < b->line);
+}
+
+/* Why no table came of the rows: most likely a key that stands twice, and then its second line is the place. */
+static void
+place_of_twin(const struct config_lookup_table *table, const struct rows *rows, struct error *err)
+{
+	struct keyed *keyed = err->code == ERROR_RULE_LOOKUP && rows->count > 1 ? calloc(rows->count, sizeof *keyed) : NULL;
+	uint32_t first = 0, second = 0;
+
+	for (uint32_t i = 0; keyed != NULL && i < rows->count; i++)
+		keyed[i] = (struct keyed){ rows->keys[i], rows->lines[i] };
+	if (keyed != NULL)
+		qsort(keyed, rows->count, sizeof *keyed, by_key);
+	for (uint32_t i = 1; keyed != NULL && i < rows->count; i++) {
+		const struct syncline_slice *a = &keyed[i - 1].key, *b = &keyed[i].key;
+
+		if (a->length == b->length && (a->length == 0 || memcmp(a->data, b->data, a->length) == 0) && (second == 0 || keyed[i].line < second)) {
+			first = keyed[i - 1].line;
+			second = keyed[i].line;
+		}
+	}
+	free(keyed);
+	if (second == 0) {
+		error_place(err, "%s", table->path);
+		return;
+	}
+	error_place(err, "%s:%u", table->path, second);
+	error_detail(err, "the key stands in line %u already", first);
 }
 
 static int
@@ -154,19 +230,29 @@ load_table(const struct config_lookup_table *table, struct rules_lookup_table **
 {
 	struct rules_lookup lookup = { .name = table->head.name,
 		.missing = table->missing == CONFIG_MISSING_NULL ? RULES_MISSING_NULL : RULES_MISSING_REJECT };
-	char *data;
-	size_t length;
+	struct rows rows = { NULL, NULL, NULL, 0, 0 };
+	struct buffer text;
+	int result;
 
-	if (slurp(table->path, &data, &length, err) != 0) {
+	buffer_init(&text, FILE_MAX_BYTES + 65536);
+	if ((result = slurp(table->path, &text, err)) != 0)
 		error_place(err, "%s:%u", table->head.place.file, table->head.place.line);
-		return -1;
+	if (result == 0)
+		result = check_text(table, &text, err);
+	if (result == 0)
+		result = parse(table, &text, &rows, err);
+	lookup.keys = rows.keys;
+	lookup.values = rows.values;
+	lookup.count = rows.count;
+	if (result == 0 && (*ret_table = rules_lookup_new(&lookup, err)) == NULL) {
+		place_of_twin(table, &rows, err);
+		result = -1;
 	}
-	if (parse(table, data, length, &lookup, err) == 0 && (*ret_table = rules_lookup_new(&lookup, err)) == NULL)
-		error_place(err, "%s", table->path);
-	free((void *)(uintptr_t)lookup.keys);
-	free((void *)(uintptr_t)lookup.values);
-	free(data);
-	return *ret_table != NULL ? 0 : -1;
+	free(rows.keys);
+	free(rows.values);
+	free(rows.lines);
+	buffer_free(&text);
+	return result;
 }
 
 int

@@ -3,6 +3,7 @@
 #include "flow/target.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,21 +36,33 @@ target_finish(struct target *target, struct error *err)
 	return connector_finish(target->sink, config_sdk_object(target->to->object), err);
 }
 
-static struct convert_reject
-reject_of(struct item *item, const struct batch *writes, uint32_t index, const struct error *why)
-{
-	const struct batch_record *record = batch_record(writes, index);
-	struct syncline_slice origin = batch_origin(writes);
+/* Records on their way out: a batch made of a unit's writes, and which of those each of its records is. */
+struct sending {
+	const struct item_writes *writes;
+	const struct batch *batch;
+	const uint32_t *which; /* NULL: they are the same records */
+	uint32_t first;        /* of the batch in `which`, or in the writes */
+};
 
-	return (struct convert_reject){
+static int
+reject(struct item *item, const struct sending *sending, uint32_t index, const struct error *why, bool counts)
+{
+	const struct batch_record *record = batch_record(sending->batch, index);
+	struct syncline_slice from = batch_origin(sending->batch);
+	uint32_t at = sending->first + index;
+	char origin[ITEM_TEXT_MAX];
+	struct convert_reject one = {
 		.stage = CONVERT_STAGE_WRITE,
-		.origin = item_text(item, origin.data, origin.length),
+		.origin = item_cut(origin, sizeof origin, from.data, from.length),
 		.place = record->place,
+		.native_id = sending->writes->keys[sending->which != NULL ? sending->which[at] : at],
 		.reason = why->message,
 		.value = why->detail,
 		.hint = why->hint,
-		.first = true,
+		.first = counts,
 	};
+
+	return item_reject(item, &one);
 }
 
 /* Documents. */
@@ -91,10 +104,6 @@ copy_document(struct target *target, struct item *item, const struct syncline_sl
 	struct connector_content *from = NULL, *to = NULL;
 	int result;
 
-	if (target->documents == NULL && systems_start(target->systems, target->from->system, target->unit, false, &target->documents, err) != 0)
-		return -1;
-	if (target->chunk == NULL && (target->chunk = malloc(CHUNK)) == NULL)
-		return error_memory(err);
 	if (connector_content_open(target->documents, config_sdk_object(target->from->object), reference, &from, &info, err) != 0)
 		return -1;
 	result = connector_content_create(target->sink, config_sdk_object(target->to->object), &info, &to, err);
@@ -112,6 +121,24 @@ copy_document(struct target *target, struct item *item, const struct syncline_sl
 	return result;
 }
 
+/* What documents need besides the connectors that are there already. */
+static int
+prepare_documents(struct target *target, struct error *err)
+{
+	if (target->documents == NULL && systems_start(target->systems, target->from->system, target->unit, false, &target->documents, err) != 0)
+		return -1;
+	if (target->chunk == NULL && (target->chunk = malloc(CHUNK)) == NULL)
+		return error_memory(err);
+	return 0;
+}
+
+/* Does the next document stand a chance after this?  What is wrong with one document is that record's reject. */
+static bool
+ends_all(const struct error *why)
+{
+	return why->klass == SYNCLINE_AUTH || why->klass == SYNCLINE_CONFIG || why->klass == SYNCLINE_CANCELLED;
+}
+
 static bool
 has_documents(const struct batch *writes)
 {
@@ -124,14 +151,15 @@ has_documents(const struct batch *writes)
 
 /* One record with its references replaced by the target's; added to the builder, or rejected. */
 static int
-carry_documents(struct target *target, struct item *item, const struct batch *writes, uint32_t index, struct syncline_value *values,
+carry_documents(struct target *target, struct item *item, const struct item_writes *writes, uint32_t index, struct syncline_value *values,
                 struct error *err)
 {
+	struct sending sending = { .writes = writes, .batch = writes->batch };
 	char reference[SYNCLINE_CONTENT_REF_MAX];
 	struct syncline_record record;
 	struct error why = { 0 };
 
-	batch_read(writes, index, values, &record);
+	batch_read(writes->batch, index, values, &record);
 	for (uint32_t f = 0; f < record.value_count; f++) {
 		struct syncline_slice from = { values[f].u.data, values[f].length };
 		size_t length = sizeof reference;
@@ -140,9 +168,13 @@ carry_documents(struct target *target, struct item *item, const struct batch *wr
 		if (values[f].type != SYNCLINE_TYPE_CONTENT)
 			continue;
 		if (copy_document(target, item, &from, reference, &length, &why) != 0) {
-			struct convert_reject reject = reject_of(item, writes, index, &why);
-
-			return item_reject(item, &reject) != 0 ? error_memory(err) : 0;
+			if (ends_all(&why)) {
+				*err = why;
+				return -1;
+			}
+			if (why.hint[0] == '\0')
+				snprintf(why.hint, sizeof why.hint, "%s", "Put the document where its record says that it is, or correct the record, and convert again.");
+			return reject(item, &sending, index, &why, true) != 0 ? error_memory(err) : 0;
 		}
 		if ((copy = arena_copy(&item->arena, reference, length)) == NULL)
 			return error_memory(err);
@@ -180,21 +212,17 @@ like(struct target *target, struct item *item, const struct batch *batch, struct
 /* Records. */
 
 static int
-take_results(struct item *item, const struct batch *writes, const struct connector_results *results, struct error *err)
+take_results(struct item *item, const struct sending *sending, const struct connector_results *results, struct error *err)
 {
 	item->counts.written += results->committed;
 	for (uint32_t i = 0; i < results->count; i++) {
 		const struct connector_result *result = &results->items[i];
-		struct convert_reject reject;
 
 		if (result->outcome == CONNECTOR_COMMITTED)
 			continue;
-		reject = reject_of(item, writes, i, result->error);
-		if (result->outcome == CONNECTOR_UNCERTAIN) {
+		if (result->outcome == CONNECTOR_UNCERTAIN)
 			item->counts.uncertain++;
-			reject.first = false;
-		}
-		if (item_reject(item, &reject) != 0)
+		if (reject(item, sending, i, result->error, result->outcome == CONNECTOR_FAILED) != 0)
 			return error_memory(err);
 	}
 	if (results->call_failed) {
@@ -205,31 +233,32 @@ take_results(struct item *item, const struct batch *writes, const struct connect
 }
 
 static int
-send(struct target *target, struct item *item, const struct batch *writes, struct error *err)
+send(struct target *target, struct item *item, const struct sending *sending, struct error *err)
 {
 	struct connector_results *results = NULL;
 	int result;
 
-	if (connector_write(target->sink, config_sdk_object(target->to->object), writes, &results, err) != 0)
+	if (connector_write(target->sink, config_sdk_object(target->to->object), sending->batch, &results, err) != 0)
 		return -1;
-	result = take_results(item, writes, results, err);
+	result = take_results(item, sending, results, err);
 	connector_results_free(results);
 	return result;
 }
 
 /* As many items at a time as the target takes. */
 static int
-send_in_parts(struct target *target, struct item *item, const struct batch *writes, uint32_t most, struct error *err)
+send_in_parts(struct target *target, struct item *item, const struct sending *whole, struct error *err)
 {
-	uint32_t count = writes->header->record_count;
+	uint32_t count = whole->batch->header->record_count, most = connector_capabilities(target->sink)->write_batch_max;
 	uint8_t *keep;
 
 	if (most == 0 || count <= most)
-		return send(target, item, writes, err);
+		return send(target, item, whole, err);
 	if ((keep = arena_alloc(&item->arena, count)) == NULL)
 		return error_memory(err);
-	for (uint32_t at = 0; at < count; at += most) {
-		struct batch *part = batch_copy(writes, err);
+	for (uint32_t at = 0; at < count; at += most < count - at ? most : count - at) {
+		struct batch *part = batch_copy(whole->batch, err);
+		struct sending sending = { whole->writes, part, whole->which, at };
 		int result;
 
 		if (part == NULL)
@@ -238,7 +267,7 @@ send_in_parts(struct target *target, struct item *item, const struct batch *writ
 			keep[i] = i >= at && i - at < most;
 		batch_keep(part, keep);
 		batch_seal(part);
-		result = send(target, item, part, err);
+		result = send(target, item, &sending, err);
 		batch_free(part);
 		if (result != 0)
 			return -1;
@@ -247,26 +276,34 @@ send_in_parts(struct target *target, struct item *item, const struct batch *writ
 }
 
 int
-target_write(struct target *target, struct item *item, const struct batch *writes, struct error *err)
+target_write(struct target *target, struct item *item, const struct item_writes *writes, struct error *err)
 {
-	uint32_t most = connector_capabilities(target->sink)->write_batch_max;
+	struct sending sending = { .writes = writes, .batch = writes->batch };
+	uint32_t count = writes->batch->header->record_count, *which;
 	struct syncline_value *values;
 	struct batch *carried;
 	int result;
 
-	if (!has_documents(writes))
-		return send_in_parts(target, item, writes, most, err);
-	values = arena_array(&item->arena, writes->header->field_count, sizeof *values);
-	if (values == NULL || like(target, item, writes, err) != 0)
-		return values == NULL ? error_memory(err) : -1;
-	for (uint32_t i = 0; i < writes->header->record_count; i++)
+	if (!has_documents(writes->batch))
+		return send_in_parts(target, item, &sending, err);
+	values = arena_array(&item->arena, writes->batch->header->field_count, sizeof *values);
+	which = arena_array(&item->arena, count, sizeof *which);
+	if (values == NULL || which == NULL)
+		return error_memory(err);
+	if (prepare_documents(target, err) != 0 || like(target, item, writes->batch, err) != 0)
+		return -1;
+	for (uint32_t i = 0; i < count; i++) {
+		which[batch_builder_count(target->builder)] = i;
 		if (carry_documents(target, item, writes, i, values, err) != 0)
 			return -1;
+	}
 	if (batch_builder_count(target->builder) == 0)
 		return 0;
 	if ((carried = batch_builder_finish(target->builder, err)) == NULL)
 		return -1;
-	result = send_in_parts(target, item, carried, most, err);
+	sending.batch = carried;
+	sending.which = which;
+	result = send_in_parts(target, item, &sending, err);
 	batch_free(carried);
 	return result;
 }

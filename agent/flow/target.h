@@ -22,7 +22,7 @@ struct target {
 int target_start(struct target *target, const struct systems *systems, const struct config_binding *from, const struct config_binding *to,
                  const struct config_unit *unit, struct error *err);
 /* Refused records become the item's rejects; -1 when going on makes no sense. */
-int target_write(struct target *target, struct item *item, const struct batch *writes, struct error *err);
+int target_write(struct target *target, struct item *item, const struct item_writes *writes, struct error *err);
 int target_finish(struct target *target, struct error *err);
 void target_stop(struct target *target);
 

@@ -28,6 +28,7 @@ check_LTLIBRARIES += \
 	tests/connectors/lies-size.la \
 	tests/connectors/no-symbol.la \
 	tests/connectors/null-descriptor.la \
+	tests/connectors/small-writes.la \
 	tests/connectors/stops.la \
 	tests/connectors/wrong-major.la \
 	tests/connectors/zero-size.la
@@ -83,6 +84,8 @@ tests_connectors_no_symbol_la_SOURCES = tests/connectors/no-symbol.c
 tests_connectors_no_symbol_la_LDFLAGS = $(test_connector_link)
 tests_connectors_null_descriptor_la_SOURCES = tests/connectors/null-descriptor.c
 tests_connectors_null_descriptor_la_LDFLAGS = $(test_connector_link)
+tests_connectors_small_writes_la_SOURCES = tests/connectors/small-writes.c
+tests_connectors_small_writes_la_LDFLAGS = $(test_connector_link)
 tests_connectors_stops_la_SOURCES = tests/connectors/stops.c
 tests_connectors_stops_la_LDFLAGS = $(test_connector_link)
 tests_connectors_wrong_major_la_SOURCES = tests/connectors/wrong-major.c

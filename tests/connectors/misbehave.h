@@ -36,6 +36,9 @@ static char reader_handle;
 #ifndef ON_CLOSE
 #define ON_CLOSE
 #endif
+#ifndef WRITE_BATCH_MAX
+#define WRITE_BATCH_MAX 0
+#endif
 #ifndef MAJOR
 #define MAJOR SYNCLINE_ABI_MAJOR
 #endif
@@ -139,7 +142,8 @@ static const struct syncline_source_v1 source = { .struct_size = sizeof source, 
 	.close_read = on_close_read, .get = on_get };
 static const struct syncline_sink_v1 sink = { .struct_size = sizeof sink, .write = on_write };
 static const struct syncline_part parts[] = { { "source/1", &source }, { "sink/1", &sink } };
-static const struct syncline_capabilities capabilities = { .struct_size = sizeof capabilities, .read_full = SYNCLINE_NATIVE };
+static const struct syncline_capabilities capabilities = { .struct_size = sizeof capabilities, .read_full = SYNCLINE_NATIVE,
+	.write_batch_max = WRITE_BATCH_MAX };
 static const struct syncline_connector connector = { .struct_size = DESCRIPTOR_SIZE, .abi_major = MAJOR, .name = "misbehaving",
 	.version = "0", .parts = parts, .part_count = 2, .capabilities = &capabilities, .open = on_open, .close = on_close };
 

@@ -6,3 +6,7 @@ EXTRA_DIST += tests/system/demo_expect.py tests/system/northwind_expect.py tests
 
 TESTS += tests/system/manual.sh
 EXTRA_DIST += tests/system/manual.sh
+
+dist_check_SCRIPTS += tests/system/documents.sh
+TESTS += tests/system/documents.sh
+EXTRA_DIST += tests/system/documents_expect.py
