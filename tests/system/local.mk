@@ -7,6 +7,6 @@ EXTRA_DIST += tests/system/demo_expect.py tests/system/northwind_expect.py tests
 TESTS += tests/system/manual.sh
 EXTRA_DIST += tests/system/manual.sh
 
-dist_check_SCRIPTS += tests/system/documents.sh
-TESTS += tests/system/documents.sh
+dist_check_SCRIPTS += tests/system/documents.sh tests/system/roundtrip.sh
+TESTS += tests/system/documents.sh tests/system/roundtrip.sh
 EXTRA_DIST += tests/system/documents_expect.py

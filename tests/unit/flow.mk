@@ -11,3 +11,11 @@ tests_bin_test_convert_SOURCES = tests/unit/convert.c tests/unit/convert_help.c 
 tests_bin_test_convert_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_bin_test_convert_CFLAGS = $(UNIT_CFLAGS)
 tests_bin_test_convert_LDADD = $(FLOW_ARCHIVES) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/bin/test-convert-oom
+TESTS += tests/bin/test-convert-oom
+tests_bin_test_convert_oom_SOURCES = tests/unit/convert-oom.c tests/unit/convert_help.c tests/unit/convert_help.h tests/oom.c tests/oom.h
+tests_bin_test_convert_oom_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_bin_test_convert_oom_CFLAGS = $(UNIT_CFLAGS)
+tests_bin_test_convert_oom_LDFLAGS = $(AM_LDFLAGS) $(OOM_LDFLAGS)
+tests_bin_test_convert_oom_LDADD = $(FLOW_ARCHIVES) $(UNIT_LIBS)
