@@ -63,6 +63,7 @@ find_units(struct choice *choice, const struct convert_options *o, struct error 
 {
 	const struct config_texts *names = &choice->flow->units;
 
+	choice->unit_count = 0;
 	choice->units = calloc(names->count + 2u, sizeof *choice->units);
 	choice->tenants = calloc(names->count + 2u, sizeof *choice->tenants);
 	if (choice->units == NULL || choice->tenants == NULL)

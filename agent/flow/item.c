@@ -149,22 +149,22 @@ keep_fault(void *data, const struct rules_reject *fault)
 
 /* A record as it was read, as a reject. */
 static void
-reject_native(struct item *item, uint32_t index, const struct batch_cell *value, const struct batch_cell *reason, struct convert_reject *reject)
+reject_native(struct item *item, uint32_t index, const struct batch_cell *value, const struct batch_cell *reason, struct convert_reject reject)
 {
 	const struct batch_record *record = batch_record(item->native, index);
 	struct syncline_slice from = batch_origin(item->native);
 	char origin[ITEM_TEXT_MAX], key[ITEM_TEXT_MAX], what[ITEM_TEXT_MAX], why[ITEM_TEXT_MAX];
 
-	reject->stage = CONVERT_STAGE_READ;
-	reject->first = true;
-	reject->place = record->place;
-	reject->origin = item_cut(origin, sizeof origin, from.data, from.length);
-	reject->native_id = item_cut(key, sizeof key, batch_cell_data(item->native, &record->native_id), record->native_id.length);
+	reject.stage = CONVERT_STAGE_READ;
+	reject.first = true;
+	reject.place = record->place;
+	reject.origin = item_cut(origin, sizeof origin, from.data, from.length);
+	reject.native_id = item_cut(key, sizeof key, batch_cell_data(item->native, &record->native_id), record->native_id.length);
 	if (value != NULL && value->type == SYNCLINE_TYPE_TEXT)
-		reject->value = item_cut(what, sizeof what, batch_cell_data(item->native, value), value->length);
+		reject.value = item_cut(what, sizeof what, batch_cell_data(item->native, value), value->length);
 	if (reason != NULL)
-		reject->reason = item_cut(why, sizeof why, batch_cell_data(item->native, reason), reason->length);
-	if (item_reject(item, reject) != 0)
+		reject.reason = item_cut(why, sizeof why, batch_cell_data(item->native, reason), reason->length);
+	if (item_reject(item, &reject) != 0)
 		error_fill_memory(&item->error);
 }
 
@@ -178,7 +178,7 @@ sort_operations(struct item *item, uint32_t *owner)
 
 		owner[i] = record->op == SYNCLINE_OP_SEEN;
 		if (record->op == SYNCLINE_OP_REJECT)
-			reject_native(item, i, NULL, &record->note, &reject);
+			reject_native(item, i, NULL, &record->note, reject);
 		else if (record->op != SYNCLINE_OP_SEEN)
 			item->counts.skipped++;
 	}
@@ -208,7 +208,7 @@ foreign(struct work *work, struct item *item, uint32_t index)
 			return;
 		}
 	}
-	reject_native(item, index, &record->tenant, NULL, &reject);
+	reject_native(item, index, &record->tenant, NULL, reject);
 }
 
 static int

@@ -92,7 +92,7 @@ ring_worked(struct ring *ring, uint64_t ticket)
 void *
 ring_next(struct ring *ring)
 {
-	struct ring_slot *slot = &ring->slots[0];
+	struct ring_slot *slot;
 	void *item = NULL;
 
 	pthread_mutex_lock(&ring->mutex);

@@ -144,7 +144,7 @@ static int
 next(struct connector_read *read, struct batch **ret_batch, struct connector_read_state *ret_state, struct error *err)
 {
 	struct connector *c = read->connector;
-	struct connector_read_state state;
+	struct connector_read_state state = { 0 };
 	struct batch *batch;
 
 	if (c->options.direct && send_credit(read, 1, err) != 0)

@@ -3,6 +3,7 @@
  * calls.c: functions in a rule (are they listed, are their arguments right, what do they depend on), and subqueries, which are
  * looked at token by token.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <strings.h>
 
@@ -177,6 +178,7 @@ judge_arguments(struct analysis *a, struct node *node)
 	struct node *child;
 
 	if (strcasecmp(node->name, "iif") == 0) {
+		assert(node->first != NULL && node->first->next != NULL); /* check_place counted three */
 		if (analysis_condition(a, node->first) != 0)
 			return -1;
 		for (child = node->first->next; child != NULL; child = child->next)
@@ -193,6 +195,7 @@ judge_arguments(struct analysis *a, struct node *node)
 	if (NAMED(node->name, passing))
 		return analysis_join(a, node);
 	if (strcasecmp(node->name, "nullif") == 0) {
+		assert(node->first != NULL); /* check_place counted two */
 		node->value = node->first->value == KIND_DECIMAL ? KIND_NUMBER : node->first->value;
 		return analysis_compare(a, node);
 	}

@@ -104,6 +104,7 @@ main(int argc, char **argv)
 	char *folder, *name;
 	void *instance;
 	double seconds;
+	int status = 1;
 
 	if (argc < 3) {
 		fprintf(stderr, "usage: bench-csv FILE KEY [DELIMITER [ENCODING [GROUP_INTO]]]\n");
@@ -111,8 +112,10 @@ main(int argc, char **argv)
 	}
 	folder = strdup(argv[1]);
 	name = strdup(argv[1]);
-	if (folder == NULL || name == NULL)
-		return 1;
+	if (folder == NULL || name == NULL) {
+		fprintf(stderr, "There is no memory.\n");
+		goto out;
+	}
 	items[0].text = dirname(folder);
 	if (argc > 3)
 		items[2].text = argv[3];
@@ -125,17 +128,19 @@ main(int argc, char **argv)
 	object.key = &key;
 	if (syncline_connector()->open(&host, &call, &settings, &instance, &err) != SYNCLINE_OK) {
 		fprintf(stderr, "%s %s\n", err.message, err.hint);
-		return 1;
+		goto out;
 	}
 	clock_gettime(CLOCK_MONOTONIC, &from);
-	if (read_all(instance, &object) != 0)
-		return 1;
+	status = read_all(instance, &object);
 	clock_gettime(CLOCK_MONOTONIC, &to);
 	syncline_connector()->close(instance);
-	free(folder);
-	free(name);
+	if (status != 0)
+		goto out;
 	seconds = (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
 	printf("%llu records (%llu rejects), %llu values of %llu bytes in %.3f s: %.0f rows/s\n", (unsigned long long)records,
 	       (unsigned long long)rejects, (unsigned long long)values, (unsigned long long)bytes, seconds, (double)records / seconds);
-	return 0;
+out:
+	free(folder);
+	free(name);
+	return status;
 }

@@ -16,6 +16,7 @@
  */
 #include "journal.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -367,8 +368,12 @@ csv_journal_open(struct csv_instance *in, const char *path, int64_t retention_us
 	j->import = j->hidden = j->fd = -1;
 	j->instance = in;
 	j->retention_us = retention_us;
-	if ((result = csv_folder_open(path, "import_directory", &j->import, err)) == SYNCLINE_OK && (j->path = strdup(path)) == NULL)
-		result = syncline_fail_memory(err);
+	result = csv_folder_open(path, "import_directory", &j->import, err);
+	if (result == SYNCLINE_OK) {
+		assert(path != NULL); /* a missing path was refused */
+		if ((j->path = strdup(path)) == NULL)
+			result = syncline_fail_memory(err);
+	}
 	if (result == SYNCLINE_OK && ((mkdirat(j->import, CSV_HIDDEN, 0700) != 0 && errno != EEXIST) ||
 	    (j->hidden = openat(j->import, CSV_HIDDEN, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)) < 0 || fsync(j->import) != 0)) {
 		result = syncline_fail_errno(err, errno, "The folder %s/%s can't be used.", path, CSV_HIDDEN);

@@ -11,6 +11,7 @@
  * A process may end between any two of them; the same write again finds what is done and goes on.  A replaced content keeps
  * a name NAME.vN before the new one takes NAME by rename.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -367,8 +368,10 @@ open_folder(struct item *item, unsigned make, struct syncline_error *err)
 	if (result != SYNCLINE_OK) {
 		item->folder = -1;
 		syncline_applied(err, SYNCLINE_APPLIED_NO);
+		return result;
 	}
-	return result;
+	assert(item->name != NULL);
+	return SYNCLINE_OK;
 }
 
 /* A stale version is refused, unless this very write was done already. */

@@ -155,7 +155,7 @@ connection_prepare(struct instance *c, const char *sql, unsigned flags, sqlite3_
 uint32_t
 connection_number(struct instance *c, const char *sql, int64_t otherwise, int64_t *ret_number, struct syncline_error *err)
 {
-	sqlite3_stmt *s;
+	sqlite3_stmt *s = NULL;
 	uint32_t result = connection_prepare(c, sql, 0, &s, err);
 	int rc;
 

@@ -277,7 +277,7 @@ digest(void *instance, const struct syncline_call *call, const struct syncline_o
 	struct look l;
 	struct cell last[KEY_PARTS_MAX] = { { 0 } };
 	static const char *const none[] = { NULL };
-	uint32_t result = begin_look(&l, instance, call, object, fields != NULL ? fields : none, field_count, err);
+	uint32_t result = begin_look(&l, instance, call, object, fields != NULL ? fields : none, fields != NULL ? field_count : 0, err);
 	int first = 1, end = 0;
 
 	if (result == SYNCLINE_OK && bucket_count == 0)

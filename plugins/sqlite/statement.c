@@ -4,6 +4,7 @@
  * records share one.  OR ABORT stands in each, so that a table whose constraints say ON CONFLICT IGNORE or REPLACE can't make
  * a row vanish; what a failed statement changed, SQLite takes back itself.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -228,6 +229,7 @@ statement_for(struct plan *p, int op, int conditional, struct statement **ret_st
 		t->statement_count--;
 	} else {
 		if (t->statement_count >= STATEMENTS_MAX) {
+			assert(t->statements != NULL); /* that many are counted */
 			for (at = &t->statements; (*at)->next != NULL; at = &(*at)->next)
 				;
 			statement_free(*at);

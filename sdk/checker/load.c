@@ -221,7 +221,7 @@ capabilities(struct check *c)
 		return;
 	}
 	SYNCLINE_COPY(&caps, c->connector->capabilities);
-	flags = &caps.read_full;
+	flags = (const uint8_t *)&caps + offsetof(struct syncline_capabilities, read_full);
 	for (size_t i = 0; i < offsetof(struct syncline_capabilities, reserved) - offsetof(struct syncline_capabilities, read_full); i++)
 		if (flags[i] > SYNCLINE_NATIVE)
 			fault = "one is none of none, emulated, native";

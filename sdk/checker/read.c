@@ -141,11 +141,10 @@ read_all(struct check *c, const struct syncline_object *object, bool full, const
 			result = syncline_fail(err, SYNCLINE_CLASS_COUNT, "A position has more than %u bytes.", SYNCLINE_POSITION_MAX);
 		else if (!end && empty > 10000)
 			result = syncline_fail(err, SYNCLINE_CLASS_COUNT, "The read gave 10,000 empty batches and no end.");
-		if (result != SYNCLINE_OK || keep(&r, batch, &state) != 0) {
-			if (result == SYNCLINE_OK)
-				result = syncline_fail_memory(err);
-			break;
-		}
+		if (result == SYNCLINE_OK && keep(&r, batch, &state) != 0)
+			result = syncline_fail_memory(err);
+		if (result != SYNCLINE_OK)
+			bench_batch_free(batch);
 	}
 	source->close_read(reader);
 	if (result != SYNCLINE_OK)
