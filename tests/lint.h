@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * lint.h: read before each file of a connector or of the helper library by clang-tidy alone.  Its analyzer looks at one file
+ * lint.h: read before each file of a connector, the helper library or the checker by clang-tidy alone.  Its analyzer looks at one file
  * at a time and can't know that what fails never returns SYNCLINE_OK; here it sees it.
  */
 #ifndef TESTS_LINT_H

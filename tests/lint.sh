@@ -23,9 +23,12 @@ cppcheck)
 	;;
 tidy)
 	command -v clang-tidy >/dev/null 2>&1 || { echo "clang-tidy is not installed"; exit 77; }
-	for file in $files; do printf '%s\n' "$source_dir/$file"; done >lint/files
-	# The flags go through a file, so that their quotes survive xargs.
-	: >lint/flags
+	for file in $files; do
+		case $file in tests/*) ;; *) printf '%s\n' "$source_dir/$file" ;; esac
+	done >lint/files
+	# The flags go through a file, so that their quotes survive xargs.  A third of the analyzer's usual number of states takes a third of
+	# the time and found the same in this tree.
+	printf '%s\n' -Xclang -analyzer-config -Xclang max-nodes=75000 >lint/flags
 	for flag in "$@"; do
 		case $flag in -I* | -D* | -std=* | -W[a-z]*) printf '%s\n' "$flag" >>lint/flags ;; esac
 	done
@@ -34,7 +37,7 @@ set --
 while IFS= read -r flag; do set -- "$@" "$flag"; done <lint/flags
 case $file in
 */sdk/lib/error.c) ;;
-*/sdk/lib/* | */plugins/*) set -- "$@" -include "$lint_header" ;;
+*/sdk/lib/* | */sdk/checker/* | */plugins/*) set -- "$@" -include "$lint_header" ;;
 esac
 clang-tidy --quiet "$file" -- "$@" -Wno-unknown-warning-option 2>lint/noise >lint/out.$$ && status=0 || status=$?
 [ "$status" -eq 0 ] || cat lint/out.$$
