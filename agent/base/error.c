@@ -97,6 +97,18 @@ error_detail(struct error *err, const char *format, ...)
 	va_end(args);
 }
 
+void
+error_hint(struct error *err, const char *format, ...)
+{
+	va_list args;
+
+	if (err == NULL || err->hint[0] != '\0')
+		return;
+	va_start(args, format);
+	vsnprintf(err->hint, sizeof err->hint, format, args);
+	va_end(args);
+}
+
 static enum error_code
 code_of_class(uint32_t klass)
 {

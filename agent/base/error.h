@@ -47,6 +47,8 @@ void error_fill_system(struct error *err, enum error_code code, int number, cons
 /* Adds a place or a detail to an error that is set; an earlier place is kept. */
 void error_place(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void error_detail(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Adds a next step to an error that is set; an earlier one is kept. */
+void error_hint(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Takes over what a connector said. */
 void error_from_connector(struct error *err, uint32_t klass, const struct syncline_error *said);
 

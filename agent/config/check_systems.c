@@ -15,7 +15,7 @@ check_native(struct loader *l, const struct config_object *object, const struct 
 	const char **names;
 	size_t length = strcspn(native, ".[");
 
-	if (contract == NULL || contract->field_count == 0)
+	if (contract == NULL || contract->field_count == 0 || l->options->ignore_contracts)
 		return;
 	for (uint32_t i = 0; i < contract->field_count; i++) {
 		const char *name = contract->fields[i].name;

@@ -536,6 +536,8 @@ struct config_options {
 	 */
 	const struct syncline_connector *(*describe)(void *ctx, const char *connector_name, struct error *err);
 	void *describe_ctx;
+	/* Native names are not held against contracts: for whoever is about to write those anew. */
+	bool ignore_contracts;
 	size_t memory_max; /* bytes that the model may have; 0: 1 GiB */
 };
 /*

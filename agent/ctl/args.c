@@ -105,6 +105,15 @@ unknown_verb(const struct ctl *ctl, const char *name)
 	return usage(ctl, hint, "there is no verb `%s`", name);
 }
 
+static enum ctl_exit
+keep_option(struct ctl *ctl, const struct ctl_option *option, const char *value)
+{
+	if (ctl->given_count == CTL_OPTIONS_MAX)
+		return usage(ctl, "Give each option once.", "too many options at `--%s`", option->name);
+	ctl->given[ctl->given_count++] = (struct ctl_given){ option, value };
+	return CTL_DONE;
+}
+
 /* Stores one option; `index` is moved past its value. */
 static enum ctl_exit
 take_option(struct ctl *ctl, int argc, const char *const *argv, int *index)
@@ -118,16 +127,13 @@ take_option(struct ctl *ctl, int argc, const char *const *argv, int *index)
 	if (option == NULL)
 		return usage(ctl, "`--help` lists the options.", "there is no option `%s` here", argv[*index]);
 	if (option->value == NULL && equals != NULL)
-		return usage(ctl, NULL, "the option `--%s` takes no value", option->name);
+		return usage(ctl, "Leave out the equals sign and what stands behind it.", "the option `--%s` takes no value", option->name);
 	if (option->value != NULL) {
 		if (equals == NULL && *index + 1 >= argc)
-			return usage(ctl, NULL, "the option `--%s` needs a value", option->name);
+			return usage(ctl, "`--help` behind the verb tells which.", "the option `--%s` needs a value", option->name);
 		value = equals != NULL ? equals + 1 : argv[++*index];
 	}
-	if (ctl->given_count == CTL_OPTIONS_MAX)
-		return usage(ctl, NULL, "too many options at `--%s`", option->name);
-	ctl->given[ctl->given_count++] = (struct ctl_given){ option, value };
-	return CTL_DONE;
+	return keep_option(ctl, option, value);
 }
 
 static void
@@ -162,7 +168,7 @@ ctl_parse(int argc, const char *const *argv, struct ctl *ret_ctl, bool *ret_ende
 	ctl->connector_dir = SYNCLINE_CONNECTOR_DIR;
 	ctl->operands = operands;
 	*ret_ended = true;
-	for (int i = 1; i < argc; i++)
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
 		ctl->json = ctl->json || strcmp(argv[i], "--json") == 0;
 	for (int i = 1; i < argc && status == CTL_DONE; i++) {
 		if (!only_operands && strcmp(argv[i], "--") == 0) {
@@ -170,10 +176,16 @@ ctl_parse(int argc, const char *const *argv, struct ctl *ret_ctl, bool *ret_ende
 		} else if (!only_operands && argv[i][0] == '-' && argv[i][1] == '-') {
 			status = take_option(ctl, argc, argv, &i);
 		} else if (!only_operands && strcmp(argv[i], "-h") == 0) {
-			ctl->given[ctl->given_count++] = (struct ctl_given){ find_option(ctl_global_options, "help", 4), "" };
+			status = keep_option(ctl, find_option(ctl_global_options, "help", 4), "");
+		} else if (!only_operands && argv[i][0] == '-' && argv[i][1] != '\0') {
+			return usage(ctl, "Options begin with two dashes; `--help` lists them.", "there is no option `%s`", argv[i]);
 		} else if (ctl->verb == NULL) {
 			if (strcmp(argv[i], "help") == 0) {
-				print_help(i + 1 < argc ? find_verb(argv[i + 1]) : NULL);
+				const struct ctl_verb *verb = i + 1 < argc ? find_verb(argv[i + 1]) : NULL;
+
+				if (i + 1 < argc && verb == NULL && strncmp(argv[i + 1], "--", 2) != 0)
+					return unknown_verb(ctl, argv[i + 1]);
+				print_help(verb);
 				return CTL_DONE;
 			}
 			if ((ctl->verb = find_verb(argv[i])) == NULL)

@@ -68,7 +68,19 @@ const char *ctl_value(const struct ctl *ctl, const char *name);
 
 /* Errors go to standard error for people, and with --json to standard output as {"error":{…}}. */
 void ctl_say_error(const struct ctl *ctl, const struct error *err);
-/* One sentence on standard error for people; nothing with --quiet or --json. */
+/*
+ * What is printed for people goes through one of these: texts from outside (records, systems, connectors, files) hold no
+ * character that steers the terminal or turns the direction of reading once they are there.
+ *   ctl_print   standard output: what was asked for
+ *   ctl_say     a line on standard error; nothing with --quiet or --json
+ *   ctl_remark  a line on standard error in any case
+ */
+void ctl_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void ctl_remark(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* In place; never longer than it was.  `one_line`: line ends become blanks. */
+void ctl_clean(char *text, bool one_line);
+/* At the end of the program: what didn't get out makes it fail. */
+enum ctl_exit ctl_end(enum ctl_exit status);
 void ctl_say(const struct ctl *ctl, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* {"code":…,"class":…,"place":…,"message":…,"detail":…,"hint":…} */
@@ -80,7 +92,7 @@ void ctl_json_number(struct buffer *json, const char *name, long long number);
 void ctl_json_boolean(struct buffer *json, const char *name, bool value);
 void ctl_json_open(struct buffer *json, const char *name, char bracket);
 void ctl_json_close(struct buffer *json, char bracket);
-/* Writes and frees. */
+/* Writes and frees; without memory it says so, with the status CTL_FAILED. */
 enum ctl_exit ctl_json_print(struct buffer *json, enum ctl_exit status);
 
 /* A table for people: widths follow the longest cell, counted in characters. */

@@ -13,7 +13,7 @@ log_line(void *data, const char *system, uint32_t level, const char *text)
 	const struct ctl *ctl = data;
 
 	if (level >= SYNCLINE_LOG_WARNING || ctl->verbose)
-		fprintf(stderr, "%s: %s: %s\n", system, names[level < 4 ? level : 3], text);
+		ctl_remark("%s: %s: %s", system, names[level < 4 ? level : 3], text);
 }
 
 void
@@ -54,7 +54,8 @@ describe(void *data, const char *name, struct error *err)
 int
 loaded_read(const struct ctl *ctl, struct loaded *loaded, struct diagnostics *diagnostics)
 {
-	struct config_options options = { .conf_dir = ctl->config_dir, .site_dir = ctl->site_dir, .describe = describe, .describe_ctx = loaded };
+	struct config_options options = { .conf_dir = ctl->config_dir, .site_dir = ctl->site_dir, .describe = describe, .describe_ctx = loaded,
+		.ignore_contracts = loaded->ignore_contracts };
 
 	return config_load(&options, &loaded->model, diagnostics);
 }
@@ -77,7 +78,7 @@ loaded_say_mistakes(const struct ctl *ctl, const struct diagnostics *diagnostics
 	for (size_t i = 0; i < diagnostics->count; i++)
 		ctl_say_error(ctl, &diagnostics->items[i].error);
 	if (diagnostics->dropped > 0)
-		fprintf(stderr, "… and %zu more.\n", diagnostics->dropped);
+		ctl_remark("… and %zu more", diagnostics->dropped);
 }
 
 enum ctl_exit
@@ -87,7 +88,6 @@ loaded_need(const struct ctl *ctl, struct loaded *loaded)
 	enum ctl_exit status = CTL_DONE;
 
 	diagnostics_init(&diagnostics);
-	loaded_begin(ctl, loaded);
 	if (loaded_read(ctl, loaded, &diagnostics) != 0) {
 		loaded_say_mistakes(ctl, &diagnostics);
 		status = CTL_FAILED;

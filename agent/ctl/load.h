@@ -11,6 +11,7 @@
 struct loaded {
 	struct systems systems;
 	struct model *model;
+	bool ignore_contracts; /* set before reading: they are about to be written anew */
 	struct known_connector {
 		struct known_connector *next;
 		char *name;
@@ -22,7 +23,7 @@ struct loaded {
 void loaded_begin(const struct ctl *ctl, struct loaded *loaded);
 /* -1 with what is wrong in `diagnostics`, which the caller initialised and frees. */
 int loaded_read(const struct ctl *ctl, struct loaded *loaded, struct diagnostics *diagnostics);
-/* The same for verbs that need a good configuration: mistakes are printed. */
+/* The same for verbs that need a good configuration: mistakes are printed.  After loaded_begin(). */
 enum ctl_exit loaded_need(const struct ctl *ctl, struct loaded *loaded);
 void loaded_free(struct loaded *loaded);
 

@@ -4,11 +4,98 @@
  */
 #include "ctl/ctl.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
+
+/* Bytes of the character at `text` that may reach a terminal; 0 when it may not, with its length in *ret_skip. */
+static size_t
+printable(const unsigned char *text, size_t *ret_skip)
+{
+	size_t length = text[0] < 0x80 ? 1 : text[0] < 0xE0 ? 2 : text[0] < 0xF0 ? 3 : 4;
+
+	*ret_skip = 1;
+	if (length == 1)
+		return text[0] >= 0x20 && text[0] != 0x7F;
+	for (size_t i = 1; i < length; i++)
+		if (text[i] == '\0')
+			return 0;
+	if (!text_is_utf8(text, length))
+		return 0;
+	*ret_skip = length;
+	/* U+0080 to U+009F are controls as well; U+200E, U+200F, U+202A to U+202E and U+2066 to U+2069 turn the direction. */
+	if ((text[0] == 0xC2 && text[1] < 0xA0) ||
+	    (text[0] == 0xE2 && text[1] == 0x80 && (text[2] == 0x8E || text[2] == 0x8F || (text[2] >= 0xAA && text[2] <= 0xAE))) ||
+	    (text[0] == 0xE2 && text[1] == 0x81 && text[2] >= 0xA6 && text[2] <= 0xA9))
+		return 0;
+	return length;
+}
+
+void
+ctl_clean(char *text, bool one_line)
+{
+	char *to = text;
+
+	while (*text != '\0') {
+		size_t skip, length = printable((const unsigned char *)text, &skip);
+
+		if (length > 0) {
+			memmove(to, text, length);
+			to += length;
+		} else if (*text == '\n' && !one_line) {
+			*to++ = '\n';
+		} else {
+			*to++ = *text == '\n' || *text == '\r' || *text == '\t' ? ' ' : '?';
+		}
+		text += skip;
+	}
+	*to = '\0';
+}
+
+static void
+put(FILE *to, const char *format, va_list args)
+{
+	va_list again;
+	char *text;
+	int length;
+
+	va_copy(again, args);
+	length = vsnprintf(NULL, 0, format, args);
+	if (length < 0 || (text = malloc((size_t)length + 1)) == NULL) {
+		fputs("(a line could not be printed: out of memory)", to);
+	} else {
+		vsnprintf(text, (size_t)length + 1, format, again);
+		ctl_clean(text, false);
+		fputs(text, to);
+		free(text);
+	}
+	va_end(again);
+}
+
+void
+ctl_print(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	put(stdout, format, args);
+	va_end(args);
+}
+
+void
+ctl_remark(const char *format, ...)
+{
+	va_list args;
+
+	fflush(stdout); /* what was said before stands before, in one log as well */
+	va_start(args, format);
+	put(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+}
 
 void
 ctl_say(const struct ctl *ctl, const char *format, ...)
@@ -17,11 +104,23 @@ ctl_say(const struct ctl *ctl, const char *format, ...)
 
 	if (ctl->quiet || ctl->json)
 		return;
-	fflush(stdout); /* what was said before stands before, in one log as well */
+	fflush(stdout);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	put(stderr, format, args);
 	va_end(args);
 	fputc('\n', stderr);
+}
+
+enum ctl_exit
+ctl_end(enum ctl_exit status)
+{
+	bool failed = fflush(stdout) != 0;
+
+	if (!failed && ferror(stdout) == 0)
+		return status;
+	ctl_remark("the result could not be written to standard output [%s]", error_name(ERROR_SYSTEM));
+	ctl_remark("    next: Look whether the disk is full, or whether the program that reads it has ended.");
+	return CTL_FAILED;
 }
 
 /* Each line of `text` behind an indent. */
@@ -31,7 +130,7 @@ print_indented(const char *text)
 	while (*text != '\0') {
 		size_t length = strcspn(text, "\n");
 
-		fprintf(stderr, "    %.*s\n", (int)length, text);
+		ctl_remark("    %.*s", (int)length, text);
 		text += length + (text[length] == '\n');
 	}
 }
@@ -50,11 +149,10 @@ ctl_say_error(const struct ctl *ctl, const struct error *err)
 		ctl_json_print(&json, CTL_FAILED);
 		return;
 	}
-	fflush(stdout);
-	fprintf(stderr, "%s%s%s [%s]\n", err->place, err->place[0] != '\0' ? ": " : "", err->message, error_name(err->code));
+	ctl_remark("%s%s%s [%s]", err->place, err->place[0] != '\0' ? ": " : "", err->message, error_name(err->code));
 	print_indented(err->detail);
 	if (err->hint[0] != '\0')
-		fprintf(stderr, "    next: %s\n", err->hint);
+		ctl_remark("    next: %s", err->hint);
 }
 
 /* A comma, unless a bracket or a colon stands before. */
@@ -128,14 +226,31 @@ ctl_json_error(struct buffer *json, const struct error *err)
 	buffer_char(json, '}');
 }
 
+/* Bytes that belong to no character become question marks. */
+static void
+drop_broken(struct buffer *json)
+{
+	for (size_t i = 0, skip; i < json->length; i += skip) {
+		const unsigned char *at = (const unsigned char *)json->data + i;
+
+		if (printable(at, &skip) == 0 && skip == 1 && *at >= 0x80)
+			json->data[i] = '?';
+	}
+}
+
 enum ctl_exit
 ctl_json_print(struct buffer *json, enum ctl_exit status)
 {
 	const char *text = json->failed ? NULL : buffer_string(json);
 
-	if (text == NULL || puts(text) < 0 || fflush(stdout) != 0) {
-		fputs("the result could not be printed\n", stderr);
+	if (text == NULL) {
+		ctl_remark("there was not enough memory to print the result [%s]", error_name(ERROR_MEMORY));
 		status = CTL_FAILED;
+	} else {
+		/* A message that was cut at its maximum may end within a character: JSON is UTF-8 all the same. */
+		if (!text_is_utf8(text, json->length))
+			drop_broken(json);
+		puts(json->data); /* ctl_end() looks whether it got out */
 	}
 	buffer_free(json);
 	return status;
@@ -172,9 +287,7 @@ ctl_table_row(struct ctl_table *table, const char *const *cells)
 			table->failed = true;
 			return;
 		}
-		for (char *p = copy; *p != '\0'; p++)
-			if ((unsigned char)*p < 0x20 || *p == 0x7F)
-				*p = ' '; /* what came from outside does not steer the terminal */
+		ctl_clean(copy, true);
 		table->cells[table->rows * table->columns + c] = copy;
 	}
 	table->rows++;
@@ -214,7 +327,7 @@ ctl_table_print(struct ctl_table *table)
 		fputs(c + 1 < table->columns ? "  " : "\n", stdout);
 	}
 	if (table->failed)
-		fputs("there was not enough memory to print the table\n", stderr);
+		ctl_remark("there was not enough memory to print the table [%s]", error_name(ERROR_MEMORY));
 	free(widths);
 	ctl_table_drop(table);
 }

@@ -56,7 +56,7 @@ check_rules(struct checked *checked)
 {
 	struct error err;
 
-	if (lookups_load(checked->model, &checked->lookups, &err) != 0) {
+	if (lookups_load(checked->model, checked->mistakes, &checked->lookups, &err) != 0) {
 		diagnostics_add(checked->mistakes, NULL, &err);
 		return;
 	}
@@ -66,6 +66,39 @@ check_rules(struct checked *checked)
 	lookups_free(&checked->lookups);
 }
 
+static enum ctl_exit
+print_json(struct checked *checked, enum ctl_exit status)
+{
+	struct buffer *json = checked->json;
+
+	ctl_json_key(json, "mistakes");
+	if (diagnostics_json(checked->mistakes, json) != 0)
+		json->failed = 1;
+	ctl_json_number(json, "more_mistakes", (long long)checked->mistakes->dropped);
+	if (checked->model != NULL) {
+		ctl_json_number(json, "systems", checked->model->system_count);
+		ctl_json_number(json, "entities", checked->model->entity_count);
+		ctl_json_number(json, "flows", checked->model->flow_count);
+		ctl_json_number(json, "rule_sets", checked->rules);
+	}
+	ctl_json_close(json, '}');
+	return ctl_json_print(json, status);
+}
+
+static void
+print_text(const struct checked *checked, enum ctl_exit status)
+{
+	size_t count = checked->mistakes->count + checked->mistakes->dropped;
+
+	if (status == CTL_DONE) {
+		ctl_print("%s: %u systems, %u entities, %u flows, %u sets of rules: no mistake\n", checked->ctl->config_dir, checked->model->system_count,
+		          checked->model->entity_count, checked->model->flow_count, checked->rules);
+		return;
+	}
+	loaded_say_mistakes(checked->ctl, checked->mistakes);
+	ctl_say(checked->ctl, "%zu mistake%s in %s", count, count == 1 ? "" : "s", checked->ctl->config_dir);
+}
+
 enum ctl_exit
 verb_check(struct ctl *ctl)
 {
@@ -73,38 +106,25 @@ verb_check(struct ctl *ctl)
 	struct loaded loaded;
 	struct buffer json;
 	struct checked checked = { .ctl = ctl, .mistakes = &mistakes, .json = &json };
-	enum ctl_exit status = CTL_DONE;
+	enum ctl_exit status;
 
 	diagnostics_init(&mistakes);
 	buffer_init(&json, 0);
-	loaded_begin(ctl, &loaded);
 	ctl_json_open(&json, NULL, '{');
 	ctl_json_open(&json, "without_contract", '[');
+	loaded_begin(ctl, &loaded);
 	if (loaded_read(ctl, &loaded, &mistakes) == 0) {
 		checked.model = loaded.model;
 		check_rules(&checked);
 		diagnostics_sort(&mistakes);
 	}
 	ctl_json_close(&json, ']');
-	if (mistakes.count > 0) {
-		loaded_say_mistakes(ctl, &mistakes);
-		ctl_say(ctl, "%zu mistake%s in %s", mistakes.count + mistakes.dropped, mistakes.count + mistakes.dropped == 1 ? "" : "s", ctl->config_dir);
-		buffer_free(&json);
-		status = CTL_FAILED;
-	} else if (ctl->json) {
-		ctl_json_open(&json, "mistakes", '[');
-		ctl_json_close(&json, ']');
-		ctl_json_number(&json, "systems", loaded.model->system_count);
-		ctl_json_number(&json, "entities", loaded.model->entity_count);
-		ctl_json_number(&json, "flows", loaded.model->flow_count);
-		ctl_json_number(&json, "rule_sets", checked.rules);
-		ctl_json_close(&json, '}');
-		status = ctl_json_print(&json, CTL_DONE);
-	} else {
-		printf("%s: %u systems, %u entities, %u flows, %u sets of rules: no mistake\n", ctl->config_dir, loaded.model->system_count,
-		       loaded.model->entity_count, loaded.model->flow_count, checked.rules);
-		buffer_free(&json);
-	}
+	status = mistakes.count > 0 || mistakes.no_memory ? CTL_FAILED : CTL_DONE;
+	if (ctl->json)
+		status = print_json(&checked, status);
+	else
+		print_text(&checked, status);
+	buffer_free(&json);
 	diagnostics_free(&mistakes);
 	loaded_free(&loaded);
 	return status;

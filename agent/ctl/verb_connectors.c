@@ -40,10 +40,36 @@ parts_text(const struct syncline_connector *connector, struct buffer *text)
 		buffer_format(text, "%s%s", i > 0 ? " " : "", connector->parts[i].id);
 }
 
+static void
+parts_json(const struct syncline_connector *connector, struct buffer *json)
+{
+	ctl_json_open(json, "parts", '[');
+	for (uint32_t i = 0; i < connector->part_count; i++)
+		ctl_json_text(json, NULL, connector->parts[i].id);
+	ctl_json_close(json, ']');
+}
+
 static const struct syncline_param *
 param_at(const struct syncline_connector *connector, uint32_t index)
 {
 	return (const void *)((const char *)connector->params + (size_t)connector->params->struct_size * index);
+}
+
+static void
+param_json(const struct syncline_param *param, struct buffer *json)
+{
+	ctl_json_open(json, NULL, '{');
+	ctl_json_text(json, "name", param->name);
+	ctl_json_text(json, "type", type_names[param->type]);
+	ctl_json_text(json, "scope", param->scope == SYNCLINE_SCOPE_OBJECT ? "object" : "system");
+	ctl_json_boolean(json, "required", (param->flags & SYNCLINE_PARAM_REQUIRED) != 0);
+	ctl_json_text(json, "default", param->default_value);
+	ctl_json_open(json, "choices", '[');
+	for (uint32_t c = 0; param->choices != NULL && param->choices[c] != NULL; c++)
+		ctl_json_text(json, NULL, param->choices[c]);
+	ctl_json_close(json, ']');
+	ctl_json_text(json, "help", param->help);
+	ctl_json_close(json, '}');
 }
 
 static enum ctl_exit
@@ -58,27 +84,10 @@ print_one_json(const struct syncline_connector *connector)
 	ctl_json_text(&json, "summary", connector->summary);
 	ctl_json_text(&json, "vendor", connector->vendor);
 	ctl_json_text(&json, "licence", connector->licence);
-	ctl_json_open(&json, "parts", '[');
-	for (uint32_t i = 0; i < connector->part_count; i++)
-		ctl_json_text(&json, NULL, connector->parts[i].id);
-	ctl_json_close(&json, ']');
+	parts_json(connector, &json);
 	ctl_json_open(&json, "params", '[');
-	for (uint32_t i = 0; i < connector->param_count; i++) {
-		const struct syncline_param *param = param_at(connector, i);
-
-		ctl_json_open(&json, NULL, '{');
-		ctl_json_text(&json, "name", param->name);
-		ctl_json_text(&json, "type", type_names[param->type]);
-		ctl_json_text(&json, "scope", param->scope == SYNCLINE_SCOPE_OBJECT ? "object" : "system");
-		ctl_json_boolean(&json, "required", (param->flags & SYNCLINE_PARAM_REQUIRED) != 0);
-		ctl_json_text(&json, "default", param->default_value);
-		ctl_json_open(&json, "choices", '[');
-		for (uint32_t c = 0; param->choices != NULL && param->choices[c] != NULL; c++)
-			ctl_json_text(&json, NULL, param->choices[c]);
-		ctl_json_close(&json, ']');
-		ctl_json_text(&json, "help", param->help);
-		ctl_json_close(&json, '}');
-	}
+	for (uint32_t i = 0; i < connector->param_count; i++)
+		param_json(param_at(connector, i), &json);
 	ctl_json_close(&json, ']');
 	ctl_json_open(&json, "capabilities", '{');
 	for (size_t i = 0; i < sizeof capabilities / sizeof *capabilities; i++)
@@ -99,8 +108,8 @@ print_one(const struct syncline_connector *connector)
 	buffer_init(&text, 0);
 	parts_text(connector, &text);
 	parts = buffer_string(&text);
-	printf("%s %s: %s\nby %s, %s\nparts: %s\n", connector->name, connector->version, connector->summary, connector->vendor,
-	       connector->licence, parts != NULL ? parts : "");
+	ctl_print("%s %s: %s\nby %s, %s\nparts: %s\n", connector->name, connector->version, connector->summary, connector->vendor,
+	          connector->licence, parts != NULL ? parts : "");
 	fputs("can: ", stdout);
 	for (size_t i = 0; i < sizeof capabilities / sizeof *capabilities; i++)
 		if (strcmp(level(connector->capabilities, i), "none") != 0)
@@ -141,8 +150,11 @@ list_names(const char *directory, struct arena *arena, char ***ret_names, size_t
 	char **names = arena_array(arena, MOST, sizeof *names);
 	size_t count = 0;
 
-	if (dir == NULL)
-		return error_system(err, ERROR_CONNECTOR_MISSING, errno, "the folder of the connectors, %s", directory);
+	if (dir == NULL) {
+		(void)error_system(err, ERROR_CONNECTOR_MISSING, errno, "the folder of the connectors, %s", directory);
+		error_hint(err, "Name the folder that holds them with --connectors DIR.");
+		return -1;
+	}
 	while (names != NULL && count < MOST && (entry = readdir(dir)) != NULL) {
 		size_t length = strlen(entry->d_name);
 
@@ -158,33 +170,51 @@ list_names(const char *directory, struct arena *arena, char ***ret_names, size_t
 	return 0;
 }
 
-/* A row or a JSON object; a connector that can't be asked says why. */
-static bool
-list_one(const struct loaded *loaded, const char *name, struct ctl_table *table, struct buffer *json)
+static void
+list_json(const char *name, const struct connector_info *info, const struct error *err, struct buffer *json)
 {
-	struct connector_info *info = NULL;
-	struct error err = { 0 };
+	ctl_json_open(json, NULL, '{');
+	ctl_json_text(json, "name", name);
+	ctl_json_boolean(json, "good", info != NULL);
+	if (info != NULL) {
+		ctl_json_text(json, "version", info->descriptor.version);
+		ctl_json_text(json, "summary", info->descriptor.summary);
+		parts_json(&info->descriptor, json);
+	} else {
+		ctl_json_key(json, "error");
+		ctl_json_error(json, err);
+	}
+	ctl_json_close(json, '}');
+}
+
+static void
+list_row(const char *name, const struct connector_info *info, const struct error *err, struct ctl_table *table)
+{
+	const char *cells[4] = { name, "", "", err->message };
 	struct buffer parts;
-	bool good = systems_describe(&loaded->systems, name, &info, &err) == 0;
-	const char *cells[4] = { name, "", "", err.message };
 
 	buffer_init(&parts, 0);
-	if (good) {
+	if (info != NULL) {
 		parts_text(&info->descriptor, &parts);
 		cells[1] = info->descriptor.version;
 		cells[2] = buffer_string(&parts);
 		cells[3] = info->descriptor.summary;
 	}
 	ctl_table_row(table, cells);
-	ctl_json_open(json, NULL, '{');
-	ctl_json_text(json, "name", name);
-	ctl_json_boolean(json, "good", good);
-	ctl_json_text(json, good ? "summary" : "error", cells[3]);
-	ctl_json_text(json, "version", cells[1]);
-	ctl_json_text(json, "parts", cells[2]);
-	ctl_json_close(json, '}');
-	connector_info_free(info);
 	buffer_free(&parts);
+}
+
+/* A row or a JSON object; a connector that can't be asked says why. */
+static bool
+list_one(const struct loaded *loaded, const char *name, struct ctl_table *table, struct buffer *json)
+{
+	struct connector_info *info = NULL;
+	struct error err = { 0 };
+	bool good = systems_describe(&loaded->systems, name, &info, &err) == 0;
+
+	list_row(name, info, &err, table);
+	list_json(name, info, &err, json);
+	connector_info_free(info);
 	return good;
 }
 
@@ -217,7 +247,11 @@ list_all(const struct ctl *ctl, const struct loaded *loaded)
 		ctl_table_drop(&table);
 		status = ctl_json_print(&json, status);
 	} else {
+		if (count == 0)
+			ctl_say(ctl, "there is no connector in %s", ctl->connector_dir);
 		ctl_table_print(&table);
+		if (status == CTL_FINDINGS)
+			ctl_say(ctl, "a connector without a version cannot be used; `syncline connectors NAME` says what to do");
 		buffer_free(&json);
 	}
 	arena_free(&arena);

@@ -31,9 +31,10 @@ struct conversion_view {
 	uint64_t other_reasons;
 	struct ctl_table table; /* the first rejects */
 	struct buffer list;     /* the same as JSON */
-	uint64_t listed, most;
+	uint64_t told, listed, most; /* rejects */
 	FILE *file; /* --rejects-file, or NULL */
 	bool file_failed;
+	int file_errno;
 	int64_t began_us;
 };
 
@@ -86,7 +87,6 @@ count_reason(struct conversion_view *view, const struct convert_reject *reject)
 	char general[512];
 
 	generalise(reject->reason, general, sizeof general);
-
 	for (uint32_t i = 0; i < view->reason_count; i++) {
 		reason = &view->reasons[i];
 		if (reason->stage == reject->stage && strcmp(reason->field, reject->field) == 0 && strcmp(reason->reason, general) == 0) {
@@ -140,8 +140,10 @@ write_to_file(struct conversion_view *view, const struct convert_reject *reject)
 	json_reject(&line, reject);
 	buffer_char(&line, '\n');
 	text = line.failed ? NULL : buffer_string(&line);
-	if (text == NULL || fputs(text, view->file) < 0)
+	if ((text == NULL || fputs(text, view->file) < 0) && !view->file_failed) {
+		view->file_errno = text == NULL ? ENOMEM : errno;
 		view->file_failed = true;
+	}
 	buffer_free(&line);
 }
 
@@ -153,6 +155,7 @@ rejected(void *data, const struct convert_reject *reject)
 	const char *cells[5] = { place, reject->native_id, reject->field, reject->value, reject->reason };
 
 	count_reason(view, reject);
+	view->told++;
 	if (view->file != NULL)
 		write_to_file(view, reject);
 	if (view->listed == view->most)
@@ -231,7 +234,13 @@ print_result(struct conversion_view *view, const struct convert_counts *counts, 
 	if (view->table.rows > 1) {
 		puts("Rejects:");
 		ctl_table_print(&view->table);
+		if (view->listed < view->told)
+			ctl_print("… and %" PRIu64 " more; --rejects N lists more of them, --rejects-file FILE keeps all.\n", view->told - view->listed);
 		puts("");
+	} else {
+		ctl_table_drop(&view->table);
+	}
+	if (view->reason_count > 0) {
 		puts("By reason:");
 		ctl_table_init(&table, 4, 1, heads);
 		for (uint32_t i = 0; i < view->reason_count; i++) {
@@ -242,9 +251,9 @@ print_result(struct conversion_view *view, const struct convert_counts *counts, 
 			ctl_table_row(&table, cells);
 		}
 		ctl_table_print(&table);
+		if (view->other_reasons > 0)
+			ctl_print("… and %" PRIu64 " for other reasons\n", view->other_reasons);
 		puts("");
-	} else {
-		ctl_table_drop(&view->table);
 	}
 	printf("read %" PRIu64 ", written %" PRIu64 ", rejected %" PRIu64 " (at reading %" PRIu64 ", by rules %" PRIu64 ", by the target %" PRIu64 ")",
 	       counts->read, counts->written, counts->rejected[0] + counts->rejected[1] + counts->rejected[2], counts->rejected[0],
@@ -269,7 +278,8 @@ number_option(const struct ctl *ctl, const char *name, int64_t most, int64_t *re
 
 	if (value == NULL || (text_to_integer(value, strlen(value), ret_number) && *ret_number >= 0 && *ret_number <= most))
 		return CTL_DONE;
-	(void)error_set(&err, ERROR_USAGE, NULL, "the option `--%s` takes a whole number from 0 to %lld", name, (long long)most);
+	(void)error_set(&err, ERROR_USAGE, "Leave it out for what is usual.", "the option `--%s` takes a whole number from 0 to %lld, not \"%s\"", name,
+	                (long long)most, value);
 	ctl_say_error(ctl, &err);
 	return CTL_USAGE;
 }
@@ -289,11 +299,15 @@ finish(struct conversion_view *view, const struct convert_options *options, cons
 		status = ctl_json_print(&json, status);
 		ctl_table_drop(&view->table);
 	} else {
-		print_result(view, counts, seconds);
-		fflush(stdout);
+		/* What never began has no result. */
+		if (err == NULL || counts->read > 0 || findings > 0)
+			print_result(view, counts, seconds);
+		else
+			ctl_table_drop(&view->table);
 		if (err != NULL)
 			ctl_say_error(view->ctl, err);
-		ctl_say(view->ctl, "convert keeps nothing: no links, no history; run again, it converts again.");
+		else
+			ctl_say(view->ctl, "convert keeps nothing: no links, no history; run again, it converts again.");
 	}
 	for (uint32_t i = 0; i < view->reason_count; i++) {
 		free(view->reasons[i].field);
@@ -312,8 +326,39 @@ open_rejects_file(struct conversion_view *view)
 	if (path == NULL || (view->file = fopen(path, "w")) != NULL)
 		return CTL_DONE;
 	(void)error_system(&err, ERROR_SYSTEM, errno, "the file for rejects, %s", path);
+	error_hint(&err, "Name a file with --rejects-file that can be written.");
 	ctl_say_error(view->ctl, &err);
 	return CTL_FAILED;
+}
+
+/* -1 when not all rejects are in the file. */
+static int
+close_rejects_file(struct conversion_view *view, struct error *err)
+{
+	int number;
+
+	if (view->file == NULL)
+		return 0;
+	errno = 0;
+	if (fclose(view->file) == 0 && !view->file_failed)
+		return 0;
+	number = errno != 0 ? errno : view->file_errno;
+	(void)error_system(err, ERROR_SYSTEM, number, "the file for rejects, %s", ctl_value(view->ctl, "rejects-file"));
+	error_hint(err, "The conversion itself was done; free some space and convert again for a whole file.");
+	return -1;
+}
+
+/* The first signal ends the conversion between two batches; the second ends the program as usual. */
+static void
+catch_signals(void)
+{
+	struct sigaction action;
+
+	memset(&action, 0, sizeof action);
+	action.sa_handler = interrupt;
+	action.sa_flags = SA_RESETHAND | SA_RESTART;
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
 }
 
 enum ctl_exit
@@ -325,22 +370,19 @@ verb_convert(struct ctl *ctl)
 		.unit = ctl_value(ctl, "unit"), .rejected = rejected, .progress = progressed, .data = &view };
 	int64_t limit = 0, most = 20;
 	struct convert_counts counts;
-	struct loaded loaded = { 0 };
-	struct sigaction action;
+	struct loaded loaded;
 	struct error err = { 0 };
 	enum ctl_exit status;
 	int result;
 
 	view.ctl = ctl;
+	loaded_begin(ctl, &loaded);
 	if ((status = number_option(ctl, "limit", UINT32_MAX, &limit)) != CTL_DONE || (status = number_option(ctl, "rejects", 1000000, &most)) != CTL_DONE ||
 	    (status = loaded_need(ctl, &loaded)) != CTL_DONE || (status = open_rejects_file(&view)) != CTL_DONE) {
 		loaded_free(&loaded);
 		return status;
 	}
-	memset(&action, 0, sizeof action);
-	action.sa_handler = interrupt;
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+	catch_signals();
 	options.model = loaded.model;
 	options.systems = &loaded.systems;
 	options.limit = (uint32_t)limit;
@@ -351,11 +393,9 @@ verb_convert(struct ctl *ctl)
 	progress_begin(&view.progress, !ctl->quiet && !ctl->json, "converting");
 	result = convert(&options, &counts, &err);
 	progress_end(&view.progress);
+	if (close_rejects_file(&view, result == 0 ? &err : NULL) != 0)
+		result = -1;
 	status = finish(&view, &options, &counts, result != 0 ? &err : NULL);
-	if (view.file != NULL && (fclose(view.file) != 0 || view.file_failed)) {
-		fputs("the file for rejects could not be written\n", stderr);
-		status = CTL_FAILED;
-	}
 	loaded_free(&loaded);
 	return status;
 }

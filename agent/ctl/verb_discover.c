@@ -10,21 +10,34 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "ctl/load.h"
 
 static const char *const type_names[SYNCLINE_TYPE_COUNT] = { "any", "null", "boolean", "integer", "decimal", "text", "bytes",
 	"timestamp", "date", "json", "content" };
 
+/* Lists of JSON objects are kept beside each other, for they come in any order and stand in one value at the end. */
 struct discovery {
 	const struct ctl *ctl;
 	const struct config_system *system;
-	struct arena arena;
+	struct arena arena; /* of one object's fields */
 	struct syncline_field *fields;
 	uint32_t count, room;
 	bool no_memory;
+	bool schema, print; /* print the contract, as a JSON Schema or as it is, instead of writing it */
+	unsigned failed;    /* objects */
 	struct ctl_table objects;
-	struct buffer json;
+	struct buffer found, contracts, remarks;
 };
+
+/* A list that is put together piece by piece has no bracket yet. */
+static void
+open_item(struct buffer *list)
+{
+	if (list->length > 0)
+		buffer_char(list, ',');
+	buffer_char(list, '{');
+}
 
 static void
 found_object(void *data, const struct syncline_object_info *info)
@@ -35,17 +48,14 @@ found_object(void *data, const struct syncline_object_info *info)
 	for (uint32_t i = 0; i < d->system->object_count; i++)
 		if (strcmp(d->system->objects[i].native, info->native) == 0)
 			alias = d->system->objects[i].head.name;
-	if (d->ctl->json) {
-		ctl_json_open(&d->json, NULL, '{');
-		ctl_json_text(&d->json, "native", info->native);
-		ctl_json_text(&d->json, "label", info->label);
-		ctl_json_text(&d->json, "alias", alias[0] != '\0' ? alias : NULL);
-		ctl_json_close(&d->json, '}');
-	} else {
-		const char *cells[3] = { info->native, info->label, alias };
+	const char *cells[3] = { info->native, info->label, alias };
 
-		ctl_table_row(&d->objects, cells);
-	}
+	ctl_table_row(&d->objects, cells);
+	open_item(&d->found);
+	ctl_json_text(&d->found, "native", info->native);
+	ctl_json_text(&d->found, "label", info->label);
+	ctl_json_text(&d->found, "alias", alias[0] != '\0' ? alias : NULL);
+	ctl_json_close(&d->found, '}');
 }
 
 static void
@@ -78,6 +88,11 @@ found_remark(void *data, uint32_t severity, const char *object, const char *mess
 	struct discovery *d = data;
 
 	(void)severity;
+	open_item(&d->remarks);
+	ctl_json_text(&d->remarks, "object", object);
+	ctl_json_text(&d->remarks, "message", message);
+	ctl_json_text(&d->remarks, "hint", hint);
+	ctl_json_close(&d->remarks, '}');
 	ctl_say(d->ctl, "%s%s%s: %s", d->system->head.name, object != NULL ? "." : "", object != NULL ? object : "", message);
 	if (hint != NULL && hint[0] != '\0')
 		ctl_say(d->ctl, "    next: %s", hint);
@@ -92,32 +107,53 @@ field_named(const struct syncline_field *fields, uint32_t count, const char *nam
 	return NULL;
 }
 
+/* `was` or `is` NULL: there was, or there is, no such field. */
+static void
+drifted(struct discovery *d, const struct config_object *object, const char *field, const char *was, const char *is)
+{
+	if (is == NULL)
+		ctl_say(d->ctl, "%s.%s: the field \"%s\" is gone", d->system->head.name, object->head.name, field);
+	else if (was == NULL)
+		ctl_say(d->ctl, "%s.%s: the field \"%s\" is new", d->system->head.name, object->head.name, field);
+	else
+		ctl_say(d->ctl, "%s.%s: the field \"%s\" was %s and is %s", d->system->head.name, object->head.name, field, was, is);
+	ctl_json_open(&d->contracts, NULL, '{');
+	ctl_json_text(&d->contracts, "field", field);
+	ctl_json_text(&d->contracts, "was", was);
+	ctl_json_text(&d->contracts, "is", is);
+	ctl_json_close(&d->contracts, '}');
+}
+
 /* How the object differs from the contract that there was. */
-static unsigned
-say_drift(const struct discovery *d, const struct config_object *object)
+static void
+say_drift(struct discovery *d, const struct config_object *object)
 {
 	const struct config_contract *old = object->contract;
-	unsigned changes = 0;
 
-	if (old == NULL)
-		return 0;
-	for (uint32_t i = 0; i < old->field_count; i++) {
+	ctl_json_open(&d->contracts, "drift", '[');
+	for (uint32_t i = 0; old != NULL && i < old->field_count; i++) {
 		const struct syncline_field *now = field_named(d->fields, d->count, old->fields[i].name);
 
-		if (now == NULL)
-			ctl_say(d->ctl, "%s.%s: the field \"%s\" is gone", d->system->head.name, object->head.name, old->fields[i].name);
-		else if (now->type != old->fields[i].type)
-			ctl_say(d->ctl, "%s.%s: the field \"%s\" was %s and is %s", d->system->head.name, object->head.name, now->name,
-			        type_names[old->fields[i].type], type_names[now->type]);
-		changes += now == NULL || now->type != old->fields[i].type;
+		if (now == NULL || now->type != old->fields[i].type)
+			drifted(d, object, old->fields[i].name, type_names[old->fields[i].type], now != NULL ? type_names[now->type] : NULL);
 	}
-	for (uint32_t i = 0; i < d->count; i++) {
-		if (field_named(old->fields, old->field_count, d->fields[i].name) != NULL)
-			continue;
-		ctl_say(d->ctl, "%s.%s: the field \"%s\" is new", d->system->head.name, object->head.name, d->fields[i].name);
-		changes++;
+	for (uint32_t i = 0; old != NULL && i < d->count; i++)
+		if (field_named(old->fields, old->field_count, d->fields[i].name) == NULL)
+			drifted(d, object, d->fields[i].name, NULL, type_names[d->fields[i].type]);
+	ctl_json_close(&d->contracts, ']');
+}
+
+static int
+write_whole(int fd, const struct buffer *text)
+{
+	for (size_t done = 0; done < text->length;) {
+		ssize_t wrote = write(fd, text->data + done, text->length - done);
+
+		if (wrote < 0 && errno != EINTR)
+			return -1;
+		done += wrote > 0 ? (size_t)wrote : 0;
 	}
-	return changes;
+	return 0;
 }
 
 /* The file as a whole or not at all: beside it first, on the disk, then in its place. */
@@ -138,8 +174,10 @@ write_file(const char *directory, const char *name, const struct buffer *text, s
 		(void)error_memory(err);
 	} else if ((mkdir(directory, 0755) != 0 && errno != EEXIST) || (fd = open(from, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)) < 0) {
 		(void)error_system(err, ERROR_SYSTEM, errno, "writing %s", to);
-	} else if (write(fd, text->data, text->length) != (ssize_t)text->length || fsync(fd) != 0 || rename(from, to) != 0) {
+		error_hint(err, "Give this user the right to write there, or put what --print shows there yourself.");
+	} else if (write_whole(fd, text) != 0 || fsync(fd) != 0 || rename(from, to) != 0) {
 		(void)error_system(err, ERROR_SYSTEM, errno, "writing %s", to);
+		error_hint(err, "The contract that stood there is as it was. Look whether the disk is full.");
 		unlink(from);
 	} else {
 		result = 0;
@@ -151,35 +189,33 @@ write_file(const char *directory, const char *name, const struct buffer *text, s
 	return result;
 }
 
+/* Writes the contract, or prints it; in JSON it stands in the item of its object. */
 static int
-put_contract(struct discovery *d, const struct model *model, const struct config_object *object, struct error *err)
+put_contract(struct discovery *d, const struct model *model, const struct config_object *object, const struct buffer *text, struct error *err)
 {
-	const char *system = d->system->head.name, *alias = object->head.name;
-	bool schema = ctl_value(d->ctl, "schema") != NULL, print = schema || ctl_value(d->ctl, "print") != NULL;
-	struct buffer text;
-	char name[2 * SYNCLINE_NAME_MAX + 8];
-	int result;
+	char name[2 * SYNCLINE_NAME_MAX + 8], *path;
 
-	buffer_init(&text, 0);
-	snprintf(name, sizeof name, "%s.%s.conf", system, alias);
-	result = schema ? config_contract_to_schema(&text, object->native, d->fields, d->count, err)
-	                : config_write_contract(&text, system, alias, object->native, d->fields, d->count, err);
-	if (result == 0 && print) {
-		fwrite(text.data, 1, text.length, stdout);
-		result = fflush(stdout) == 0 ? 0 : error_system(err, ERROR_SYSTEM, errno, "printing the contract");
-	} else if (result == 0) {
-		say_drift(d, object);
-		result = write_file(model->contract_dir, name, &text, err);
-		if (result == 0 && !d->ctl->json)
-			printf("%s/%s: %u fields\n", model->contract_dir, name, d->count);
+	snprintf(name, sizeof name, "%s.%s.conf", d->system->head.name, object->head.name);
+	ctl_json_number(&d->contracts, "fields", d->count);
+	if (d->print) {
+		ctl_json_key(&d->contracts, "contract");
+		text_json_string(&d->contracts, text->data, text->length);
+		if (!d->ctl->json)
+			fwrite(text->data, 1, text->length, stdout);
+		return 0;
 	}
-	buffer_free(&text);
-	return result;
+	if (write_file(model->contract_dir, name, text, err) != 0)
+		return -1;
+	if ((path = arena_format(&d->arena, "%s/%s", model->contract_dir, name)) == NULL)
+		return error_memory(err);
+	ctl_json_text(&d->contracts, "file", path);
+	if (!d->ctl->json)
+		ctl_print("%s: %u fields\n", path, d->count);
+	return 0;
 }
 
 static int
-discover_object(struct discovery *d, struct connector *connector, const struct model *model, const struct config_object *object,
-                struct error *err)
+ask_fields(struct discovery *d, struct connector *connector, const struct config_object *object, struct error *err)
 {
 	struct connector_findings findings = { .field = found_field, .remark = found_remark, .data = d };
 
@@ -192,7 +228,56 @@ discover_object(struct discovery *d, struct connector *connector, const struct m
 	if (d->count == 0)
 		return error_set(err, ERROR_DISCOVER, "Look at what the object's `native` names.", "the object %s.%s shows no field", d->system->head.name,
 		                 object->head.name);
-	return put_contract(d, model, object, err);
+	return 0;
+}
+
+static int
+contract_of(struct discovery *d, struct connector *connector, const struct model *model, const struct config_object *object, struct error *err)
+{
+	struct buffer text;
+	int result;
+
+	if (ask_fields(d, connector, object, err) != 0)
+		return -1;
+	buffer_init(&text, 0);
+	result = d->schema ? config_contract_to_schema(&text, object->native, d->fields, d->count, err)
+	                   : config_write_contract(&text, d->system->head.name, object->head.name, object->native, d->fields, d->count, err);
+	if (result == 0 && d->schema) {
+		if (d->contracts.length > 0)
+			buffer_char(&d->contracts, ',');
+		buffer_append(&d->contracts, text.data, text.length);
+	} else if (result == 0) {
+		say_drift(d, object);
+		result = put_contract(d, model, object, &text, err);
+	}
+	buffer_free(&text);
+	return result;
+}
+
+/* What is wrong with one object doesn't keep the others from being asked. */
+static void
+discover_object(struct discovery *d, struct connector *connector, const struct model *model, const struct config_object *object)
+{
+	struct error err = { 0 };
+	int result;
+
+	if (!d->schema) {
+		open_item(&d->contracts);
+		ctl_json_text(&d->contracts, "object", object->head.name);
+	}
+	result = contract_of(d, connector, model, object, &err);
+	if (result != 0) {
+		d->failed++;
+		error_place(&err, "%s.%s", d->system->head.name, object->head.name);
+		if (!d->ctl->json)
+			ctl_say_error(d->ctl, &err);
+		if (d->schema)
+			open_item(&d->contracts);
+		ctl_json_key(&d->contracts, "error");
+		ctl_json_error(&d->contracts, &err);
+	}
+	if (!d->schema || result != 0)
+		ctl_json_close(&d->contracts, '}');
 }
 
 static int
@@ -200,25 +285,53 @@ discover_all(struct discovery *d, struct connector *connector, const struct mode
 {
 	static const char *const heads[] = { "OBJECT", "CALLED", "CONFIGURED AS" };
 	struct connector_findings findings = { .object = found_object, .remark = found_remark, .data = d };
-	bool print = ctl_value(d->ctl, "schema") != NULL || ctl_value(d->ctl, "print") != NULL;
 
 	ctl_table_init(&d->objects, 3, 0, heads);
-	ctl_json_open(&d->json, NULL, '[');
 	if (connector_discover_objects(connector, &findings, err) != 0) {
 		ctl_table_drop(&d->objects);
 		return -1;
 	}
-	ctl_json_close(&d->json, ']');
-	if (d->ctl->json || print)
+	if (d->ctl->json || d->print || d->schema)
 		ctl_table_drop(&d->objects);
 	else
 		ctl_table_print(&d->objects);
 	for (uint32_t i = 0; i < d->system->object_count; i++)
-		if (discover_object(d, connector, model, &d->system->objects[i], err) != 0)
-			return -1;
-	if (d->ctl->json && !print && ctl_json_print(&d->json, CTL_DONE) != CTL_DONE)
-		return error_set(err, ERROR_SYSTEM, NULL, "the result could not be printed");
+		discover_object(d, connector, model, &d->system->objects[i]);
 	return 0;
+}
+
+/* A list that was kept without its brackets. */
+static void
+json_list(struct buffer *json, const char *name, const struct buffer *items)
+{
+	ctl_json_open(json, name, '[');
+	buffer_append(json, items->data, items->length);
+	ctl_json_close(json, ']');
+	if (items->failed)
+		json->failed = 1;
+}
+
+/* One schema for one object, a list of them for a system; else all that was found. */
+static enum ctl_exit
+print_json(const struct discovery *d, enum ctl_exit status)
+{
+	struct buffer json;
+
+	buffer_init(&json, 0);
+	if (d->schema && d->ctl->operand_count > 1) {
+		buffer_append(&json, d->contracts.data, d->contracts.length);
+		json.failed = json.failed || d->contracts.failed;
+	} else if (d->schema) {
+		json_list(&json, NULL, &d->contracts);
+	} else {
+		ctl_json_open(&json, NULL, '{');
+		ctl_json_text(&json, "system", d->system->head.name);
+		json_list(&json, "objects", &d->found);
+		json_list(&json, "contracts", &d->contracts);
+		json_list(&json, "remarks", &d->remarks);
+		ctl_json_close(&json, '}');
+	}
+	return ctl_json_print(&json, status);
 }
 
 static int
@@ -227,7 +340,7 @@ run(struct discovery *d, struct loaded *loaded, struct error *err)
 	const struct ctl *ctl = d->ctl;
 	const struct config_object *object = NULL;
 	struct connector *connector = NULL;
-	int result;
+	int result = 0;
 
 	if ((d->system = config_system(loaded->model, ctl->operands[0])) == NULL)
 		return error_set(err, ERROR_DISCOVER, "It has to stand in `systems`.", "there is no system \"%s\"", ctl->operands[0]);
@@ -236,7 +349,10 @@ run(struct discovery *d, struct loaded *loaded, struct error *err)
 		                 "the system \"%s\" has no object \"%s\"", ctl->operands[0], ctl->operands[1]);
 	if (systems_start(&loaded->systems, d->system, NULL, false, &connector, err) != 0)
 		return -1;
-	result = object != NULL ? discover_object(d, connector, loaded->model, object, err) : discover_all(d, connector, loaded->model, err);
+	if (object != NULL)
+		discover_object(d, connector, loaded->model, object);
+	else
+		result = discover_all(d, connector, loaded->model, err);
 	connector_stop(connector);
 	return result;
 }
@@ -244,19 +360,32 @@ run(struct discovery *d, struct loaded *loaded, struct error *err)
 enum ctl_exit
 verb_discover(struct ctl *ctl)
 {
-	struct discovery d = { .ctl = ctl };
+	struct discovery d = { .ctl = ctl, .schema = ctl_value(ctl, "schema") != NULL };
 	struct loaded loaded;
-	struct error err;
-	enum ctl_exit status = loaded_need(ctl, &loaded);
+	struct error err = { 0 };
+	enum ctl_exit status;
 
+	d.print = !d.schema && ctl_value(ctl, "print") != NULL;
 	arena_init(&d.arena, 0);
-	buffer_init(&d.json, 0);
+	buffer_init(&d.found, 0);
+	buffer_init(&d.contracts, 0);
+	buffer_init(&d.remarks, 0);
+	loaded_begin(ctl, &loaded);
+	loaded.ignore_contracts = true;
+	status = loaded_need(ctl, &loaded);
 	if (status == CTL_DONE && run(&d, &loaded, &err) != 0) {
 		ctl_say_error(ctl, &err);
 		status = CTL_FAILED;
+	} else if (status == CTL_DONE) {
+		status = d.failed > 0 ? CTL_FAILED : CTL_DONE;
+		/* Without --json a schema that there isn't was told already. */
+		if (ctl->json || (d.schema && d.failed == 0))
+			status = print_json(&d, status);
 	}
 	free(d.fields);
-	buffer_free(&d.json);
+	buffer_free(&d.found);
+	buffer_free(&d.contracts);
+	buffer_free(&d.remarks);
 	arena_free(&d.arena);
 	loaded_free(&loaded);
 	return status;

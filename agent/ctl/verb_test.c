@@ -32,10 +32,10 @@ say(struct tally *tally, const struct config_flow *flow, const struct config_tes
 	}
 	if (passed && tally->ctl->quiet)
 		return;
-	printf("%s %s:%u flow %s%s%s\n", passed ? "ok    " : "FAILED", test->head.place.file, test->head.place.line, flow->head.name,
+	ctl_print("%s %s:%u flow %s%s%s\n", passed ? "ok    " : "FAILED", test->head.place.file, test->head.place.line, flow->head.name,
 	       title[0] != '\0' ? ": " : "", title);
 	if (!passed && text != NULL)
-		printf("%s%s", text, text[0] != '\0' && text[strlen(text) - 1] == '\n' ? "" : "\n");
+		ctl_print("%s%s", text, text[0] != '\0' && text[strlen(text) - 1] == '\n' ? "" : "\n");
 }
 
 static void
@@ -64,11 +64,18 @@ verb_test(struct ctl *ctl)
 	struct lookups lookups = { NULL, 0 };
 	struct loaded loaded;
 	struct error err;
-	enum ctl_exit status = loaded_need(ctl, &loaded);
+	enum ctl_exit status;
 
+	loaded_begin(ctl, &loaded);
+	status = loaded_need(ctl, &loaded);
 	buffer_init(&tally.json, 0);
 	ctl_json_open(&tally.json, NULL, '[');
-	if (status == CTL_DONE && lookups_load(loaded.model, &lookups, &err) != 0) {
+	if (status == CTL_DONE && only != NULL && config_flow(loaded.model, only) == NULL) {
+		(void)error_set(&err, ERROR_USAGE, "`syncline describe` lists the flows.", "there is no flow \"%s\"", only);
+		ctl_say_error(ctl, &err);
+		status = CTL_USAGE;
+	}
+	if (status == CTL_DONE && lookups_load(loaded.model, NULL, &lookups, &err) != 0) {
 		ctl_say_error(ctl, &err);
 		status = CTL_FAILED;
 	}
@@ -81,7 +88,9 @@ verb_test(struct ctl *ctl)
 		if (ctl->json)
 			status = ctl_json_print(&tally.json, status);
 		else
-			printf("%u passed, %u failed\n", tally.passed, tally.failed);
+			ctl_print("%u passed, %u failed\n", tally.passed, tally.failed);
+		if (tally.passed + tally.failed == 0)
+			ctl_say(ctl, "no test stands in `tests` of %s%s", only != NULL ? "the flow " : "any flow", only != NULL ? only : "");
 	}
 	buffer_free(&tally.json);
 	lookups_free(&lookups);

@@ -215,7 +215,8 @@ write_all(struct conversion *c, struct convert_counts *counts)
 		else if (result != 0)
 			fail(c, &err);
 		else if (o->progress != NULL && !o->progress(o->data, counts)) {
-			(void)error_set(&err, ERROR_CONNECTOR_CANCELLED, NULL, "the conversion was cancelled");
+			(void)error_set(&err, ERROR_CONNECTOR_CANCELLED, "What was written stays written; converting again begins anew.",
+			                "the conversion was cancelled");
 			fail(c, &err);
 		}
 		item_free(item);
@@ -266,7 +267,7 @@ prepare(struct conversion *c, struct error *err)
 	const struct config_unit *unit;
 	struct timespec now;
 
-	if (choice_make(&c->choice, o, err) != 0 || lookups_load(o->model, &c->lookups, err) != 0)
+	if (choice_make(&c->choice, o, err) != 0 || lookups_load(o->model, NULL, &c->lookups, err) != 0)
 		return -1;
 	from = c->choice.from;
 	to = c->choice.to;

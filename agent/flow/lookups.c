@@ -72,8 +72,11 @@ slurp(const char *path, struct buffer *buffer, struct error *err)
 	size_t got;
 	int result = 0;
 
-	if (file == NULL)
-		return error_system(err, ERROR_LOOKUP_FILE, errno, "the lookup file %s", path);
+	if (file == NULL) {
+		(void)error_system(err, ERROR_LOOKUP_FILE, errno, "the lookup file %s", path);
+		error_hint(err, "Put it there, or correct `file`, which is read from the folder of the configuration.");
+		return -1;
+	}
 	do {
 		if (buffer->length >= FILE_MAX_BYTES) {
 			result = error_set(err, ERROR_LOOKUP_FILE, "Make an entity of what is larger.", "the lookup file %s has more than 64 MiB", path);
@@ -255,18 +258,38 @@ load_table(const struct config_lookup_table *table, struct rules_lookup_table **
 	return result;
 }
 
+/* A table of the same name without a row. */
+static int
+stand_in(const struct config_lookup_table *table, struct rules_lookup_table **ret_table, struct error *err)
+{
+	struct rules_lookup empty = { .name = table->head.name, .missing = RULES_MISSING_NULL };
+
+	return (*ret_table = rules_lookup_new(&empty, err)) != NULL ? 0 : -1;
+}
+
 int
-lookups_load(const struct model *model, struct lookups *ret_lookups, struct error *err)
+lookups_load(const struct model *model, struct diagnostics *diagnostics, struct lookups *ret_lookups, struct error *err)
 {
 	struct lookups lookups = { NULL, 0 };
 
 	if (model->lookup_count > 0 && (lookups.tables = calloc(model->lookup_count, sizeof(struct rules_lookup_table *))) == NULL)
 		return error_memory(err);
-	for (; lookups.count < model->lookup_count; lookups.count++)
-		if (load_table(&model->lookups[lookups.count], &lookups.tables[lookups.count], err) != 0) {
-			lookups_free(&lookups);
-			return -1;
+	for (; lookups.count < model->lookup_count; lookups.count++) {
+		const struct config_lookup_table *table = &model->lookups[lookups.count];
+		struct error mistake = { 0 };
+
+		if (load_table(table, &lookups.tables[lookups.count], &mistake) == 0)
+			continue;
+		if (diagnostics != NULL && mistake.code != ERROR_MEMORY) {
+			diagnostics_add(diagnostics, NULL, &mistake);
+			if (stand_in(table, &lookups.tables[lookups.count], &mistake) == 0)
+				continue;
 		}
+		if (err != NULL)
+			*err = mistake;
+		lookups_free(&lookups);
+		return -1;
+	}
 	*ret_lookups = lookups;
 	return 0;
 }

@@ -16,7 +16,11 @@ struct lookups {
 	struct rules_lookup_table **tables;
 	uint32_t count;
 };
-int lookups_load(const struct model *model, struct lookups *ret_lookups, struct error *err);
+/*
+ * With `diagnostics`, what is wrong with a table is told there, an empty one stands in for it so that what else is wrong can be
+ * found, and -1 is for want of memory alone.
+ */
+int lookups_load(const struct model *model, struct diagnostics *diagnostics, struct lookups *ret_lookups, struct error *err);
 void lookups_free(struct lookups *lookups);
 
 /*

@@ -13,8 +13,11 @@ systems_connector_path(const struct systems *systems, const char *connector, str
 	char *directory = realpath(systems->connector_dir, NULL);
 	const char *path;
 
-	if (directory == NULL)
-		return error_system(err, ERROR_CONNECTOR_MISSING, errno, "the folder of the connectors, %s", systems->connector_dir);
+	if (directory == NULL) {
+		(void)error_system(err, ERROR_CONNECTOR_MISSING, errno, "the folder of the connectors, %s", systems->connector_dir);
+		error_hint(err, "Name the folder that holds them with --connectors DIR.");
+		return -1;
+	}
 	buffer_clear(ret_path);
 	buffer_format(ret_path, "%s/%s.so", directory, connector);
 	free(directory);

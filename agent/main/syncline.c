@@ -27,5 +27,5 @@ main(int argc, char **argv)
 			ctl.connector_dir = connectors;
 		status = ctl.verb->run(&ctl);
 	}
-	return (int)status;
+	return (int)ctl_end(status);
 }

@@ -4,6 +4,11 @@ TESTS += tests/system/demo.sh tests/system/northwind.sh
 EXTRA_DIST += tests/system/demo_expect.py tests/system/northwind_expect.py tests/system/northwind/conf.d/10-systems.conf \
 	tests/system/northwind/conf.d/20-entities.conf tests/system/northwind/conf.d/30-flows.conf
 
+# The command line, verb by verb.
+dist_check_SCRIPTS += tests/system/cli.sh
+TESTS += tests/system/cli.sh
+EXTRA_DIST += tests/system/cli.py tests/system/cli_bed.py tests/system/cli_terminal.py
+
 TESTS += tests/system/manual.sh
 EXTRA_DIST += tests/system/manual.sh
 

@@ -33,7 +33,7 @@ load(struct stand *stand, const char *text, size_t length, struct lookups *ret_l
 {
 	stand_write(stand, "country.csv", text, length);
 	memset(&stand->err, 0, sizeof stand->err);
-	return lookups_load(stand->model, ret_lookups, &stand->err);
+	return lookups_load(stand->model, NULL, ret_lookups, &stand->err);
 }
 
 static void
@@ -87,7 +87,7 @@ bad_files_are_errors_with_file_and_line(void **state)
 		assert_true(stand->err.hint[0] != '\0');
 	}
 	assert_int_equal(remove(stand_path(stand, "country.csv")), 0);
-	assert_int_equal(lookups_load(stand->model, &lookups, &stand->err), -1);
+	assert_int_equal(lookups_load(stand->model, NULL, &lookups, &stand->err), -1);
 }
 
 static void
@@ -97,7 +97,7 @@ a_missing_file_names_the_place_that_wants_it(void **state)
 	struct lookups lookups;
 
 	stand_configure(stand, with_lookup);
-	assert_int_equal(lookups_load(stand->model, &lookups, &stand->err), -1);
+	assert_int_equal(lookups_load(stand->model, NULL, &lookups, &stand->err), -1);
 	assert_int_equal(stand->err.code, ERROR_LOOKUP_FILE);
 	assert_string_equal(stand->err.place, "test.conf:2");
 	assert_non_null(strstr(stand->err.message, "country.csv"));
