@@ -63,6 +63,15 @@ complete_rule(const struct instance *c, const struct syncline_object *object, st
 	rule->marker = setting(c, object, "marker", ".done");
 }
 
+int64_t
+files_rest_ms(const struct instance *c, const struct syncline_object *object)
+{
+	struct syncline_complete_rule rule;
+
+	complete_rule(c, object, &rule);
+	return rule.how == SYNCLINE_COMPLETE_STABLE ? rule.pause_ms : 0;
+}
+
 static uint32_t
 look_at(struct instance *c, const struct syncline_object *object, const struct syncline_complete_rule *rule, struct files *f, const char *name,
         struct syncline_error *err)

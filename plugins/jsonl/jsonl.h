@@ -54,6 +54,8 @@ struct files {
 };
 uint32_t files_find(struct instance *c, const struct syncline_object *object, struct files *ret_files, struct syncline_error *err);
 void files_free(struct files *files);
+/* How long a file must have rested to count as complete; 0: that does not tell. */
+int64_t files_rest_ms(const struct instance *c, const struct syncline_object *object);
 
 /* How far a read has come: files that are done, and the place in the one that isn't. */
 #define DONE_MAX 3500u

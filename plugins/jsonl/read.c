@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "jsonl.h"
@@ -57,12 +58,48 @@ forget_gone(struct reader *r)
 	r->position.done_count = kept;
 }
 
+/* Young files are waited for, at most as long as one has to rest: who converts what was just written expects to see it. */
 static uint32_t
-begin(struct reader *r, struct instance *c, const struct syncline_object *object, const struct syncline_read_request *request,
+find_rested(struct reader *r, const struct syncline_call *call, const struct syncline_object *object, struct syncline_error *err)
+{
+	const struct timespec slice = { 0, 20000000 };
+	struct instance *c = r->c;
+	int64_t until = c->clock->monotonic_ms(c->host) + files_rest_ms(c, object) + 50;
+
+	for (;;) {
+		uint32_t result = files_find(c, object, &r->files, err);
+
+		if (result != SYNCLINE_OK || r->files.unfinished == 0 || c->clock->monotonic_ms(c->host) >= until)
+			return result;
+		if (syncline_cancelled(call))
+			return syncline_fail_cancelled(err);
+		files_free(&r->files);
+		nanosleep(&slice, NULL);
+	}
+}
+
+/* An empty source is an error: nobody can tell it from a folder that isn't mounted. */
+static uint32_t
+nothing_there(const struct reader *r, const struct syncline_object *object, struct syncline_error *err)
+{
+	uint32_t result = syncline_fail(err, SYNCLINE_NOT_FOUND, "No complete file in %s matches %s.", r->files.directory, object->native);
+
+	if (r->files.unfinished > 0)
+		syncline_hint(err, "%zu that match are still being written; try again later, or see the setting complete.", r->files.unfinished);
+	else
+		syncline_hint(err, "Check the export, the pattern (native), and whether the folder is mounted.");
+	return result;
+}
+
+static uint32_t
+begin(struct reader *r, const struct syncline_call *call, const struct syncline_object *object, const struct syncline_read_request *request,
       struct syncline_error *err)
 {
-	uint32_t result = files_find(c, object, &r->files, err);
+	struct instance *c = r->c;
+	uint32_t result = find_rested(r, call, object, err);
 
+	if (result == SYNCLINE_OK && r->files.count == 0 && (request->full || object->reads == SYNCLINE_READS_FULL))
+		return nothing_there(r, object, err);
 	r->full = request->full || request->position.length == 0 || object->reads == SYNCLINE_READS_FULL;
 	if (result == SYNCLINE_OK && !r->full)
 		result = position_read(&request->position, &r->position, err);
@@ -91,14 +128,13 @@ open_read(void *instance, const struct syncline_call *call, const struct synclin
 	struct reader *r = calloc(1, sizeof *r);
 	uint32_t result;
 
-	(void)call;
 	if (r == NULL)
 		return syncline_fail_memory(err);
 	SYNCLINE_COPY(&object, their_object);
 	SYNCLINE_COPY(&request, their_request);
 	r->c = instance;
 	r->fd = r->files.folder = -1;
-	result = begin(r, instance, &object, &request, err);
+	result = begin(r, call, &object, &request, err);
 	if (result != SYNCLINE_OK) {
 		close_read(r);
 		return result;

@@ -117,6 +117,23 @@ write_down(void *data, const struct batch *batch, const struct syncline_record *
 }
 
 static void
+a_young_file_is_waited_for_and_no_file_is_an_error(void **state)
+{
+	struct fixture *f = *state;
+	struct seen *s = calloc(1, sizeof *s);
+
+	assert_int_equal(fixture_read(f, 1, 0, 0, write_down, s), SYNCLINE_NOT_FOUND);
+	fixture_close(f);
+	fixture_set(&f->system, SYNCLINE_PARAM_CHOICE, "complete", "stable", 0);
+	fixture_set(&f->system, SYNCLINE_PARAM_DURATION, "complete_pause", "", 300);
+	fixture_open(f);
+	file("young.jsonl", "{\"id\":1}\n", 9);
+	assert_int_equal(fixture_read(f, 1, 0, 0, write_down, s), SYNCLINE_OK);
+	assert_string_equal(s->text, "1 id=i1\n");
+	free(s);
+}
+
+static void
 values_keep_their_digits(void **state)
 {
 	static const char lines[] =
@@ -450,6 +467,7 @@ main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		TEST(a_young_file_is_waited_for_and_no_file_is_an_error),
 		TEST(values_keep_their_digits), TEST(the_contract_types_what_json_cannot_say), TEST(what_is_not_json_is_a_reject_with_its_reason),
 		TEST(bombs_are_rejects_and_the_next_line_is_read), TEST(more_fields_than_a_batch_takes), TEST(every_type_is_written),
 		TEST(one_inside_the_other_is_refused), TEST(killed_while_writing), TEST(get_find_and_count), TEST(python_reads_the_same),
