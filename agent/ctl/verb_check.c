@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* verb_check.c: `syncline check`: what it accepts, runs. */
+#include <assert.h>
 #include <stdio.h>
 
 #include "ctl/load.h"
@@ -91,6 +92,7 @@ print_text(const struct checked *checked, enum ctl_exit status)
 	size_t count = checked->mistakes->count + checked->mistakes->dropped;
 
 	if (status == CTL_DONE) {
+		assert(checked->model != NULL); /* without one there is a mistake */
 		ctl_print("%s: %u systems, %u entities, %u flows, %u sets of rules: no mistake\n", checked->ctl->config_dir, checked->model->system_count,
 		          checked->model->entity_count, checked->model->flow_count, checked->rules);
 		return;
