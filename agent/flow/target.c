@@ -132,11 +132,15 @@ prepare_documents(struct target *target, struct error *err)
 	return 0;
 }
 
-/* Does the next document stand a chance after this?  What is wrong with one document is that record's reject. */
+/*
+ * Does the next document stand a chance after this?  What is wrong with one document is that record's reject; a connector that
+ * does not come up again says nothing of the documents behind it.
+ */
 static bool
 ends_all(const struct error *why)
 {
-	return why->klass == SYNCLINE_AUTH || why->klass == SYNCLINE_CONFIG || why->klass == SYNCLINE_CANCELLED;
+	return why->klass == SYNCLINE_AUTH || why->klass == SYNCLINE_CONFIG || why->klass == SYNCLINE_CANCELLED ||
+	       why->code == ERROR_HOST_START || why->code == ERROR_HOST_WAITING || why->code == ERROR_HOST_ASIDE;
 }
 
 static bool

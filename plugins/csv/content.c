@@ -90,7 +90,7 @@ open_read(void *instance, const struct syncline_call *call, const struct synclin
 	d->fd = -1;
 	if (reference->length == 0 || reference->length > SYNCLINE_CONTENT_REF_MAX || memchr(reference->data, 0, reference->length) != NULL)
 		result = syncline_fail(err, SYNCLINE_INVALID, "The reference of a document is empty, too long, or holds a NUL.");
-	else if ((d->name = strndup(reference->data, reference->length)) == NULL)
+	else if ((d->name = csv_copy(reference->data, reference->length)) == NULL)
 		result = syncline_fail_memory(err);
 	else if ((result = csv_object_new(instance, object, &o, err)) == SYNCLINE_OK)
 		result = open_document(o, d, err);

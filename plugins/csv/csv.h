@@ -26,6 +26,7 @@ struct csv_pool {
 };
 void *csv_pool_alloc(struct csv_pool *pool, size_t size); /* zeroed, aligned for anything; NULL without memory */
 char *csv_pool_copy(struct csv_pool *pool, const void *data, size_t length); /* ended by a NUL of its own */
+char *csv_copy(const void *data, size_t length); /* the same with malloc; data need not end with NUL, as strndup() may assume */
 void csv_pool_free(struct csv_pool *pool);
 
 struct csv_instance {

@@ -70,7 +70,7 @@ csv_position_read(const struct syncline_slice *bytes, struct csv_position *ret_p
 	name = (size_t)get(&at, 2);
 	if (left < HEAD + name)
 		goto foreign;
-	if (name > 0 && (p.last = strndup((const char *)at, name)) == NULL)
+	if (name > 0 && (p.last = csv_copy(at, name)) == NULL)
 		goto memory;
 	at += name;
 	p.last_us = (int64_t)get(&at, 8);

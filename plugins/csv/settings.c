@@ -24,6 +24,19 @@ csv_pool_alloc(struct csv_pool *pool, size_t size)
 }
 
 char *
+csv_copy(const void *data, size_t length)
+{
+	char *copy = malloc(length + 1);
+
+	if (copy == NULL)
+		return NULL;
+	if (length > 0)
+		memcpy(copy, data, length);
+	copy[length] = '\0';
+	return copy;
+}
+
+char *
 csv_pool_copy(struct csv_pool *pool, const void *data, size_t length)
 {
 	char *copy = csv_pool_alloc(pool, length + 1);
