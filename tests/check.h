@@ -9,7 +9,18 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
+
+/* How many rounds: `make check-long` sets SYNCLINE_LONG to how many times as many as usual. */
+static inline int
+check_rounds(int usual)
+{
+	const char *times = getenv("SYNCLINE_LONG");
+	int many = times != NULL ? atoi(times) : 1;
+
+	return usual * (many > 0 ? many : 1);
+}
 
 #endif

@@ -27,4 +27,8 @@ lint-tidy:
 	@sh "$(srcdir)/tests/lint.sh" tidy "$(abs_top_srcdir)" $(DEFS) $(DEFAULT_INCLUDES) $(UNIT_CPPFLAGS) -I$(top_srcdir)/sdk/lib $(UNIT_CFLAGS) \
 		-DSYNCLINE_VERSION='"$(PACKAGE_VERSION)"' -DSYNCLINE_STATE_DIR='"$(localstatedir)/lib/syncline"'
 lint: lint-cppcheck lint-tidy
-.PHONY: check-valgrind lint lint-cppcheck lint-tidy
+# The same tests with many times the kills; `make fuzz` in a build with fuzzers is the other half of a long look.
+LONG = 20
+check-long:
+	SYNCLINE_LONG=$(LONG) $(MAKE) $(AM_MAKEFLAGS) check
+.PHONY: check-long check-valgrind lint lint-cppcheck lint-tidy

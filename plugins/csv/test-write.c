@@ -469,7 +469,7 @@ kill_again_and_again(struct bed *b, unsigned rounds)
 static void
 kills_lose_and_double_nothing(void **state)
 {
-	kill_again_and_again(*state, 40);
+	kill_again_and_again(*state, (unsigned)check_rounds(40));
 }
 
 static void
@@ -478,7 +478,7 @@ kills_of_a_run_lose_and_double_nothing(void **state)
 	struct bed *b = *state;
 
 	set(b, "publish", "run");
-	kill_again_and_again(b, 40);
+	kill_again_and_again(b, (unsigned)check_rounds(40));
 }
 #endif
 

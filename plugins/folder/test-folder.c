@@ -535,11 +535,11 @@ static void
 survives_kills(void **state)
 {
 	struct fixture *f = *state;
-	char text[20000], committed[64][16];
+	static char text[1 << 20], committed[1 << 16][16];
 	uint32_t n = 0;
 	unsigned seed = 1;
 
-	for (int round = 0; round < 12; round++) {
+	for (int round = 0; round < check_rounds(12); round++) {
 		int pipes[2];
 		pid_t child;
 		char line[64];
@@ -569,7 +569,8 @@ survives_kills(void **state)
 			line[strcspn(line, " \n")] = '\0';
 			if (line[0] == '\0')
 				continue;
-			snprintf(committed[n++ % 64], sizeof committed[0], "%.15s", line);
+			assert_true(n < sizeof committed / sizeof *committed);
+			snprintf(committed[n++], sizeof committed[0], "%.15s", line);
 			got++;
 		}
 		for (volatile unsigned spin = rand_r(&seed) % 400000; spin > 0; spin--)
