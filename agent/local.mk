@@ -6,6 +6,7 @@ include agent/config/local.mk
 include agent/host/local.mk
 include agent/rules/functions/local.mk
 include agent/rules/local.mk
+include agent/ledger/local.mk
 include agent/flow/local.mk
 include agent/ctl/local.mk
 include agent/main/local.mk

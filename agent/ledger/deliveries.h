@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * deliveries.h: marks that a target lacks something, and the attempts at them.
+ *
+ *     pending ──claim──> sending ──┬─ committed ──> gone, or pending again when more is wanted by now
+ *        ▲  ▲                      ├─ certainly not applied ──> pending (later), parked, dead
+ *        │  └── parent linked      └─ anything else, a restart too ──> uncertain ──resolved──> one of the above
+ *        └───── waiting, parked, held: with a reason          handed over: until the target shows it
+ *
+ * A mark is one row per (binding, record); wanting more raises `want`.  An attempt covers up to a batch of records; it is
+ * durable before anything is sent and never changes: key, payload (exact bytes), generations, vectors.  Its results stay per
+ * item.  For a record whose attempt is open nothing else is claimed: order per record.
+ */
+#ifndef LEDGER_DELIVERIES_H
+#define LEDGER_DELIVERIES_H
+
+#include "batch/batch.h"
+#include "ledger/ledger.h"
+
+#define LEDGER_DELIVERY_STATES(X)                                                                                                 \
+	X(PENDING, "pending", "to be sent")                                                                                         \
+	X(SENDING, "sending", "sent, the answer is awaited")                                                                        \
+	X(UNCERTAIN, "uncertain", "sent, and nobody knows: it is being found out")                                                  \
+	X(HANDED_OVER, "handed-over", "written to a file; the target's next read confirms it")                                      \
+	X(WAITING, "waiting", "a parent is missing at the target")                                                                  \
+	X(PARKED, "parked", "the system refused us; its credentials or rights need a person")                                       \
+	X(HELD, "held", "a plan waits to be applied, or the flow is paused")                                                        \
+	X(DEAD, "dead", "given up; waits for a person")
+enum ledger_delivery_state {
+#define X(id, name, text) LEDGER_DELIVERY_##id,
+	LEDGER_DELIVERY_STATES(X)
+#undef X
+	LEDGER_DELIVERY_STATE_COUNT
+};
+const char *ledger_delivery_state_name(enum ledger_delivery_state state);
+
+/* What is wanted.  Whether WRITE is a create or an update, the link at the target says when it is claimed. */
+#define LEDGER_WANT_WRITE 1u
+#define LEDGER_WANT_DELETE 2u     /* remove it at the target */
+#define LEDGER_WANT_DEACTIVATE 3u /* deletes.do = "deactivate": write deletes.set */
+
+struct ledger_delivery {
+	uint32_t binding, unit;
+	int64_t record;
+	uint64_t want;      /* golden generation */
+	uint8_t op;         /* LEDGER_WANT_* */
+	uint8_t state;      /* enum ledger_delivery_state */
+	bool backfill;      /* after what is live */
+	uint32_t tries;     /* attempts that failed */
+	int64_t run;        /* that wanted it first */
+	int64_t since_us;   /* when it was wanted first */
+	int64_t due_us;     /* not before */
+	const char *cause;  /* an error's name, or NULL */
+	const char *reason; /* a sentence, or NULL */
+	int64_t parent;     /* WAITING: the record that is missed at the target; 0: not known */
+};
+
+/* Raises `want` (or makes the mark).  A dead, held or waiting one becomes pending again, since something has changed. */
+int ledger_deliver(struct ledger *ledger, const struct ledger_delivery *deliveries, uint32_t count, struct error *err);
+/* No longer needed (the record was deleted and never attempted, out of scope): drops what is not being sent. */
+int ledger_delivery_drop(struct ledger *ledger, uint32_t binding, int64_t record, struct error *err);
+int ledger_delivery_get(struct ledger *ledger, uint32_t binding, int64_t record, struct arena *arena, struct ledger_delivery *ret_delivery,
+                        bool *ret_found, struct error *err);
+/* Puts one into WAITING, HELD, PARKED, DEAD or back to PENDING, outside of an attempt. */
+int ledger_delivery_set(struct ledger *ledger, const struct ledger_delivery *delivery, struct error *err);
+
+/*
+ * What is due now for (binding, unit): live before backfill, lowest record first, none that is being sent or uncertain.  Reads
+ * marks and spans alike and changes nothing.  due_next: when the next one will be due (INT64_MAX: none is left).
+ */
+struct ledger_due {
+	int64_t record;
+	uint64_t want;
+	uint8_t op;
+	bool span; /* from a span: it has no row of its own */
+	uint32_t tries;
+	int64_t since_us;
+};
+int ledger_due(struct ledger *ledger, uint32_t binding, uint32_t unit, struct ledger_due *ret_due, uint32_t max, uint32_t *ret_count,
+               int64_t *ret_next_us, struct error *err);
+
+struct ledger_attempt_item {
+	int64_t record;
+	uint64_t generation; /* of the golden record that the payload was made of */
+	uint8_t op;          /* SYNCLINE_OP_CREATE, UPDATE, DELETE */
+	bool span;
+	bool deactivate;     /* an UPDATE that carries out LEDGER_WANT_DEACTIVATE */
+};
+struct ledger_attempt {
+	int64_t id;
+	uint32_t binding, unit;
+	int64_t run;
+	uint32_t count;
+	const struct ledger_attempt_item *items;
+	const struct batch *payload; /* a record an item, in order: operation, native id, expected version, key (note), values */
+	const uint64_t *vectors;     /* count * words: what the link's `sent` will be once the item is confirmed */
+	uint32_t words;
+	int64_t claimed_us;
+	/* The same for one item: who reads them back gets these. */
+};
+/* Makes it durable with the commit; its marks are SENDING, its part of a span is taken out of it.  Sets attempt->id. */
+int ledger_attempt_open(struct ledger *ledger, struct ledger_attempt *attempt, struct error *err);
+
+enum ledger_outcome_kind {
+	LEDGER_CONFIRMED,   /* durable at the target: the mark goes, or is pending again when `want` is above the generation */
+	LEDGER_AGAIN,       /* certainly not applied: pending, not before due_us */
+	LEDGER_UNSURE,      /* uncertain: looked at again at due_us */
+	LEDGER_HANDED,      /* written to a file; due_us: when it should have been seen */
+	LEDGER_PARK,
+	LEDGER_WAIT,        /* for `parent` */
+	LEDGER_GIVE_UP,     /* dead; its dead letter is made by ledger_find(LEDGER_FINDING_DEAD) */
+	LEDGER_DROP,        /* no longer wanted */
+};
+struct ledger_outcome {
+	uint32_t index; /* in the attempt */
+	enum ledger_outcome_kind kind;
+	int64_t due_us;
+	int64_t parent;
+	const char *cause, *reason;
+	bool failed; /* counts as a try */
+};
+/* For every item once, in one or several transactions; when all are decided the attempt goes. */
+int ledger_attempt_close(struct ledger *ledger, int64_t attempt, const struct ledger_outcome *outcomes, uint32_t count, struct error *err);
+
+/* Uncertain items that are due for a look, with the attempt that they belong to. */
+struct ledger_uncertain {
+	int64_t attempt;
+	uint32_t index;
+	struct ledger_attempt_item item;
+	uint32_t looks;       /* how often it was looked at */
+	uint64_t want;        /* by now */
+	int64_t claimed_us;   /* when it was sent, at the latest */
+	const uint64_t *vector;
+	uint32_t words;
+	struct batch *payload; /* of one record, the bytes as they were sent; the caller's to free */
+};
+int ledger_uncertain(struct ledger *ledger, uint32_t binding, uint32_t unit, bool handed_over, struct arena *arena,
+                     struct ledger_uncertain *ret_items, uint32_t max, uint32_t *ret_count, int64_t *ret_next_us, struct error *err);
+/* The open create of a record at a binding's object, for an inbound record that may be it.  attempt 0: none. */
+int ledger_uncertain_of(struct ledger *ledger, uint32_t binding, int64_t record, struct arena *arena, struct ledger_uncertain *ret_item,
+                        struct error *err);
+/* Which of these records have an open attempt (sending, uncertain, handed over) at an object, in any flow?  ret_open[i] 0 or 1. */
+int ledger_open_attempts(struct ledger *ledger, uint32_t object, const int64_t *records, uint32_t count, uint8_t *ret_open, struct error *err);
+/* How many creates at an object are uncertain; for the hot path of inbound creates. */
+int ledger_uncertain_creates(struct ledger *ledger, uint32_t object, uint64_t *ret_count, struct error *err);
+
+/* A parent was linked at the target: what waited for it is pending. */
+int ledger_deliveries_wake(struct ledger *ledger, uint32_t binding, const int64_t *parents, uint32_t count, struct error *err);
+/* PARKED or HELD ones of a binding (0: all) and unit (0: all) are pending again. */
+int ledger_deliveries_release(struct ledger *ledger, enum ledger_delivery_state state, uint32_t binding, uint32_t unit, uint64_t *ret_count,
+                              struct error *err);
+
+struct ledger_delivery_counts {
+	uint32_t binding, unit;
+	uint64_t count[LEDGER_DELIVERY_STATE_COUNT];
+	int64_t oldest_us; /* since when the oldest waits; 0: none */
+};
+int ledger_delivery_counts(struct ledger *ledger, int (*each)(void *data, const struct ledger_delivery_counts *row), void *data, struct error *err);
+struct ledger_delivery_filter {
+	uint32_t binding, unit; /* 0: any */
+	int64_t record;         /* 0: any */
+	uint32_t states;        /* bit 1u << state; 0: any */
+	uint32_t max;
+};
+int ledger_deliveries(struct ledger *ledger, const struct ledger_delivery_filter *filter,
+                      int (*each)(void *data, const struct ledger_delivery *row), void *data, struct error *err);
+
+#endif

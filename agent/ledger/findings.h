@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * findings.h: what waits for a person.  Six kinds, one shape: each finding has a number that people type, a place in the
+ * house (flow, unit, object, native id, record), a cause by which lists are grouped, and an end.  Nothing is thrown away: what
+ * ends is archived with who, when and why, and a finding that comes again raises a counter.
+ */
+#ifndef LEDGER_FINDINGS_H
+#define LEDGER_FINDINGS_H
+
+#include "batch/batch.h"
+#include "ledger/ledger.h"
+
+#define LEDGER_FINDINGS(X)                                                                                                        \
+	X(REJECT, "reject", "an inbound record that failed its rules")                                                              \
+	X(CONFLICT, "conflict", "both sides changed the same field and no policy decides")                                          \
+	X(REVIEW, "review", "a situation that only a person decides")                                                               \
+	X(FLIP, "flip", "a field that goes back and forth between systems")                                                         \
+	X(DEAD, "dead", "a delivery that will not be tried again by itself")
+enum ledger_finding_kind {
+#define X(id, name, text) LEDGER_FINDING_##id,
+	LEDGER_FINDINGS(X)
+#undef X
+	LEDGER_FINDING_COUNT
+};
+const char *ledger_finding_name(enum ledger_finding_kind kind);
+
+#define LEDGER_OPEN 0u
+#define LEDGER_ENDED 1u    /* settled by itself: the source sent a good row, the sides agree again */
+#define LEDGER_DECIDED 2u  /* by a person */
+#define LEDGER_ARCHIVED 3u /* put away by a person, with a reason */
+
+/* What a review is about.  The names are those of the situations. */
+#define LEDGER_REVIEWS(X)                                                                                                         \
+	X(UNLINKED, "unlinked", "one match that is not sure")                                                                       \
+	X(UNMATCHED, "unmatched", "no match, and nothing says that it may be created")                                              \
+	X(DISPUTED, "disputed", "several matches")                                                                                  \
+	X(DELETED, "deleted", "deleted at the source")                                                                              \
+	X(MISSING, "missing", "missing at the target")                                                                              \
+	X(RESURRECTED, "resurrected", "deleted before, and here again")                                                             \
+	X(EDITED, "edited", "a system changed a value that it does not own")                                                        \
+	X(OUT_OF_SCOPE, "out-of-scope", "no longer meant for this system")
+enum ledger_review_kind {
+#define X(id, name, text) LEDGER_REVIEW_##id,
+	LEDGER_REVIEWS(X)
+#undef X
+	LEDGER_REVIEW_COUNT
+};
+const char *ledger_review_name(enum ledger_review_kind kind);
+
+struct ledger_finding {
+	int64_t id;
+	enum ledger_finding_kind kind;
+	uint8_t state;               /* LEDGER_OPEN, … */
+	uint32_t flow, unit, object; /* object: from which it came, or to which it goes */
+	struct syncline_slice native; /* empty: not known */
+	int64_t record;              /* 0: none yet */
+	int64_t run;                 /* that found it last */
+	const char *cause;           /* a stable word to group by: an error's name, a situation's, a field's */
+	const char *field;           /* canonical, or NULL */
+	const char *message;         /* what is wrong, a sentence */
+	const char *hint;            /* the next step */
+	const char *rule;            /* as written, or NULL */
+	const char *place;           /* "KUNDEN_1.csv:17" or "conf.d/30.conf:12"; or NULL */
+	const char *detail;          /* JSON: values, candidates, both sides; or NULL.  Sealed when sensitive */
+	uint8_t raw[16];             /* of the row that it is about; what tells one row's reject from the next one's */
+	int64_t first_us, last_us;
+	uint64_t seen;               /* how often */
+	const char *ended_by, *ended_why;
+	int64_t ended_us;
+};
+/*
+ * Opens a finding; one that is open already for the same (kind, flow, unit, object, native or record, field) is seen once more
+ * and takes the new texts.  ret_id may be NULL.
+ */
+int ledger_find(struct ledger *ledger, const struct ledger_finding *finding, int64_t *ret_id, struct error *err);
+/* Ends all open findings of a kind about this native id (or record, when native is empty); `field` NULL: of any field. */
+int ledger_findings_end(struct ledger *ledger, enum ledger_finding_kind kind, uint32_t flow, uint32_t unit, uint32_t object,
+                        struct syncline_slice native, int64_t record, const char *field, struct error *err);
+/* A person's end: LEDGER_DECIDED or LEDGER_ARCHIVED. */
+int ledger_finding_close(struct ledger *ledger, int64_t id, uint8_t state, const char *why, struct error *err);
+struct ledger_finding_filter {
+	enum ledger_finding_kind kind;
+	uint32_t flow, unit, object; /* 0: any */
+	const char *cause;           /* NULL: any */
+	int64_t record;              /* 0: any */
+	bool all;                    /* ended ones too */
+	int64_t after;               /* ids above this */
+	uint32_t max;                /* 0: all */
+};
+int ledger_findings(struct ledger *ledger, const struct ledger_finding_filter *filter, int (*each)(void *data, const struct ledger_finding *row),
+                    void *data, struct error *err);
+/* By cause: how many are open. */
+int ledger_findings_by_cause(struct ledger *ledger, const struct ledger_finding_filter *filter,
+                             int (*each)(void *data, uint32_t flow, uint32_t unit, uint32_t object, const char *cause, uint64_t count,
+                                         int64_t oldest_us, const char *example), void *data, struct error *err);
+int ledger_finding_get(struct ledger *ledger, int64_t id, struct arena *arena, struct ledger_finding *ret_finding, struct error *err);
+/* Is there an open finding of this kind about the record (field NULL: any)? */
+int ledger_finding_open(struct ledger *ledger, enum ledger_finding_kind kind, int64_t record, const char *field, bool *ret_open, struct error *err);
+
+/*
+ * The raw row of a reject or an undecided inbound record, kept with its finding so that a retry needs no new read: a batch of
+ * one record.  Retried rows come back to the flow as if just read.
+ */
+int ledger_finding_row(struct ledger *ledger, int64_t finding, const struct batch *row, struct error *err);
+/* NULL in ret_row: none was kept. */
+int ledger_finding_row_get(struct ledger *ledger, int64_t finding, struct batch **ret_row, struct error *err);
+/* Marks findings so that the next run of their flow takes their rows again; and those that are marked, in order of dependence. */
+int ledger_finding_retry(struct ledger *ledger, int64_t finding, struct error *err);
+int ledger_findings_to_retry(struct ledger *ledger, uint32_t flow, uint32_t unit, int64_t *ret_ids, uint32_t max, uint32_t *ret_count,
+                             struct error *err);
+/* What a person decided about a review or conflict, for the next run to do: "link 4711", "create", "keep golden", "take erp". */
+int ledger_finding_decide(struct ledger *ledger, int64_t finding, const char *decision, const char *why, struct error *err);
+int ledger_decisions(struct ledger *ledger, uint32_t flow, uint32_t unit,
+                     int (*each)(void *data, const struct ledger_finding *row, const char *decision), void *data, struct error *err);
+
+/* Corrections: a person's value in the place of a rejected one, as long as the source sends that same value. */
+struct ledger_correction {
+	int64_t id;
+	uint32_t binding, unit;
+	struct syncline_slice native;
+	const char *field;      /* native field of the object */
+	uint8_t raw[16];        /* hash of the source's value of that field */
+	const char *value;      /* text; NULL: null */
+	const char *who, *why;
+	int64_t at_us, ended_us; /* 0: it holds */
+	uint64_t applied;        /* how often */
+};
+int ledger_correction_add(struct ledger *ledger, const struct ledger_correction *correction, int64_t *ret_id, struct error *err);
+/* The corrections that hold for these native ids: calls `each` for each.  Cheap when a binding has none. */
+int ledger_corrections_for(struct ledger *ledger, uint32_t binding, uint32_t unit, const struct syncline_slice *natives, uint32_t count,
+                           int (*each)(void *data, uint32_t index, const struct ledger_correction *row), void *data, struct error *err);
+int ledger_correction_end(struct ledger *ledger, int64_t id, const char *why, struct error *err);
+int ledger_corrections(struct ledger *ledger, bool all, int (*each)(void *data, const struct ledger_correction *row), void *data,
+                       struct error *err);
+/* Of many records: does (binding, unit) have any correction that holds?  Memory of the open ledger; for the hot path. */
+bool ledger_has_corrections(struct ledger *ledger, uint32_t binding, uint32_t unit);
+
+/* Locks: a field or a record (field NULL) that nobody but a person changes until `until_us` (0: until unlocked). */
+struct ledger_lock {
+	int64_t id, record;
+	const char *field;
+	const char *who, *why;
+	int64_t since_us, until_us;
+};
+int ledger_lock_add(struct ledger *ledger, const struct ledger_lock *lock, int64_t *ret_id, struct error *err);
+int ledger_lock_end(struct ledger *ledger, int64_t record, const char *field, const char *why, struct error *err);
+/* Those that hold now; record 0: all. */
+int ledger_locks(struct ledger *ledger, int64_t record, int (*each)(void *data, const struct ledger_lock *row), void *data, struct error *err);
+bool ledger_has_locks(struct ledger *ledger); /* any at all; memory */
+
+/*
+ * Flips: what a system showed in place of what we sent, per (record, field, object).  Returns in ret_count how often this very
+ * value came back after we had restored ours.
+ */
+int ledger_flip(struct ledger *ledger, int64_t record, uint32_t field, uint32_t object, uint64_t shown, uint32_t *ret_count, struct error *err);
+int ledger_flip_end(struct ledger *ledger, int64_t record, uint32_t field, uint32_t object, struct error *err);
+/* Edits by non-owners, counted per field and system. */
+int ledger_edit_count(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t object, uint32_t field, uint64_t count, struct error *err);
+int ledger_edits(struct ledger *ledger, uint32_t flow,
+                 int (*each)(void *data, uint32_t unit, uint32_t object, const char *field, uint64_t count, int64_t last_us), void *data,
+                 struct error *err);
+
+#endif

@@ -1,0 +1,6 @@
+# What is durable.  All SQL of the ledger stands here.
+noinst_LIBRARIES += libledger.a
+libledger_a_SOURCES = agent/ledger/ledger.h agent/ledger/seal.h agent/ledger/staging.h agent/ledger/records.h agent/ledger/findings.h \
+	agent/ledger/deliveries.h agent/ledger/runs.h agent/ledger/bulk.h agent/ledger/inside.h agent/ledger/words.c
+libledger_a_CPPFLAGS = $(AGENT_CPPFLAGS)
+libledger_a_CFLAGS = $(AGENT_CFLAGS)

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * staging.h: what was read, before it is understood.  A read belongs to (object, credentials) and is staged once for every flow
+ * and unit that uses it.  Rows that a link proves unchanged are not kept: only that they were seen.
+ */
+#ifndef LEDGER_STAGING_H
+#define LEDGER_STAGING_H
+
+#include "batch/batch.h"
+#include "ledger/ledger.h"
+
+/* `credentials`: the unit whose own settings the connector runs with; 0: the system's. */
+struct ledger_read {
+	int64_t id;
+	uint32_t object, credentials;
+	bool full;
+	bool ended;
+	bool complete; /* ended, full, and nothing is missing for any unit; per tenant: ledger_read_complete() */
+	bool broken;   /* a key could not be read, the epoch changed, …: may delete nothing */
+	uint32_t epoch;
+	uint64_t started; /* sequence */
+	int64_t started_us, ended_us;
+	uint64_t records, staged, rejected;
+};
+/* Where the next read begins: the position after the last stored batch, copied into `ret_position` (empty: at the beginning). */
+int ledger_position(struct ledger *ledger, uint32_t object, uint32_t credentials, struct buffer *ret_position, struct error *err);
+/* A read that was begun and not ended, in this epoch (id 0: none): it goes on where it stopped. */
+int ledger_read_open(struct ledger *ledger, uint32_t object, uint32_t credentials, struct ledger_read *ret_read, struct error *err);
+int ledger_read_begin(struct ledger *ledger, uint32_t object, uint32_t credentials, bool full, struct ledger_read *ret_read, struct error *err);
+
+/*
+ * Stores a batch: rows that are not known to be unchanged, the links that were seen (ids in any order, repeats allowed), and
+ * the position that is valid after it, all in the caller's transaction.  `batch` may be NULL or empty: then only what was seen
+ * counts.  position NULL: as it was.
+ */
+struct ledger_staged {
+	int64_t id; /* ascending */
+	int64_t read;
+	uint32_t object, credentials;
+	uint64_t started;  /* the read's sequence */
+	int64_t read_us;   /* when it was read */
+	bool full;
+	struct batch *batch; /* the caller's */
+};
+int ledger_stage(struct ledger *ledger, struct ledger_read *read, const struct batch *batch, const int64_t *seen, size_t seen_count,
+                 uint64_t records, const struct syncline_slice *position, int64_t *ret_id, struct error *err);
+/* `tenants`: as the connector claimed them; NULL tenant: all. */
+int ledger_read_end(struct ledger *ledger, struct ledger_read *read, const struct syncline_completeness *tenants, uint32_t count, bool broken,
+                    struct error *err);
+/* The newest full read that ended complete for a unit and was not used for deletions yet; id 0: none. */
+int ledger_read_complete(struct ledger *ledger, uint32_t object, uint32_t credentials, const char *tenant, uint32_t unit,
+                         struct ledger_read *ret_read, struct error *err);
+int ledger_read_deleted(struct ledger *ledger, const struct ledger_read *read, uint32_t unit, struct error *err); /* used now */
+
+/* The next staged batch with rows that (flow, unit) has not applied, after `after`; 1 with one, 0: no more. */
+int ledger_staged_next(struct ledger *ledger, uint32_t object, uint32_t credentials, uint32_t flow, uint32_t unit, int64_t after,
+                       struct ledger_staged *ret_staged, struct error *err);
+/* One by its id, for plans and for `trace`. */
+int ledger_staged_get(struct ledger *ledger, int64_t id, struct ledger_staged *ret_staged, struct error *err);
+/* All up to this batch is applied: in the transaction that wrote what became of it. */
+int ledger_applied(struct ledger *ledger, uint32_t object, uint32_t credentials, uint32_t flow, uint32_t unit, int64_t staged, struct error *err);
+
+struct ledger_position_row {
+	uint32_t object, credentials, flow, unit; /* flow and unit 0: the position of reading itself */
+	struct syncline_slice position; /* of reading */
+	int64_t staged;                 /* the last batch that was stored, or applied */
+	int64_t moved_us;
+	bool doubted;
+};
+int ledger_positions(struct ledger *ledger, int (*each)(void *data, const struct ledger_position_row *row), void *data, struct error *err);
+/* An administrator's: reading begins again there (empty: at the beginning, in full); applying at a staged batch. */
+int ledger_position_set(struct ledger *ledger, uint32_t object, uint32_t credentials, struct syncline_slice position, const char *why,
+                        struct error *err);
+int ledger_applied_set(struct ledger *ledger, uint32_t object, uint32_t credentials, uint32_t flow, uint32_t unit, int64_t staged, const char *why,
+                       struct error *err);
+
+/*
+ * Rows that wait for a parent.  The row itself is kept (a batch of one record), so that retention of staging doesn't matter.
+ * One a (flow, unit, object, native id): a newer row takes the place of the older.
+ */
+struct ledger_waiter {
+	int64_t id;
+	uint32_t flow, unit, object;
+	struct syncline_slice native;
+	uint32_t parent_object;
+	struct syncline_slice parent_native;
+	const char *field;
+	int64_t since_us, until_us;
+	uint64_t started; /* of the read that brought the row */
+	int64_t read_us;
+	bool full;
+	struct batch *batch; /* in lists NULL */
+};
+int ledger_wait(struct ledger *ledger, const struct ledger_waiter *waiter, struct error *err);
+int ledger_wait_end(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t object, struct syncline_slice native, struct error *err);
+/*
+ * Waiters of (flow, unit) whose parent has a live link now, or whose time is over (until_us <= now), at most `max`, in the order
+ * of their ids, beginning behind `after`.  `ret_waiters` has room; texts and batches (the caller's to free) live in `arena`.
+ */
+int ledger_wait_ready(struct ledger *ledger, uint32_t flow, uint32_t unit, int64_t after, struct arena *arena, struct ledger_waiter *ret_waiters,
+                      uint32_t max, uint32_t *ret_count, struct error *err);
+int ledger_waiters(struct ledger *ledger, uint32_t flow, uint32_t unit, int (*each)(void *data, const struct ledger_waiter *row), void *data,
+                   struct error *err); /* 0: all */
+
+#endif
