@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * fixture.h: a connector on the bench for tests: loaded from the build folder, with settings, an object, and reads and writes
- * in one call each.  For tests alone.
+ * in one call each.  A test that defines FIXTURE_LINKED has the connector linked in.  For tests alone.
  */
 #ifndef TESTS_FIXTURE_H
 #define TESTS_FIXTURE_H
@@ -91,18 +91,25 @@ static inline struct fixture *
 fixture_new(const char *name)
 {
 	struct fixture *f = calloc(1, sizeof *f);
+#ifndef FIXTURE_LINKED
 	const struct syncline_connector *(*entry)(void);
 	char path[4096];
 	void *so;
+#endif
 
 	assert_non_null(f);
 	assert_true(sodium_init() >= 0);
+#ifdef FIXTURE_LINKED
+	f->c = syncline_connector();
+	assert_string_equal(f->c->name, name);
+#else
 	snprintf(path, sizeof path, "%s/.libs/%s.so", getenv("SYNCLINE_BUILD") != NULL ? getenv("SYNCLINE_BUILD") : ".", name);
 	so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (so == NULL)
 		fail_msg("%s", dlerror());
 	*(void **)&entry = dlsym(so, SYNCLINE_CONNECTOR_SYMBOL);
 	f->c = entry();
+#endif
 	bench_init(&f->bench);
 	f->result = calloc(FIXTURE_RESULTS, sizeof *f->result);
 	f->system = (struct syncline_settings){ sizeof f->system, 0, f->settings };

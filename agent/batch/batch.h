@@ -152,6 +152,8 @@ int batch_make_writes(struct batch *batch, uint8_t op, const uint8_t (*keys)[16]
 
 /* Native ids of several key parts (service.h: join_key, split_key). */
 int batch_join_key(struct buffer *buffer, const struct syncline_slice *parts, uint32_t count);
+/* The same without allocating; bytes needed, of which those beyond capacity are not written. */
+size_t batch_join_key_into(const struct syncline_slice *parts, uint32_t count, char *buffer, size_t capacity);
 int batch_split_key(const struct syncline_slice *native_id, uint32_t count, char *buffer, size_t capacity, struct syncline_slice *ret_parts);
 /* service.h: digest. */
 void batch_digest(const struct syncline_value *native_id, const struct syncline_value *values, uint32_t count, const uint8_t key[16],

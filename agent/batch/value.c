@@ -60,6 +60,31 @@ batch_join_key(struct buffer *buffer, const struct syncline_slice *parts, uint32
 	return buffer->failed ? -1 : 0;
 }
 
+size_t
+batch_join_key_into(const struct syncline_slice *parts, uint32_t count, char *buffer, size_t capacity)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const char *p = parts[i].data;
+
+		if (count == 1) {
+			if (parts[0].length > 0 && parts[0].length <= capacity)
+				memcpy(buffer, p, parts[0].length);
+			return parts[0].length;
+		}
+		if (i > 0 && n++ < capacity)
+			buffer[n - 1] = '|';
+		for (size_t k = 0; k < parts[i].length; k++) {
+			if ((p[k] == '\\' || p[k] == '|') && n++ < capacity)
+				buffer[n - 1] = '\\';
+			if (n++ < capacity)
+				buffer[n - 1] = p[k];
+		}
+	}
+	return n;
+}
+
 int
 batch_split_key(const struct syncline_slice *native_id, uint32_t count, char *buffer, size_t capacity, struct syncline_slice *ret_parts)
 {

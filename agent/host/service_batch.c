@@ -179,22 +179,10 @@ record(struct syncline_batch *batch, uint32_t index, struct syncline_record *ret
 static uint32_t
 join_key(const struct syncline_slice *parts, uint32_t count, char *buffer, size_t capacity, size_t *ret_length)
 {
-	struct buffer joined;
-	uint32_t klass = SYNCLINE_INVALID;
-
 	if (parts == NULL || count == 0)
 		return SYNCLINE_INVALID;
-	buffer_init(&joined, SYNCLINE_RECORD_MAX * 2u);
-	if (batch_join_key(&joined, parts, count) == 0) {
-		*ret_length = joined.length;
-		if (joined.length <= capacity) {
-			if (joined.length > 0)
-				memcpy(buffer, joined.data, joined.length);
-			klass = SYNCLINE_OK;
-		}
-	}
-	buffer_free(&joined);
-	return klass;
+	*ret_length = batch_join_key_into(parts, count, buffer, capacity);
+	return *ret_length <= capacity ? SYNCLINE_OK : SYNCLINE_INVALID;
 }
 
 static uint32_t

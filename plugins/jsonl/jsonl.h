@@ -165,7 +165,11 @@ struct render {
 uint32_t render_init(struct render *render, struct instance *c, const struct syncline_object *object, struct syncline_batch *batch,
                      struct syncline_error *err);
 void render_free(struct render *render);
-/* Appends one line; returns NULL, or why the record can't be a line (the buffer is as before then). */
+/*
+ * Appends one line; returns NULL, or why the record can't be a line (the buffer is as before then): render_no_memory itself
+ * when nothing is wrong with the record.
+ */
+extern const char render_no_memory[];
 const char *render_line(const struct render *render, const struct syncline_value *values, uint32_t count, uint8_t op, struct syncline_buffer *out);
 
 #endif

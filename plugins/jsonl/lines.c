@@ -366,11 +366,13 @@ lines_set_fields(struct lines *l, struct syncline_batch *batch, const char *dire
 		fields[i] = syncline_field(l->table->names[i], SYNCLINE_TYPE_ABSENT, 0);
 	result = l->c->batch->set_fields(batch, fields, l->table->count, err);
 	free(fields);
-	syncline_buffer_init(&origin, 16384);
+	syncline_buffer_init(&origin, 0);
 	if (file != NULL)
 		syncline_buffer_format(&origin, "%s/%s", directory, file);
-	if (result == SYNCLINE_OK && file != NULL && !origin.failed && syncline_is_utf8(origin.data, origin.length))
-		result = l->c->batch->set_origin(batch, syncline_buffer_string(&origin), err);
+	if (result == SYNCLINE_OK && file != NULL && syncline_buffer_string(&origin) == NULL)
+		result = syncline_fail_memory(err);
+	if (result == SYNCLINE_OK && file != NULL && syncline_is_utf8(origin.data, origin.length))
+		result = l->c->batch->set_origin(batch, origin.data, err);
 	syncline_buffer_free(&origin);
 	return result;
 }
@@ -412,26 +414,31 @@ cell_text(const struct cell *cell, struct syncline_slice *ret)
 	}
 }
 
-static struct syncline_value
-native_id(struct lines *l, const struct line *line)
+/* Absent where a part of it can't be read; -1 without memory, for then nothing is wrong with the line. */
+static int
+native_id(struct lines *l, const struct line *line, struct syncline_value *ret_id)
 {
 	struct syncline_slice parts[32];
 	size_t needed = 0, length;
 
+	*ret_id = syncline_absent();
 	if (l->shape.key_count == 0 || l->shape.key_count > 32 || line->broken)
-		return syncline_absent();
+		return 0;
 	for (uint32_t i = 0; i < l->shape.key_count; i++) {
 		const struct cell *cell = cell_named(l, line, l->shape.keys[i]);
 
 		if (cell_text(cell, &parts[i]) != 0 || cell->field == line->fault_field)
-			return syncline_absent();
+			return 0;
 		needed += 2 * parts[i].length + 1;
 	}
 	syncline_buffer_clear(&l->id);
-	if (syncline_buffer_reserve(&l->id, needed) != 0 ||
-	    l->c->batch->join_key(parts, l->shape.key_count, l->id.data, l->id.capacity, &length) != SYNCLINE_OK)
-		return syncline_absent();
-	return syncline_text(l->id.data, length);
+	if (needed > l->id.max)
+		return 0;
+	if (syncline_buffer_reserve(&l->id, needed) != 0)
+		return -1;
+	if (l->c->batch->join_key(parts, l->shape.key_count, l->id.data, l->id.capacity, &length) == SYNCLINE_OK)
+		*ret_id = syncline_text(l->id.data, length);
+	return 0;
 }
 
 static int
@@ -534,7 +541,8 @@ cell_value(struct lines *l, const struct cell *cell, uint8_t type, struct syncli
 	}
 }
 
-static void
+/* -1: no memory for the reason. */
+static int
 reject(struct lines *l, const struct line *line, struct syncline_record *record, const char *name, const char *fault)
 {
 	record->op = SYNCLINE_OP_REJECT;
@@ -548,7 +556,10 @@ reject(struct lines *l, const struct line *line, struct syncline_record *record,
 	else
 		syncline_buffer_format(&l->note, "Line %llu, byte %llu: %s. Correct the line, or the program that wrote it.",
 		                       (unsigned long long)line->number, (unsigned long long)line->fault_at + 1, fault);
-	record->note = l->note.failed ? syncline_string("The line can't be read.") : syncline_text(l->note.data, l->note.length);
+	if (l->note.failed)
+		return -1;
+	record->note = syncline_text(l->note.data, l->note.length);
+	return 0;
 }
 
 /* Room for all numbers of a line and for bytes in base64, so that nothing moves while the record is put together. */
@@ -583,15 +594,15 @@ lines_record(struct lines *l, uint32_t at, struct syncline_record *ret_record, s
 {
 	const struct line *line = &l->line[at];
 	struct syncline_record record = syncline_record(SYNCLINE_OP_SEEN);
+	int failed = native_id(l, line, &record.native_id);
 
 	record.place = line->number;
-	record.native_id = native_id(l, line);
-	if (line->fault != NULL) {
-		reject(l, line, &record, line->fault_field != UINT32_MAX ? l->table->names[line->fault_field] : NULL,
-		       line->fault_field != UINT32_MAX ? "stands there twice" : line->fault);
-	} else if (l->shape.key_count > 0 && record.native_id.type == SYNCLINE_TYPE_ABSENT) {
-		reject(l, line, &record, "", "a member of the key is missing, null or nested");
-	} else {
+	if (failed == 0 && line->fault != NULL) {
+		failed = reject(l, line, &record, line->fault_field != UINT32_MAX ? l->table->names[line->fault_field] : NULL,
+		                line->fault_field != UINT32_MAX ? "stands there twice" : line->fault);
+	} else if (failed == 0 && l->shape.key_count > 0 && record.native_id.type == SYNCLINE_TYPE_ABSENT) {
+		failed = reject(l, line, &record, "", "a member of the key is missing, null or nested");
+	} else if (failed == 0) {
 		if (reserve_numbers(l, line) != 0)
 			return syncline_fail_memory(err);
 		memset(l->values, 0, l->table->count * sizeof *l->values);
@@ -603,11 +614,13 @@ lines_record(struct lines *l, uint32_t at, struct syncline_record *ret_record, s
 			const char *fault = cell_value(l, cell, type, &l->values[cell->field]);
 
 			if (fault != NULL) {
-				reject(l, line, &record, l->table->names[cell->field], fault);
+				failed = reject(l, line, &record, l->table->names[cell->field], fault);
 				break;
 			}
 		}
 	}
+	if (failed != 0)
+		return syncline_fail_memory(err);
 	if (record.op == SYNCLINE_OP_SEEN) {
 		head_value(l, line, l->shape.tenant, &record.tenant);
 		head_value(l, line, l->shape.version, &record.version);
@@ -625,7 +638,8 @@ lines_add(struct lines *l, struct syncline_batch *batch, struct syncline_record 
 	if (result == SYNCLINE_INVALID && record->op == SYNCLINE_OP_SEEN) {
 		struct line line = { .number = record->place };
 
-		reject(l, &line, record, "", said.message);
+		if (reject(l, &line, record, "", said.message) != 0)
+			return syncline_fail_memory(err);
 		result = l->c->batch->add(batch, record, &said);
 	}
 	return result == SYNCLINE_OK ? SYNCLINE_OK : syncline_fail(err, result, "%s", said.message);

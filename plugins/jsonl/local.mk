@@ -1,7 +1,8 @@
-# plugins/jsonl: one JSON object a line.
-connector_LTLIBRARIES += jsonl.la
-jsonl_la_SOURCES = plugins/jsonl/jsonl.h plugins/jsonl/json.h plugins/jsonl/connector.c plugins/jsonl/json.c plugins/jsonl/files.c \
+# plugins/jsonl: one JSON object a line; and the same code as a library of its own for tests that link it in.
+JSONL_SOURCES = plugins/jsonl/jsonl.h plugins/jsonl/json.h plugins/jsonl/connector.c plugins/jsonl/json.c plugins/jsonl/files.c \
 	plugins/jsonl/lines.c plugins/jsonl/read.c plugins/jsonl/look.c plugins/jsonl/render.c plugins/jsonl/write.c
+connector_LTLIBRARIES += jsonl.la
+jsonl_la_SOURCES = $(JSONL_SOURCES)
 jsonl_la_CPPFLAGS = $(AM_CPPFLAGS)
 jsonl_la_CFLAGS = $(AM_CFLAGS)
 jsonl_la_LDFLAGS = $(plugin_link)
@@ -15,6 +16,18 @@ tests_bin_test_jsonl_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_bin_test_jsonl_CFLAGS = $(UNIT_CFLAGS)
 tests_bin_test_jsonl_LDADD = libbench.a libbatch.a libbase.a libsyncline-connector.a $(UNIT_LIBS)
 tests_bin_test_jsonl_DEPENDENCIES = libbench.a libbatch.a libbase.a libsyncline-connector.a jsonl.la
+
+noinst_LIBRARIES += libjsonl.a
+libjsonl_a_SOURCES = $(JSONL_SOURCES)
+libjsonl_a_CPPFLAGS = $(AM_CPPFLAGS)
+libjsonl_a_CFLAGS = $(AM_CFLAGS)
+check_PROGRAMS += tests/bin/test-jsonl-oom
+TESTS += tests/bin/test-jsonl-oom
+tests_bin_test_jsonl_oom_SOURCES = plugins/jsonl/test-oom.c tests/fixture.h tests/oom.c
+tests_bin_test_jsonl_oom_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_bin_test_jsonl_oom_CFLAGS = $(UNIT_CFLAGS)
+tests_bin_test_jsonl_oom_LDFLAGS = $(AM_LDFLAGS) $(OOM_LDFLAGS)
+tests_bin_test_jsonl_oom_LDADD = libjsonl.a libbench.a libbatch.a libbase.a libsyncline-connector.a $(UNIT_LIBS)
 endif
 
 dist_man7_MANS += plugins/jsonl/syncline-jsonl.7

@@ -21,7 +21,7 @@ struct reader {
 	struct syncline_completeness completeness;
 	size_t next_file;
 	int fd;
-	int full, incomplete, ended;
+	int full, incomplete, ended, failed;
 	uint32_t taken; /* lines of the loaded ones that were given */
 	uint64_t left;
 	uint64_t expected;
@@ -193,6 +193,8 @@ give(struct reader *r, struct syncline_batch *batch, struct syncline_error *err)
 		result = lines_record(&r->lines, r->taken, &record, err);
 		if (result == SYNCLINE_OK)
 			result = lines_add(&r->lines, batch, &record, err);
+		if (result != SYNCLINE_OK)
+			return result;
 		if (record.native_id.type == SYNCLINE_TYPE_ABSENT)
 			r->incomplete = 1;
 		r->position.offset = line->end;
@@ -239,10 +241,18 @@ next(void *reader, const struct syncline_call *call, struct syncline_batch *batc
 {
 	struct reader *r = reader;
 	struct syncline_read_state state = { .struct_size = sizeof state };
-	uint32_t result = fill(r, call, batch, err);
+	uint32_t result;
 
+	/* What a failed call loaded or gave is not given again: its lines would be missing. */
+	if (r->failed) {
+		result = syncline_fail(err, SYNCLINE_RETRY, "The read of %s failed before.", r->files.directory);
+		syncline_hint(err, "It is begun again at the last position.");
+		return result;
+	}
+	result = fill(r, call, batch, err);
 	if (result == SYNCLINE_OK)
 		result = position_write(&r->position, &r->bytes, err);
+	r->failed = result != SYNCLINE_OK;
 	if (result != SYNCLINE_OK)
 		return result;
 	state.position = syncline_slice(r->bytes.data, r->bytes.length);

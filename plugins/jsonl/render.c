@@ -23,6 +23,7 @@ path_free(struct path *path)
 		free(path->parts[i]);
 }
 
+/* 1: it can't be cut; -1: no memory. */
 static int
 path_cut(struct path *path, const char *name, int nested)
 {
@@ -31,14 +32,16 @@ path_cut(struct path *path, const char *name, int nested)
 
 	for (;; name++) {
 		if (n == SYNCLINE_NAME_MAX && *name != '\0')
-			return -1;
+			return 1;
 		if (nested && name[0] == '\\' && name[1] == '.') {
 			part[n++] = *++name;
 		} else if (*name != '\0' && (!nested || *name != '.')) {
 			part[n++] = *name;
 		} else {
 			part[n] = '\0';
-			if (n == 0 || path->count == PARTS_MAX || (path->parts[path->count] = strdup(part)) == NULL)
+			if (n == 0 || path->count == PARTS_MAX)
+				return 1;
+			if ((path->parts[path->count] = strdup(part)) == NULL)
 				return -1;
 			path->count++;
 			n = 0;
@@ -127,9 +130,12 @@ plan(struct render *r, struct instance *c, struct syncline_batch *batch, int nes
 	for (uint32_t i = 0; i < count; i++) {
 		struct syncline_field field = { .struct_size = sizeof field };
 		uint32_t result = c->batch->field(batch, i, &field);
+		int cut = result == SYNCLINE_OK ? path_cut(&paths[i], field.name, nested) : 0;
 
 		paths[i].field = i;
-		if (result == SYNCLINE_OK && path_cut(&paths[i], field.name, nested) != 0)
+		if (cut < 0)
+			result = syncline_fail_memory(err);
+		else if (cut > 0)
 			result = syncline_fail(err, SYNCLINE_CONFIG, "The field name \"%s\" can't be a path: a part of it is empty.", field.name);
 		if (result != SYNCLINE_OK) {
 			free(done);
@@ -352,6 +358,8 @@ put_op(const struct render *r, char *out, uint8_t op)
 	return out + r->op_length + 8;
 }
 
+const char render_no_memory[] = "there is no memory for it";
+
 const char *
 render_line(const struct render *r, const struct syncline_value *values, uint32_t count, uint8_t op, struct syncline_buffer *buffer)
 {
@@ -364,7 +372,7 @@ render_line(const struct render *r, const struct syncline_value *values, uint32_
 	for (uint32_t i = 0; i < count; i++)
 		needed += 6 * (size_t)values[i].length;
 	if (syncline_buffer_reserve(buffer, needed) != 0)
-		return "there is no memory for it";
+		return render_no_memory;
 	out = buffer->data + buffer->length;
 	*out++ = '{';
 	if (r->op_literal != NULL) {

@@ -201,7 +201,7 @@ begin(struct writer *w, struct syncline_error *err)
 	w->values = calloc((size_t)w->field_count + 1, sizeof *w->values);
 	w->written = calloc((size_t)count + 1, 1);
 	syncline_buffer_init(&w->text, 256 * 1024 * 1024);
-	syncline_buffer_init(&w->key, SYNCLINE_RECORD_MAX);
+	syncline_buffer_init(&w->key, 0);
 	if (w->values == NULL || w->written == NULL)
 		return syncline_fail_memory(err);
 	w->key_count = w->object->key_count <= 32 ? w->object->key_count : 0;
@@ -239,8 +239,9 @@ fill_key(struct writer *w, const struct syncline_record *record)
 	if (record->native_id.type != SYNCLINE_TYPE_TEXT)
 		return "its native id is not given";
 	syncline_buffer_clear(&w->key);
-	if (w->key_count == 0 || syncline_buffer_reserve(&w->key, id.length + 1) != 0 ||
-	    w->c->batch->split_key(&id, w->key_count, w->key.data, w->key.capacity, parts) != SYNCLINE_OK)
+	if (syncline_buffer_reserve(&w->key, id.length + 1) != 0)
+		return render_no_memory;
+	if (w->key_count == 0 || w->c->batch->split_key(&id, w->key_count, w->key.data, w->key.capacity, parts) != SYNCLINE_OK)
 		return "its native id does not have the parts that the object's key has";
 	for (uint32_t k = 0; k < w->key_count; k++) {
 		if (w->key_fields[k] < 0)
@@ -283,34 +284,56 @@ report_fault(const struct writer *w, uint32_t index, const char *fault)
 	w->results->report(w->results, index, &result);
 }
 
-/* The id under which a read of the file will show the record. */
+struct key_parts {
+	struct syncline_slice parts[32];
+	char numbers[32][24];
+	size_t joined_max; /* bytes that they take together at most */
+};
+
+/* The parts of the id under which a read of the file will show the record; 0: it has none that could be told. */
+static int
+find_parts(const struct writer *w, const struct syncline_record *record, struct key_parts *key)
+{
+	key->joined_max = 1;
+	for (uint32_t k = 0; k < w->key_count; k++) {
+		const struct syncline_value *v = w->key_fields[k] >= 0 && (uint32_t)w->key_fields[k] < record->value_count
+		                                         ? &record->values[w->key_fields[k]] : NULL;
+
+		if (v == NULL || (v->type != SYNCLINE_TYPE_TEXT && v->type != SYNCLINE_TYPE_DECIMAL && v->type != SYNCLINE_TYPE_INTEGER))
+			return 0;
+		if (v->type == SYNCLINE_TYPE_INTEGER)
+			key->parts[k] = syncline_slice(key->numbers[k], (size_t)snprintf(key->numbers[k], sizeof key->numbers[k], "%lld", (long long)v->u.integer));
+		else
+			key->parts[k] = syncline_slice(v->u.data, v->length);
+		key->joined_max += 2 * key->parts[k].length + 1;
+	}
+	return w->key_count > 0;
+}
+
+/* Room for the id that report_written() tells: once the line is written, nothing may be missing any more. */
+static const char *
+reserve_id(struct writer *w, const struct syncline_record *record)
+{
+	struct key_parts key;
+
+	if (record->native_id.type == SYNCLINE_TYPE_TEXT || !find_parts(w, record, &key))
+		return NULL;
+	syncline_buffer_clear(&w->key);
+	return syncline_buffer_reserve(&w->key, key.joined_max) == 0 ? NULL : render_no_memory;
+}
+
 static void
 report_written(struct writer *w, uint32_t index, const struct syncline_record *record)
 {
 	struct syncline_write_result result = { .struct_size = sizeof result };
-	struct syncline_slice parts[32];
-	char numbers[32][24];
-	size_t length, needed = 0;
-	int known = w->key_count > 0;
+	struct key_parts key;
+	size_t length;
 
-	for (uint32_t k = 0; known && k < w->key_count; k++) {
-		const struct syncline_value *v = w->key_fields[k] >= 0 && (uint32_t)w->key_fields[k] < record->value_count
-		                                         ? &record->values[w->key_fields[k]] : NULL;
-
-		known = v != NULL && (v->type == SYNCLINE_TYPE_TEXT || v->type == SYNCLINE_TYPE_DECIMAL || v->type == SYNCLINE_TYPE_INTEGER);
-		if (!known)
-			break;
-		if (v->type == SYNCLINE_TYPE_INTEGER)
-			parts[k] = syncline_slice(numbers[k], (size_t)snprintf(numbers[k], sizeof numbers[k], "%lld", (long long)v->u.integer));
-		else
-			parts[k] = syncline_slice(v->u.data, v->length);
-		needed += 2 * parts[k].length + 1;
-	}
 	syncline_buffer_clear(&w->key);
 	if (record->native_id.type == SYNCLINE_TYPE_TEXT)
 		result.native_id = syncline_slice(record->native_id.u.data, record->native_id.length);
-	else if (known && syncline_buffer_reserve(&w->key, needed) == 0 &&
-	         w->c->batch->join_key(parts, w->key_count, w->key.data, w->key.capacity, &length) == SYNCLINE_OK)
+	else if (find_parts(w, record, &key) && syncline_buffer_reserve(&w->key, key.joined_max) == 0 &&
+	         w->c->batch->join_key(key.parts, w->key_count, w->key.data, w->key.capacity, &length) == SYNCLINE_OK)
 		result.native_id = syncline_slice(w->key.data, length);
 	w->results->report(w->results, index, &result);
 }
@@ -329,6 +352,13 @@ write_items(struct writer *w, const struct syncline_call *call, struct syncline_
 		if (result != SYNCLINE_OK)
 			return syncline_fail(err, result, "Item %u of the batch can't be read.", i);
 		fault = render_item(w, &record);
+		if (fault == NULL)
+			fault = reserve_id(w, &record);
+		if (fault == render_no_memory) {
+			result = syncline_fail_memory(err);
+			syncline_applied(err, SYNCLINE_APPLIED_NO);
+			return result;
+		}
 		if (fault != NULL)
 			report_fault(w, i, fault);
 		else

@@ -198,19 +198,8 @@ record(struct syncline_batch *batch, uint32_t index, struct syncline_record *ret
 static uint32_t
 join_key(const struct syncline_slice *parts, uint32_t count, char *buffer, size_t capacity, size_t *ret_length)
 {
-	struct buffer b;
-	uint32_t result = SYNCLINE_INVALID;
-
-	buffer_init(&b, 0);
-	if (batch_join_key(&b, parts, count) == 0 && b.length <= capacity) {
-		if (b.length > 0)
-			memcpy(buffer, b.data, b.length);
-		result = SYNCLINE_OK;
-	}
-	if (!b.failed)
-		*ret_length = b.length;
-	buffer_free(&b);
-	return result;
+	*ret_length = batch_join_key_into(parts, count, buffer, capacity);
+	return *ret_length <= capacity ? SYNCLINE_OK : SYNCLINE_INVALID;
 }
 
 static uint32_t

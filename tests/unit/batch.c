@@ -199,6 +199,16 @@ keys_are_joined_and_split(void **state)
 	buffer_init(&buffer, 0);
 	assert_int_equal(batch_join_key(&buffer, parts, 3), 0);
 	assert_string_equal(buffer_string(&buffer), "100|a\\|b\\\\c|");
+	/* Into a buffer of any size: the same bytes, as far as they go, and never one behind it. */
+	for (size_t capacity = 0; capacity <= buffer.length; capacity++) {
+		memset(scratch, '#', sizeof scratch);
+		assert_int_equal(batch_join_key_into(parts, 3, scratch, capacity), buffer.length);
+		assert_memory_equal(scratch, buffer.data, capacity);
+		assert_int_equal(scratch[capacity], '#');
+	}
+	assert_int_equal(batch_join_key_into(parts + 1, 1, scratch, 4), 5);
+	assert_int_equal(batch_join_key_into(parts + 1, 1, scratch, 5), 5);
+	assert_memory_equal(scratch, "a|b\\c", 5);
 	id = (struct syncline_slice){ buffer.data, buffer.length };
 	assert_int_equal(batch_split_key(&id, 3, scratch, sizeof scratch, back), 0);
 	for (int i = 0; i < 3; i++) {
