@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * deliver.h: the way out, once, whatever happens.
+ *
+ *     claim    golden records -> write rules -> payload; the attempt is durable before anything is sent
+ *     send     guard by version or by reading again; documents first; a batch; results per item
+ *     confirm  one transaction: link, vectors, history, the attempt gone
+ *     resolve  what nobody knows is found out by what the sink declared: the same key, the same bytes, find, read and compare
+ *
+ * One (flow, unit) at a time, in the thread that owns the engine.
+ */
+#ifndef DELIVER_DELIVER_H
+#define DELIVER_DELIVER_H
+
+#include "flow/intake.h"
+
+struct deliver_options {
+	struct intake *intake;  /* engine, flow, unit, run: counts are raised here */
+	/*
+	 * How long to wait for what is not due yet (a retry, an index lag) before it is left to the next run, in milliseconds.
+	 * 0: don't wait.
+	 */
+	int64_t patience_ms;
+	void (*wait)(void *data, int64_t ms); /* NULL: poll(2); tests move their clock */
+	void *wait_data;
+};
+struct deliver_result {
+	uint64_t left;   /* marks that are due later */
+	uint64_t uncertain, dead, parked, waiting, held, handed_over; /* of this flow and unit, after it */
+	bool failed;     /* some system could not be used at all */
+	struct error first; /* why, when failed */
+};
+/* Uncertain attempts of the flow's targets, and files handed over: before reading, so that what was read can be judged. */
+int deliver_resolve(const struct deliver_options *options, struct deliver_result *ret_result, struct error *err);
+/* Everything that is due, target by target in the flow's order, until nothing is. */
+int deliver_pending(const struct deliver_options *options, struct deliver_result *ret_result, struct error *err);
+
+#endif

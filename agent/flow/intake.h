@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * intake.h: a record's way in: read -> stage -> rules -> resolve -> merge -> guards -> history and marks for delivery.
+ *
+ * One (flow, unit) at a time, in the thread that owns the engine.  Everything it does is in the ledger: killed anywhere, it
+ * goes on where the last commit left it.
+ */
+#ifndef FLOW_INTAKE_H
+#define FLOW_INTAKE_H
+
+#include "flow/engine.h"
+#include "ledger/records.h"
+#include "ledger/runs.h"
+#include "ledger/staging.h"
+
+struct intake {
+	struct engine *engine;
+	const struct config_flow *flow;
+	const struct config_unit *unit; /* NULL: the house */
+	uint32_t flow_id, unit_id;
+	struct ledger_run *run;         /* its counts are raised here */
+	int64_t run_time_us;
+	bool full;                      /* read everything, whatever the positions say */
+};
+
+/*
+ * READING (read.c).  Every binding that reads, in the flow's order: rows are sorted to units, held against their links, and what
+ * is not known to be unchanged is staged, together with the position.  `units` are the units that take part (ids by
+ * ledger_unit_id); an object that several of them share is read once.  A unit whose flag is off is counted and dropped.
+ * One system that can't be read doesn't keep the others from being read: its error is told with engine_say and kept in
+ * ret_failed (the first one); -1 is for what ends the run.
+ */
+int intake_read(struct intake *const *units, uint32_t count, bool *ret_failed, struct error *ret_first, struct error *err);
+
+/*
+ * APPLYING (apply.c).  Staged batches, rows to be retried, rows whose parent has come, decisions of people, and what full reads
+ * missed.  DRY does the same in one transaction that is rolled back: it counts per binding and drafts the plan.
+ */
+enum intake_mode { INTAKE_DRY, INTAKE_REAL };
+struct intake_binding_counts {
+	const struct config_binding *binding;
+	uint64_t links;   /* live ones before */
+	uint64_t creates, updates, cleared, deletes, missing; /* of golden records by a source, of marks at a target */
+};
+struct intake_result {
+	struct intake_binding_counts *bindings; /* of the flow, in its order; freed by intake_result_free */
+	uint32_t binding_count;
+	uint64_t counts[LEDGER_COUNT_COUNT];
+	uint64_t rows;   /* staged rows that were looked at */
+	bool bulk;       /* DRY: it would be a first load; items are a sample */
+	int64_t staged_to; /* the last staged batch that was looked at, in any object; 0: none */
+};
+struct intake_apply_options {
+	enum intake_mode mode;
+	struct ledger_plan_draft *draft; /* DRY: takes the items; may be NULL */
+	int64_t staged_to;               /* no staged batch above this, 0: all that is there */
+	/* REAL, of a plan: rows that it must leave alone (stale entries).  NULL: none. */
+	bool (*leave)(void *data, uint32_t object, struct syncline_slice native);
+	void *leave_data;
+};
+int intake_apply(struct intake *intake, const struct intake_apply_options *options, struct intake_result *ret_result, struct error *err);
+void intake_result_free(struct intake_result *result);
+
+/*
+ * GUARDS (guards.c).  1 when the run may write; 0 when it is held, with the sentence why in ret_why: the first full run of
+ * (flow, unit) whose version no plan was applied for, a change of rules, owners, lookups or matches since, or a limit exceeded.
+ */
+int intake_guard(struct intake *intake, const struct intake_result *dry, struct buffer *ret_why, struct error *err);
+
+/*
+ * OBSERVING (apply.c).  Native rows that delivering had to read (a guard that reads again, a create that was found): they are
+ * resolved and merged now, in a transaction of their own, as if a read that began at `sequence` had brought them.  `bound` is
+ * the binding that reads the object, which may be the one that writes it.
+ */
+int intake_observe(struct intake *intake, struct bound *bound, const struct batch *rows, uint64_t sequence, struct error *err);
+/* The binding of the flow (or of another flow over the same entity and unit) that reads this object; NULL: none. */
+struct bound *intake_reader_of(struct engine *engine, const struct config_entity *entity, const struct config_object *object,
+                               const struct config_unit *unit);
+
+/*
+ * What a link's vectors become after a confirmed write (confirm.c), used by agent/deliver in the transaction of the confirm.
+ * `sent`: the golden record's words at the attempt's generation.  `stored`: the record as the target stored it, in the payload's
+ * fields; NULL: not known.
+ */
+struct intake_confirmation {
+	int64_t record;
+	struct bound *bound;
+	uint64_t generation;
+	uint8_t op;             /* SYNCLINE_OP_CREATE, UPDATE, DELETE */
+	bool deactivate;
+	struct syncline_slice native;   /* as the system said; empty: the link's own */
+	struct syncline_slice version;
+	const uint64_t *sent;
+	const struct syncline_record *stored;
+	const struct batch *payload;    /* whose fields `stored` has */
+	bool adopted;           /* found, not answered */
+	const char *note;       /* for history; or NULL */
+};
+/* Links, vectors, history, and marks for whatever depends on link() and url(); the attempt is the caller's to close. */
+int intake_confirm(struct intake *intake, const struct intake_confirmation *items, uint32_t count, struct error *err);
+
+#endif

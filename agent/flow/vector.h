@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vector.h: 64-bit keyed hashes of canonical typed values: 1.10 equals 1.1, an integer equals the decimal of the same value,
+ * text counts in NFC.  One word a field, indexed by ledger_field_id().  Pure functions apart from the scratch buffer.
+ */
+#ifndef FLOW_VECTOR_H
+#define FLOW_VECTOR_H
+
+#include "ledger/records.h"
+
+#define VECTOR_UNKNOWN 0u /* absent: nothing is known */
+#define VECTOR_NULL 1u    /* the hash of null */
+
+/* Never VECTOR_UNKNOWN but for ABSENT.  `scratch` is used for NFC; -1: no memory. */
+int vector_word(const uint8_t key[16], const struct syncline_value *value, struct buffer *scratch, uint64_t *ret_word);
+/* Of all the entity's fields; ret_words has ledger_field_limit() words. */
+int vector_of(const struct ledger *ledger, const struct config_entity *entity, const struct syncline_value *values, struct buffer *scratch,
+              uint64_t *ret_words);
+/* Hash of a native record as it was read: names and values of its fields, in order. */
+void vector_raw(const uint8_t key[16], const struct batch *batch, uint32_t index, uint8_t ret_raw[16]);
+
+#endif

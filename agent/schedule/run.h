@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * run.h: one run of a flow for its units: lease, resolve what is uncertain, read, dry pass and guards, apply, deliver.  The
+ * daemon's worker and `syncline run` call the same.
+ */
+#ifndef SCHEDULE_RUN_H
+#define SCHEDULE_RUN_H
+
+#include "deliver/deliver.h"
+#include "flow/intake.h"
+
+struct run_options {
+	struct engine *engine;
+	const struct config_flow *flow;
+	const struct config_unit *const *units; /* of the flow; NULL: all */
+	uint32_t unit_count;
+	const char *cause; /* "manual", … */
+	bool full;
+	int64_t patience_ms; /* deliver.h */
+	/* After a unit's run has ended. */
+	void (*ended)(void *data, const struct ledger_run *run, const struct ledger_plan *plan, const struct error *why);
+	void *data;
+};
+struct run_result {
+	uint32_t runs, done, findings, held, failed, off; /* units */
+};
+/*
+ * 0 when every unit's run ended in some way (ret_result says how), -1 when it could not even begin.  A unit whose flow flag is
+ * `off` is not run.  `preview`: read, dry pass, plan, held.  `paused`: read and staged.
+ */
+int run_flow(const struct run_options *options, struct run_result *ret_result, struct error *err);
+
+/*
+ * Applies a plan: its staged inputs, never a new read.  Entries whose preconditions no longer hold are stale: listed and left;
+ * with `strict` one stale entry refuses all (ERROR_LEDGER_PLAN).
+ */
+struct apply_options {
+	struct engine *engine;
+	int64_t plan;
+	bool strict;
+	int64_t patience_ms;
+	void (*stale)(void *data, const struct ledger_plan_item *item, const char *why);
+	void (*ended)(void *data, const struct ledger_run *run, const struct ledger_plan *plan, const struct error *why);
+	void *data;
+};
+int run_apply(const struct apply_options *options, struct run_result *ret_result, struct error *err);
+
+#endif
