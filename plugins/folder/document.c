@@ -57,6 +57,41 @@ document_path_is_good(const struct place *place, const char *path)
 	return !(n > suffix && strcmp(name + n - suffix, SIDECAR_SUFFIX) == 0) && !document_name_is_version(name, &base);
 }
 
+static int
+is_null(const char *text, size_t length)
+{
+	while (length > 0 && strchr(" \t\r\n", *text) != NULL) {
+		text++;
+		length--;
+	}
+	return length >= 4 && memcmp(text, "null", 4) == 0;
+}
+
+/* NULL for what is no JSON, and for null.  -1: no memory, which json-c tells by giving nothing without an error. */
+static int
+parse(const char *text, size_t length, struct json_object **ret)
+{
+	struct json_tokener *t = json_tokener_new();
+	struct json_object *o;
+	enum json_tokener_error error;
+
+	if (t == NULL)
+		return -1;
+	o = json_tokener_parse_ex(t, text, (int)length);
+	if (o == NULL && json_tokener_get_error(t) == json_tokener_continue)
+		o = json_tokener_parse_ex(t, "", 1); /* a number may go on */
+	error = json_tokener_get_error(t);
+	json_tokener_free(t);
+	if (error != json_tokener_success && o != NULL) {
+		json_object_put(o);
+		o = NULL;
+	}
+	if (o == NULL && !is_null(text, length) && (error == json_tokener_success || strcmp(json_tokener_error_desc(error), "out of memory") == 0))
+		return -1;
+	*ret = o;
+	return 0;
+}
+
 /* The sidecar of `name`, which may not be there. */
 static uint32_t
 read_sidecar(int folder, const char *name, const char *path, struct document *d, struct syncline_error *err)
@@ -90,27 +125,21 @@ read_sidecar(int folder, const char *name, const char *path, struct document *d,
 		have += (size_t)n;
 	}
 	close(fd);
-	if (syncline_is_utf8(text, have)) {
-		struct json_tokener *t = json_tokener_new();
-
-		if (t != NULL) {
-			d->sidecar = json_tokener_parse_ex(t, text, (int)have);
-			if (json_tokener_get_error(t) != json_tokener_success || !json_object_is_type(d->sidecar, json_type_object)) {
-				json_object_put(d->sidecar);
-				d->sidecar = NULL;
-			}
-			json_tokener_free(t);
-		}
+	if (syncline_is_utf8(text, have) && parse(text, have, &d->sidecar) != 0) {
+		free(text);
+		return syncline_fail_memory(err);
 	}
 	free(text);
-	if (d->sidecar != NULL)
+	if (json_object_is_type(d->sidecar, json_type_object))
 		return SYNCLINE_OK;
+	json_object_put(d->sidecar);
+	d->sidecar = NULL;
 	syncline_fail(err, SYNCLINE_INVALID, "The sidecar of \"%s\" is not a JSON object.", path);
 	syncline_hint(err, "Mend or remove the file %s beside the document.", sidecar);
 	return SYNCLINE_INVALID;
 }
 
-/* Whether the file is also one of the incoming streams. */
+/* Whether the file is also one of the incoming streams; -1 with errno when that can't be seen. */
 static int
 is_on_its_way(const struct place *place, const struct stat *st)
 {
@@ -123,9 +152,12 @@ is_on_its_way(const struct place *place, const struct stat *st)
 	again = openat(place->folder->incoming, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	dir = again >= 0 ? fdopendir(again) : NULL;
 	if (dir == NULL) {
+		int number = errno;
+
 		if (again >= 0)
 			close(again);
-		return 0;
+		errno = number;
+		return -1;
 	}
 	while (!found && (entry = readdir(dir)) != NULL) {
 		struct stat other;
@@ -159,7 +191,7 @@ document_load(const struct place *place, const char *path, struct document *ret_
 {
 	struct document d;
 	const char *name;
-	int folder;
+	int folder, coming;
 	uint32_t result;
 
 	memset(&d, 0, sizeof d);
@@ -185,7 +217,10 @@ document_load(const struct place *place, const char *path, struct document *ret_
 	close(folder);
 	if (result != SYNCLINE_OK)
 		return result;
-	if (d.sidecar == NULL && is_on_its_way(place, &d.st))
+	coming = d.sidecar == NULL ? is_on_its_way(place, &d.st) : 0;
+	if (coming < 0)
+		return syncline_fail_errno(err, errno, "Whether the document \"%s\" is still on its way in can't be seen.", path);
+	if (coming > 0)
 		return syncline_fail(err, SYNCLINE_NOT_FOUND, "The document \"%s\" is still on its way in.", path);
 	d.path = strdup(path);
 	if (d.path == NULL) {
@@ -229,44 +264,65 @@ document_hash_is_current(const struct document *d)
 	       json_object_get_int64(modified) == micros(&d->st.st_mtim);
 }
 
+/* A number's digits as they stand; what has an exponent travels as JSON. */
+static int
+number_value(struct json_object *o, struct syncline_value *ret)
+{
+	const char *text = json_object_get_string(o);
+	int64_t number;
+
+	if (text == NULL)
+		return -1;
+	if (syncline_to_integer(text, strlen(text), &number) == 0)
+		*ret = syncline_integer(number);
+	else
+		*ret = syncline_is_decimal(text, strlen(text)) ? syncline_decimal(text, strlen(text)) : syncline_json(text, strlen(text));
+	return 0;
+}
+
 /* A member of "fields" with what "types" says about a text. */
-static struct syncline_value
-field_value(const struct document *d, const char *field)
+static int
+field_value(const struct document *d, const char *field, struct syncline_value *ret)
 {
 	struct json_object *fields, *o, *types, *type;
 	const char *kind = "", *text;
 	int64_t number;
 
 	if (d->sidecar == NULL || !json_object_object_get_ex(d->sidecar, "fields", &fields) || !json_object_is_type(fields, json_type_object) ||
-	    !json_object_object_get_ex(fields, field, &o))
-		return syncline_absent();
+	    !json_object_object_get_ex(fields, field, &o)) {
+		*ret = syncline_absent();
+		return 0;
+	}
 	if (json_object_object_get_ex(d->sidecar, "types", &types) && json_object_object_get_ex(types, field, &type) &&
 	    json_object_is_type(type, json_type_string))
 		kind = json_object_get_string(type);
 	switch (json_object_get_type(o)) {
 	case json_type_null:
-		return syncline_null();
+		*ret = syncline_null();
+		return 0;
 	case json_type_boolean:
-		return syncline_boolean(json_object_get_boolean(o));
+		*ret = syncline_boolean(json_object_get_boolean(o));
+		return 0;
 	case json_type_int:
 	case json_type_double:
-		/* The digits as they stand; what has an exponent travels as JSON. */
-		text = json_object_get_string(o);
-		if (syncline_to_integer(text, strlen(text), &number) == 0)
-			return syncline_integer(number);
-		return syncline_is_decimal(text, strlen(text)) ? syncline_decimal(text, strlen(text)) : syncline_json(text, strlen(text));
+		return number_value(o, ret);
 	case json_type_string:
 		text = json_object_get_string(o);
 		if (strcmp(kind, "date") == 0 && syncline_text_to_date(NULL, text, strlen(text), &number) == 0)
-			return syncline_date(number);
-		if (strcmp(kind, "timestamp") == 0 && syncline_text_to_timestamp(NULL, text, strlen(text), &number, NULL) == 0)
-			return syncline_timestamp(number);
-		if (strcmp(kind, "decimal") == 0 && syncline_is_decimal(text, strlen(text)))
-			return syncline_decimal(text, strlen(text));
-		return syncline_text(text, (size_t)json_object_get_string_len(o));
+			*ret = syncline_date(number);
+		else if (strcmp(kind, "timestamp") == 0 && syncline_text_to_timestamp(NULL, text, strlen(text), &number, NULL) == 0)
+			*ret = syncline_timestamp(number);
+		else if (strcmp(kind, "decimal") == 0 && syncline_is_decimal(text, strlen(text)))
+			*ret = syncline_decimal(text, strlen(text));
+		else
+			*ret = syncline_text(text, (size_t)json_object_get_string_len(o));
+		return 0;
 	default:
 		text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN);
-		return syncline_json(text, strlen(text));
+		if (text == NULL)
+			return -1;
+		*ret = syncline_json(text, strlen(text));
+		return 0;
 	}
 }
 
@@ -276,33 +332,44 @@ text_or_absent(const char *text)
 	return text != NULL ? syncline_string(text) : syncline_absent();
 }
 
-struct syncline_value
-document_value(const struct place *place, const struct document *d, const char *field)
+int
+document_value(const struct place *place, const struct document *d, const char *field, struct syncline_value *ret)
 {
 	const char *slash = strrchr(d->path, '/'), *text;
 	int64_t days;
 
-	if (strcmp(field, place->path_field) == 0)
-		return syncline_string(d->path);
-	if (strcmp(field, place->content_field) == 0)
-		return syncline_content(d->reference, strlen(d->reference));
-	if (strcmp(field, place->external_field) == 0)
-		return text_or_absent(document_text(d, "external_id"));
-	if (strcmp(field, place->retention_field) == 0) {
+	if (strcmp(field, place->path_field) == 0) {
+		*ret = syncline_string(d->path);
+	} else if (strcmp(field, place->content_field) == 0) {
+		*ret = syncline_content(d->reference, strlen(d->reference));
+	} else if (strcmp(field, place->external_field) == 0) {
+		*ret = text_or_absent(document_text(d, "external_id"));
+	} else if (strcmp(field, place->retention_field) == 0) {
 		text = document_text(d, "retain_until");
-		return text != NULL && syncline_text_to_date(NULL, text, strlen(text), &days) == 0 ? syncline_date(days) : syncline_absent();
+		*ret = text != NULL && syncline_text_to_date(NULL, text, strlen(text), &days) == 0 ? syncline_date(days) : syncline_absent();
+	} else if (strcmp(field, "file_name") == 0) {
+		*ret = syncline_string(slash != NULL ? slash + 1 : d->path);
+	} else if (strcmp(field, "file_size") == 0) {
+		*ret = syncline_integer((int64_t)d->st.st_size);
+	} else if (strcmp(field, "modified") == 0) {
+		*ret = syncline_timestamp(micros(&d->st.st_mtim));
+	} else if (strcmp(field, "sha256") == 0) {
+		*ret = document_hash_is_current(d) ? text_or_absent(document_text(d, "sha256")) : syncline_absent();
+	} else if (strcmp(field, "media_type") == 0) {
+		*ret = text_or_absent(document_text(d, "media_type"));
+	} else {
+		return field_value(d, field, ret);
 	}
-	if (strcmp(field, "file_name") == 0)
-		return syncline_string(slash != NULL ? slash + 1 : d->path);
-	if (strcmp(field, "file_size") == 0)
-		return syncline_integer((int64_t)d->st.st_size);
-	if (strcmp(field, "modified") == 0)
-		return syncline_timestamp(micros(&d->st.st_mtim));
-	if (strcmp(field, "sha256") == 0)
-		return document_hash_is_current(d) ? text_or_absent(document_text(d, "sha256")) : syncline_absent();
-	if (strcmp(field, "media_type") == 0)
-		return text_or_absent(document_text(d, "media_type"));
-	return field_value(d, field);
+	return 0;
+}
+
+int
+document_add(struct json_object *to, const char *name, struct json_object *value)
+{
+	if (value != NULL && json_object_object_add(to, name, value) == 0)
+		return 0;
+	json_object_put(value);
+	return -1;
 }
 
 static struct json_object *
@@ -313,24 +380,23 @@ member(struct json_object *parent, const char *name)
 	if (json_object_object_get_ex(parent, name, &o) && json_object_is_type(o, json_type_object))
 		return o;
 	o = json_object_new_object();
-	if (o != NULL && json_object_object_add(parent, name, o) != 0) {
-		json_object_put(o);
-		return NULL;
-	}
-	return o;
+	return document_add(parent, name, o) == 0 ? o : NULL;
 }
 
-/* The value as JSON; ret_kind: what "types" must say so that it comes back as it was, or NULL. */
+/*
+ * The value as JSON, NULL when it can't be; ret_kind: what "types" must say so that it comes back as it was, or NULL.
+ * ret_memory: whether it was for want of memory.
+ */
 static struct json_object *
-json_of(const struct syncline_value *v, const char **ret_kind)
+json_of(const struct syncline_value *v, const char **ret_kind, int *ret_memory)
 {
 	char text[64];
 	const char *data = v->u.data != NULL ? v->u.data : "", *digits = data + (v->length > 0 && data[0] == '-');
 	size_t whole = 0;
-	struct json_tokener *t;
-	struct json_object *o;
+	struct json_object *o = NULL;
 
 	*ret_kind = NULL;
+	*ret_memory = 1;
 	switch (v->type) {
 	case SYNCLINE_TYPE_BOOLEAN:
 		return json_object_new_boolean(v->u.integer != 0);
@@ -338,10 +404,12 @@ json_of(const struct syncline_value *v, const char **ret_kind)
 		return json_object_new_int64(v->u.integer);
 	case SYNCLINE_TYPE_DATE:
 		*ret_kind = "date";
-		return syncline_date_to_text(NULL, v->u.integer, text, sizeof text, NULL) == 0 ? json_object_new_string(text) : NULL;
+		*ret_memory = syncline_date_to_text(NULL, v->u.integer, text, sizeof text, NULL) == 0;
+		return *ret_memory ? json_object_new_string(text) : NULL;
 	case SYNCLINE_TYPE_TIMESTAMP:
 		*ret_kind = "timestamp";
-		return syncline_timestamp_to_text(NULL, v->u.integer, text, sizeof text, NULL) == 0 ? json_object_new_string(text) : NULL;
+		*ret_memory = syncline_timestamp_to_text(NULL, v->u.integer, text, sizeof text, NULL) == 0;
+		return *ret_memory ? json_object_new_string(text) : NULL;
 	case SYNCLINE_TYPE_DECIMAL:
 		/* A JSON number where it has that form and json-c keeps every digit of it; else a text that "types" explains. */
 		while (digits + whole < data + v->length && digits[whole] != '.')
@@ -354,13 +422,7 @@ json_of(const struct syncline_value *v, const char **ret_kind)
 		*ret_kind = "decimal";
 		return json_object_new_string_len(data, (int)v->length);
 	case SYNCLINE_TYPE_JSON:
-		t = json_tokener_new();
-		if (t == NULL)
-			return NULL;
-		o = json_tokener_parse_ex(t, data, (int)v->length);
-		if (o == NULL && json_tokener_get_error(t) == json_tokener_continue)
-			o = json_tokener_parse_ex(t, "", 1);
-		json_tokener_free(t);
+		*ret_memory = parse(data, v->length, &o) != 0;
 		return o;
 	default:
 		return json_object_new_string_len(data, (int)v->length);
@@ -372,6 +434,7 @@ document_set(struct json_object *sidecar, const char *name, const struct synclin
 {
 	struct json_object *fields = member(sidecar, "fields"), *types, *o = NULL;
 	const char *kind = NULL;
+	int memory = 0;
 
 	if (fields == NULL)
 		return syncline_fail_memory(err);
@@ -382,8 +445,10 @@ document_set(struct json_object *sidecar, const char *name, const struct synclin
 		return SYNCLINE_INVALID;
 	}
 	if (value->type != SYNCLINE_TYPE_NULL) {
-		o = json_of(value, &kind);
-		if (o == NULL && !(value->type == SYNCLINE_TYPE_JSON && value->length == 4 && memcmp(value->u.data, "null", 4) == 0)) {
+		o = json_of(value, &kind, &memory);
+		if (o == NULL && memory)
+			return syncline_fail_memory(err);
+		if (o == NULL && !(value->type == SYNCLINE_TYPE_JSON && is_null(value->u.data, value->length))) {
 			syncline_fail(err, SYNCLINE_INVALID, "The value of the field \"%s\" can't be kept as JSON.", name);
 			syncline_applied(err, SYNCLINE_APPLIED_NO);
 			return SYNCLINE_INVALID;
@@ -395,7 +460,7 @@ document_set(struct json_object *sidecar, const char *name, const struct synclin
 	}
 	if (kind != NULL) {
 		types = member(sidecar, "types");
-		if (types == NULL || json_object_object_add(types, name, json_object_new_string(kind)) != 0)
+		if (types == NULL || document_add(types, name, json_object_new_string(kind)) != 0)
 			return syncline_fail_memory(err);
 	} else if (json_object_object_get_ex(sidecar, "types", &types)) {
 		json_object_object_del(types, name);

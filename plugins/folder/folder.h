@@ -73,13 +73,15 @@ extern const struct syncline_check_v1 folder_check;
 /* NOT_FOUND when there is no such document, or it is still on its way in; INVALID when its sidecar can't be read. */
 uint32_t document_load(const struct place *place, const char *path, struct document *ret_document, struct syncline_error *err);
 void document_free(struct document *document);
-/* The value of a field; it points into the document. */
-struct syncline_value document_value(const struct place *place, const struct document *document, const char *field);
+/* The value of a field; it points into the document.  -1: no memory. */
+int document_value(const struct place *place, const struct document *document, const char *field, struct syncline_value *ret_value);
 const char *document_text(const struct document *document, const char *member); /* of the sidecar, or NULL */
 /* Non-zero when the sidecar's hash is that of the file as it is. */
 int document_hash_is_current(const struct document *document);
 /* A field's value into the sidecar. */
 uint32_t document_set(struct json_object *sidecar, const char *name, const struct syncline_value *value, struct syncline_error *err);
+/* Takes over value, which may be NULL for want of memory: -1 then, as when it can't be added. */
+int document_add(struct json_object *to, const char *name, struct json_object *value);
 /* Whether a path is one that a document may have. */
 int document_path_is_good(const struct place *place, const char *path);
 int document_name_is_version(const char *name, size_t *ret_base_length);

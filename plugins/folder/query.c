@@ -127,12 +127,15 @@ same(const struct syncline_value *a, const struct syncline_value *b)
 	}
 }
 
+/* -1: no memory. */
 static int
 matches(const struct search *s, const struct document *d)
 {
 	for (uint32_t i = 0; i < s->count; i++) {
-		struct syncline_value v = document_value(s->place, d, s->criteria[i].field);
+		struct syncline_value v;
 
+		if (document_value(s->place, d, s->criteria[i].field, &v) != 0)
+			return -1;
 		if (!same(&v, &s->criteria[i].value))
 			return 0;
 	}
@@ -144,10 +147,10 @@ take(void *data, struct document *d, struct syncline_error *err)
 {
 	struct search *s = data;
 	struct document *more;
+	int hit = matches(s, d);
 
-	(void)err;
-	if (!matches(s, d))
-		return SYNCLINE_OK;
+	if (hit <= 0)
+		return hit == 0 ? SYNCLINE_OK : syncline_fail_memory(err);
 	more = realloc(s->found, (s->hits + 1) * sizeof *more);
 	if (more == NULL)
 		return syncline_fail_memory(err);
@@ -263,7 +266,8 @@ digest_one(void *data, struct document *d, struct syncline_error *err)
 	uint64_t of_id[2], of_all[2];
 
 	for (uint32_t i = 0; i < w->field_count; i++)
-		w->values[i] = document_value(w->place, d, w->fields[i]);
+		if (document_value(w->place, d, w->fields[i], &w->values[i]) != 0)
+			return syncline_fail_memory(err);
 	if (b->digest(&id, NULL, 0, w->key, of_id) != SYNCLINE_OK || b->digest(&id, w->values, w->field_count, w->key, of_all) != SYNCLINE_OK)
 		return syncline_fail(err, SYNCLINE_INTERNAL, "The document \"%s\" can't be digested.", d->path);
 	bucket = &w->buckets[of_id[0] % w->bucket_count];

@@ -185,8 +185,7 @@ set_retention(struct item *item, struct syncline_error *err)
 		return refuse(err, SYNCLINE_INVALID, "Retention is only ever lengthened; correct the rule that gave an earlier date.");
 	}
 	syncline_date_to_text(NULL, wanted, date, sizeof date, NULL);
-	json_object_object_add(item->sidecar, "retain_until", json_object_new_string(date));
-	return SYNCLINE_OK;
+	return document_add(item->sidecar, "retain_until", json_object_new_string(date)) == 0 ? SYNCLINE_OK : syncline_fail_memory(err);
 }
 
 /* The sidecar as this write wants it; the content's part comes later. */
@@ -203,10 +202,11 @@ make_sidecar(struct item *item, struct syncline_error *err)
 		item->sidecar = json_object_new_object();
 		if (item->sidecar == NULL)
 			return syncline_fail_memory(err);
-		json_object_object_add(item->sidecar, "syncline", json_object_new_int(1));
+		if (document_add(item->sidecar, "syncline", json_object_new_int(1)) != 0)
+			return syncline_fail_memory(err);
 	}
-	if (item->external_id[0] != '\0')
-		json_object_object_add(item->sidecar, "external_id", json_object_new_string(item->external_id));
+	if (item->external_id[0] != '\0' && document_add(item->sidecar, "external_id", json_object_new_string(item->external_id)) != 0)
+		return syncline_fail_memory(err);
 	result = set_retention(item, err);
 	for (uint32_t i = 0; i < item->record->value_count && result == SYNCLINE_OK; i++) {
 		const struct syncline_value *v = &item->record->values[i];
@@ -337,12 +337,13 @@ publish_sidecar(struct item *item, struct syncline_error *err)
 	if (item->has_staged) {
 		if (fstatat(item->folder, item->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 			return syncline_fail_errno(err, errno, "The document \"%s\" is gone.", item->path);
-		json_object_object_add(item->sidecar, "length", json_object_new_int64((int64_t)item->staged.length));
-		json_object_object_add(item->sidecar, "sha256", json_object_new_string(item->staged.sha256));
-		json_object_object_add(item->sidecar, "modified_us",
-		                       json_object_new_int64((int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000));
-		if (item->staged.media_type[0] != '\0')
-			json_object_object_add(item->sidecar, "media_type", json_object_new_string(item->staged.media_type));
+		if (document_add(item->sidecar, "length", json_object_new_int64((int64_t)item->staged.length)) != 0 ||
+		    document_add(item->sidecar, "sha256", json_object_new_string(item->staged.sha256)) != 0 ||
+		    document_add(item->sidecar, "modified_us",
+		                 json_object_new_int64((int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000)) != 0 ||
+		    (item->staged.media_type[0] != '\0' &&
+		     document_add(item->sidecar, "media_type", json_object_new_string(item->staged.media_type)) != 0))
+			return syncline_fail_memory(err);
 	}
 	text = json_object_to_json_string_ext(item->sidecar, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
 	if (text == NULL)

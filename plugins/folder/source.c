@@ -23,6 +23,7 @@ struct reader {
 	const struct syncline_call *call;
 	int full;           /* all documents; else those that changed since */
 	int from_start;
+	int failed;
 	int64_t since_us, upper_us;
 	uint32_t left;      /* of a sample; UINT32_MAX: no limit */
 	char last[PATH_BYTES_MAX + 1];
@@ -156,9 +157,22 @@ compare_names(const void *a, const void *b)
 }
 
 static size_t
+sort_names(const char **names, size_t count)
+{
+	size_t unique = 0;
+
+	if (count > 0)
+		qsort(names, count, sizeof *names, compare_names);
+	for (size_t i = 0; i < count; i++)
+		if (unique == 0 || strcmp(names[unique - 1], names[i]) != 0)
+			names[unique++] = names[i];
+	return unique;
+}
+
+static size_t
 collect_names(const struct document *documents, uint32_t count, const char **names, size_t room)
 {
-	size_t n = 0, unique = 0;
+	size_t n = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
 		struct json_object *fields;
@@ -171,16 +185,10 @@ collect_names(const struct document *documents, uint32_t count, const char **nam
 			if (n < room && key[0] != '\0' && strlen(key) <= SYNCLINE_NAME_MAX)
 				names[n++] = key;
 		}
-		if (n > room / 2 || i + 1 == count) {
-			qsort(names, n, sizeof *names, compare_names);
-			unique = 0;
-			for (size_t k = 0; k < n; k++)
-				if (unique == 0 || strcmp(names[unique - 1], names[k]) != 0)
-					names[unique++] = names[k];
-			n = unique;
-		}
+		if (n > room / 2)
+			n = sort_names(names, n);
 	}
-	return n;
+	return sort_names(names, n);
 }
 
 #define FIXED_FIELDS 9u
@@ -231,7 +239,10 @@ source_fill(const struct place *place, struct document *documents, uint32_t coun
 		struct syncline_record record = syncline_record(SYNCLINE_OP_SEEN);
 
 		for (uint32_t k = 0; k < field_count; k++)
-			values[k] = document_value(place, &documents[i], fields[k].name);
+			if (document_value(place, &documents[i], fields[k].name, &values[k]) != 0)
+				result = syncline_fail_memory(err);
+		if (result != SYNCLINE_OK)
+			break;
 		record.native_id = syncline_string(documents[i].path);
 		record.version = syncline_string(documents[i].version);
 		record.value_count = field_count;
@@ -315,22 +326,25 @@ next(void *reader, const struct syncline_call *call, struct syncline_batch *batc
 	struct reader *r = reader;
 	struct syncline_read_state state = { .struct_size = sizeof state };
 	struct reject reject = { NULL, "" };
-	char before[sizeof r->last];
 	int end = 0, sample;
 	uint32_t result;
 
+	/* The walk is past what a failed call could not give. */
+	if (r->failed) {
+		result = syncline_fail(err, SYNCLINE_RETRY, "The read of \"%s\" failed before.", r->place.native);
+		syncline_hint(err, "It is begun again at the last position.");
+		return result;
+	}
 	forget_page(r);
-	memcpy(before, r->last, sizeof before);
 	result = load_page(r, call, &reject, &end, err);
 	if (result == SYNCLINE_OK)
 		result = source_fill(&r->place, r->documents, r->count, batch, err);
 	if (result == SYNCLINE_OK && reject.path != NULL)
 		result = source_add_reject(&r->place, reject.path, reject.why, batch, err);
 	free(reject.path);
-	if (result != SYNCLINE_OK) {
-		memcpy(r->last, before, sizeof before);
+	r->failed = result != SYNCLINE_OK;
+	if (result != SYNCLINE_OK)
 		return result;
-	}
 	sample = r->left == 0;
 	say_position(r, end && !sample);
 	state.end = (uint32_t)end;
@@ -360,14 +374,15 @@ get(void *instance, const struct syncline_call *call, const struct syncline_obje
     struct syncline_batch *batch, struct syncline_error *err)
 {
 	struct document *documents = calloc(count > 0 ? count : 1, sizeof *documents);
-	struct place place;
-	uint32_t result = documents == NULL ? syncline_fail_memory(err) : place_open(instance, object, 0, &place, err), found = 0;
 	unsigned char *gone = calloc(count > 0 ? count : 1, 1);
+	struct place place;
+	uint32_t result, found = 0;
 
-	if (result != SYNCLINE_OK || gone == NULL) {
+	result = documents == NULL || gone == NULL ? syncline_fail_memory(err) : place_open(instance, object, 0, &place, err);
+	if (result != SYNCLINE_OK) {
 		free(documents);
 		free(gone);
-		return result != SYNCLINE_OK ? result : syncline_fail_memory(err);
+		return result;
 	}
 	for (uint32_t i = 0; i < count && result == SYNCLINE_OK; i++) {
 		char path[PATH_BYTES_MAX + 1];

@@ -226,6 +226,15 @@ show(struct fixture *f, uint32_t full, const char *position, char *paths, size_t
 			fail_msg("%s %s", err.message, err.detail);
 		if (bench_batch_finish(b, &e) != 0)
 			fail_msg("%s", e.message);
+		for (uint32_t i = 1; i < b->batch->header->field_count; i++)
+			for (uint32_t k = 0; k < i; k++) {
+				struct batch_field one, other;
+
+				batch_field(b->batch, i, &one);
+				batch_field(b->batch, k, &other);
+				if (one.name_length == other.name_length && memcmp(one.name, other.name, one.name_length) == 0)
+					fail_msg("the batch has the field %.*s twice", (int)one.name_length, one.name);
+			}
 		for (uint32_t i = 0; i < b->batch->header->record_count; i++) {
 			struct syncline_record r = { .struct_size = sizeof r };
 
@@ -527,6 +536,24 @@ finds(void **state)
 	}
 }
 
+/* Fields that several sidecars have are one field each, also where the last document of a page has none. */
+static void
+a_page_of_documents_with_and_without_metadata(void **state)
+{
+	struct fixture *f = *state;
+	char ref[SYNCLINE_CONTENT_REF_MAX], text[256];
+
+	for (const char *path = "ab"; *path != '\0'; path++) {
+		char name[8] = { *path, '.', 'p', 'd', 'f', '\0' };
+
+		assert_int_equal(stage(f, name, ref), SYNCLINE_OK);
+		assert_int_equal(put(f, SYNCLINE_OP_CREATE, NULL, name, name, ref, "1", "2", NULL, NULL).klass, SYNCLINE_OK);
+	}
+	by_hand(f, "z.txt", "bytes");
+	show(f, 1, NULL, text, sizeof text, NULL, NULL);
+	assert_string_equal(text, "a.pdf,b.pdf,z.txt");
+}
+
 /*
  * A writer is killed at a random moment, again and again; then every document that it reported is there with its bytes and its
  * sidecar, and nothing is seen that isn't whole.
@@ -613,6 +640,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(refuses, setup, teardown),
 		cmocka_unit_test_setup_teardown(pages_and_deltas, setup, teardown),
 		cmocka_unit_test_setup_teardown(finds, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_page_of_documents_with_and_without_metadata, setup, teardown),
 		cmocka_unit_test_setup_teardown(survives_kills, setup, teardown),
 	};
 
