@@ -3,6 +3,10 @@
  * content.c: the bytes of documents.  What is read has the reference "doc:PATH".  What is written goes to .syncline/incoming
  * under a random name and gets the reference "staged:ID:SHA256:LENGTH:TYPE"; the record that carries it moves it into place
  * (sink.c), and what no record names within `stale_after` is removed.
+ *
+ * A document may be changed by hand while it is read.  Its size and times tell; but file systems keep times coarsely, so that
+ * a second change in the same moment doesn't show: of a document that is young when its reading begins, the bytes are hashed
+ * as they pass and at the end once more.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -20,6 +24,7 @@ struct stream {
 	int fd;
 	uint64_t length;
 	struct document document; /* reading */
+	int young, changed;
 	char name[256];
 	struct staged staged; /* writing */
 	crypto_hash_sha256_state hash;
@@ -71,6 +76,20 @@ staged_clean(struct folder *folder)
 	closedir(dir);
 }
 
+static int64_t
+micros(const struct timespec *t)
+{
+	return (int64_t)t->tv_sec * 1000000 + t->tv_nsec / 1000;
+}
+
+static int
+is_young(const struct folder *folder, const struct stat *st)
+{
+	int64_t m = micros(&st->st_mtim), c = micros(&st->st_ctim);
+
+	return folder_now_us(folder) - (m > c ? m : c) < FOLDER_SLACK_US;
+}
+
 static uint32_t
 open_read(void *instance, const struct syncline_call *call, const struct syncline_object *object, const struct syncline_slice *reference,
           void **ret_stream, struct syncline_content_info *ret_info, struct syncline_error *err)
@@ -117,7 +136,9 @@ open_read(void *instance, const struct syncline_call *call, const struct synclin
 	info.length = (uint64_t)s->document.st.st_size;
 	info.name = s->name;
 	info.media_type = document_text(&s->document, "media_type");
-	info.modified_us = (int64_t)s->document.st.st_mtim.tv_sec * 1000000 + s->document.st.st_mtim.tv_nsec / 1000;
+	info.modified_us = micros(&s->document.st.st_mtim);
+	s->young = is_young(s->folder, &s->document.st);
+	crypto_hash_sha256_init(&s->hash);
 	if (document_hash_is_current(&s->document))
 		info.has_hash = sodium_hex2bin(info.sha256, sizeof info.sha256, document_text(&s->document, "sha256"), SHA256_HEX - 1, NULL, NULL,
 		                               NULL) == 0;
@@ -127,9 +148,60 @@ open_read(void *instance, const struct syncline_call *call, const struct synclin
 }
 
 static uint32_t
+has_changed(struct stream *s, struct syncline_error *err)
+{
+	s->changed = 1;
+	syncline_fail(err, SYNCLINE_RETRY, "The document \"%s\" was changed while it was read.", s->document.path);
+	syncline_hint(err, "It is read again from its beginning; give its writers a place of their own if this goes on.");
+	return SYNCLINE_RETRY;
+}
+
+static int
+same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+static uint32_t
+check_unchanged(struct stream *s, struct syncline_error *err)
+{
+	const struct stat *then = &s->document.st;
+	struct stat now;
+
+	if (fstat(s->fd, &now) != 0)
+		return syncline_fail_errno(err, errno, "The document \"%s\" can't be looked at.", s->document.path);
+	if (s->changed || now.st_size != then->st_size || !same_time(&now.st_mtim, &then->st_mtim) || !same_time(&now.st_ctim, &then->st_ctim))
+		return has_changed(s, err);
+	return SYNCLINE_OK;
+}
+
+/* At the end: all bytes came, and for a young document they are still the same. */
+static uint32_t
+check_whole(struct stream *s, const struct syncline_call *call, struct syncline_error *err)
+{
+	unsigned char hash[crypto_hash_sha256_BYTES];
+	char passed[SHA256_HEX], there[SHA256_HEX];
+	uint32_t result;
+
+	if (s->length != (uint64_t)s->document.st.st_size)
+		return has_changed(s, err);
+	if (!s->young)
+		return SYNCLINE_OK;
+	crypto_hash_sha256_final(&s->hash, hash);
+	crypto_hash_sha256_init(&s->hash);
+	s->young = 0;
+	sodium_bin2hex(passed, sizeof passed, hash, sizeof hash);
+	result = document_hash_file(s->fd, call, there, err);
+	if (result == SYNCLINE_OK && strcmp(passed, there) != 0)
+		result = has_changed(s, err);
+	return result == SYNCLINE_OK ? check_unchanged(s, err) : result;
+}
+
+static uint32_t
 read_some(void *stream, const struct syncline_call *call, void *buffer, size_t capacity, size_t *ret_length, struct syncline_error *err)
 {
 	struct stream *s = stream;
+	uint32_t result;
 	ssize_t n;
 
 	if (syncline_cancelled(call))
@@ -139,7 +211,14 @@ read_some(void *stream, const struct syncline_call *call, void *buffer, size_t c
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return syncline_fail_errno(err, errno, "The document \"%s\" can't be read.", s->document.path);
+	/* After the bytes were taken: what was changed before shows. */
+	if ((result = check_unchanged(s, err)) != SYNCLINE_OK)
+		return result;
+	if (s->young && n > 0)
+		crypto_hash_sha256_update(&s->hash, buffer, (unsigned long long)n);
 	s->length += (uint64_t)n;
+	if (n == 0 && capacity > 0 && (result = check_whole(s, call, err)) != SYNCLINE_OK)
+		return result;
 	*ret_length = (size_t)n;
 	return SYNCLINE_OK;
 }

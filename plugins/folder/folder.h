@@ -23,6 +23,7 @@
 #define SIDECAR_MAX (4u * 1024u * 1024u)
 #define PATH_BYTES_MAX 4000u /* "doc:" and the path fit a content reference */
 #define DEPTH_MAX 64u
+#define FOLDER_SLACK_US INT64_C(2000000) /* file systems keep times coarsely and a little late */
 #define SHA256_HEX (2 * crypto_hash_sha256_BYTES + 1)
 
 struct folder {

@@ -20,6 +20,14 @@ noinst_LIBRARIES += libfolder.a
 libfolder_a_SOURCES = $(FOLDER_SOURCES)
 libfolder_a_CPPFLAGS = $(AM_CPPFLAGS)
 libfolder_a_CFLAGS = $(AM_CFLAGS) $(JSON_CFLAGS) $(SODIUM_CFLAGS)
+# The same tests on a file system that keeps whole seconds.
+check_PROGRAMS += tests/bin/test-folder-coarse
+TESTS += tests/bin/test-folder-coarse
+tests_bin_test_folder_coarse_SOURCES = plugins/folder/test-folder.c
+tests_bin_test_folder_coarse_CPPFLAGS = $(UNIT_CPPFLAGS) -DFOLDER_COARSE
+tests_bin_test_folder_coarse_CFLAGS = $(UNIT_CFLAGS)
+tests_bin_test_folder_coarse_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fstat
+tests_bin_test_folder_coarse_LDADD = libfolder.a libbench.a libbatch.a libbase.a libsyncline-connector.a $(JSON_LIBS) $(UNIT_LIBS)
 # What json-c and the C library allocate for the connector is made to fail as well.
 folder_wrap = -Wl,--wrap=json_object_new_object -Wl,--wrap=json_object_new_int -Wl,--wrap=json_object_new_int64 \
 	-Wl,--wrap=json_object_new_boolean -Wl,--wrap=json_object_new_double_s -Wl,--wrap=json_object_new_string \

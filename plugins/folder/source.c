@@ -4,7 +4,7 @@
  *
  * A position is "1 MODE SINCE UPPER HEX": F (a full read) or D (what changed since SINCE), the bound that was taken before the
  * read began, and the last path in hex ("-": none, the read is to begin).  After a read's end SINCE is its bound and MODE is D.
- * File systems keep times coarsely and a little late, so that a bound is set back by SLACK_US.
+ * File systems keep times coarsely and a little late, so that a bound is set back by FOLDER_SLACK_US.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -13,7 +13,6 @@
 
 #include "folder.h"
 
-#define SLACK_US INT64_C(2000000)
 #define PAGE_DOCUMENTS 250u
 #define PAGE_BYTES (256u * 1024u)
 
@@ -115,7 +114,7 @@ open_read(void *instance, const struct syncline_call *call, const struct synclin
 		return result;
 	}
 	if (r->upper_us == 0)
-		r->upper_us = folder_now_us(instance) - SLACK_US;
+		r->upper_us = folder_now_us(instance) - FOLDER_SLACK_US;
 	r->since_us -= !r->full && r->from_start && o.overlap_us > 0 ? o.overlap_us : 0;
 	if (r->since_us < 0)
 		r->since_us = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * test-folder.c: the folder connector on a bench: what it stores, shows, refuses and survives.
+ * test-folder.c: the folder connector on a bench: what it stores, shows, refuses and survives.  With FOLDER_COARSE it is linked
+ * in, and the file system keeps no more than whole seconds.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -49,16 +50,34 @@ open_instance(struct fixture *f)
 		fail_msg("%s %s", err.message, err.detail);
 }
 
+#ifdef FOLDER_COARSE
+int __real_fstat(int fd, struct stat *st);
+int __wrap_fstat(int fd, struct stat *st);
+int
+__wrap_fstat(int fd, struct stat *st)
+{
+	int result = __real_fstat(fd, st);
+
+	st->st_mtim.tv_nsec = st->st_ctim.tv_nsec = 0;
+	return result;
+}
+#endif
+
 static int
 setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof *f);
+#ifndef FOLDER_COARSE
 	const struct syncline_connector *(*entry)(void);
 	char path[4096];
 	void *so;
+#endif
 
 	if (f == NULL || sodium_init() < 0)
 		return -1;
+#ifdef FOLDER_COARSE
+	f->c = syncline_connector();
+#else
 	snprintf(path, sizeof path, "%s/.libs/folder.so", getenv("SYNCLINE_BUILD") != NULL ? getenv("SYNCLINE_BUILD") : ".");
 	so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (so == NULL) {
@@ -67,6 +86,7 @@ setup(void **state)
 	}
 	*(void **)&entry = dlsym(so, SYNCLINE_CONNECTOR_SYMBOL);
 	f->c = entry();
+#endif
 	bench_init(&f->bench);
 	strcpy(f->root, "/tmp/syncline-folder.XXXXXX");
 	if (mkdtemp(f->root) == NULL)
@@ -554,6 +574,116 @@ a_page_of_documents_with_and_without_metadata(void **state)
 	assert_string_equal(text, "a.pdf,b.pdf,z.txt");
 }
 
+/* What may happen to a document between two reads of its bytes. */
+enum change { REWRITTEN, REWRITTEN_BEHIND, GROWN, CUT, DATED_BACK, REPLACED, CHANGES };
+
+static void
+change_document(struct fixture *f, enum change how)
+{
+	char full[128], other[128];
+	struct stat st;
+	int fd;
+
+	snprintf(full, sizeof full, "%s/bills/busy.txt", f->root);
+	snprintf(other, sizeof other, "%s/bills/.other", f->root);
+	assert_int_equal(stat(full, &st), 0);
+	fd = open(how == REPLACED ? other : full, O_WRONLY | O_CREAT, 0600);
+	assert_true(fd >= 0);
+	switch (how) {
+	case REWRITTEN:
+	case DATED_BACK:
+		assert_int_equal(pwrite(fd, "BBBBBBBBBBBB", 12, 0), 12);
+		break;
+	case REWRITTEN_BEHIND:
+		assert_int_equal(pwrite(fd, "BBBB", 4, 8), 4);
+		break;
+	case GROWN:
+		assert_int_equal(pwrite(fd, "B", 1, 12), 1);
+		break;
+	case CUT:
+		assert_int_equal(ftruncate(fd, 6), 0);
+		break;
+	default:
+		assert_int_equal(write(fd, "BBBBBBBBBBBB", 12), 12);
+		assert_int_equal(rename(other, full), 0);
+	}
+	if (how == DATED_BACK) {
+		const struct timespec times[2] = { st.st_atim, st.st_mtim };
+
+		assert_int_equal(futimens(fd, times), 0);
+	}
+	assert_int_equal(close(fd), 0);
+}
+
+/* Read to the end, changed behind so many bytes; what came.  Once it failed it goes on failing. */
+static uint32_t
+read_changing(struct fixture *f, enum change how, size_t behind, char *text)
+{
+	const struct syncline_content_v1 *c = part(f, "content/1");
+	struct syncline_content_info info = { .struct_size = sizeof info };
+	struct syncline_error err = { .struct_size = sizeof err };
+	struct syncline_slice slice = syncline_slice("doc:busy.txt", 12);
+	void *stream;
+	size_t have = 0, n = 0;
+	uint32_t result;
+
+	if (c->open_read(f->instance, bench_call(&f->bench, 0), &f->object, &slice, &stream, &info, &err) != SYNCLINE_OK)
+		fail_msg("%s", err.message);
+	do {
+		if (have == behind)
+			change_document(f, how);
+		n = 0;
+		result = c->read(stream, bench_call(&f->bench, 0), text + have, 4, &n, &err);
+		have += n;
+	} while (result == SYNCLINE_OK && n > 0);
+	text[have] = '\0';
+	if (result != SYNCLINE_OK) {
+		assert_int_equal(result, SYNCLINE_RETRY);
+		assert_non_null(strstr(err.message, "busy.txt"));
+		assert_true(err.hint[0] != '\0');
+		assert_int_equal(c->read(stream, bench_call(&f->bench, 0), text + have, 4, &n, &err), SYNCLINE_RETRY);
+	} else {
+		assert_int_equal(info.length, have);
+	}
+	c->close_read(stream);
+	return result;
+}
+
+/*
+ * Young documents, changed within one tick of the file system's clock, and old ones: the read ends with retry, or it gave the
+ * bytes of one moment.  The read after that gives the document as it is.
+ */
+static void
+a_document_that_changes_while_it_is_read(void **state)
+{
+	struct fixture *f = *state;
+	char text[64], full[128];
+	unsigned retries = 0;
+
+	snprintf(full, sizeof full, "%s/bills", f->root);
+	assert_int_equal(mkdir(full, 0700), 0);
+	for (int round = 0; round < 40; round++) {
+		for (enum change how = REWRITTEN; how < CHANGES; how++) {
+			for (size_t behind = 0; behind <= 12; behind += 4) {
+				uint32_t result;
+
+				by_hand(f, "busy.txt", "aaaaaaaaaaaa");
+				result = read_changing(f, how, behind, text);
+				retries += result == SYNCLINE_RETRY;
+				/* Changed before its first byte was read, or replaced by another file: whole all the same. */
+				if (result == SYNCLINE_OK && strcmp(text, "aaaaaaaaaaaa") != 0 && (behind > 0 || strcmp(text, "BBBBBBBBBBBB") != 0) &&
+				    (behind > 8 || how != REWRITTEN_BEHIND || strcmp(text, "aaaaaaaaBBBB") != 0))
+					fail_msg("change %d behind %zu bytes: read \"%s\"", how, behind, text);
+				if (result == SYNCLINE_OK && behind > 0 && (how == GROWN || how == CUT || ((how == REWRITTEN || how == DATED_BACK) && behind < 12)))
+					fail_msg("change %d behind %zu bytes was not noticed", how, behind);
+			}
+		}
+	}
+	assert_true(retries > 40);
+	content_of(f, "busy.txt", text, sizeof text);
+	assert_string_equal(text, "BBBBBBBBBBBB");
+}
+
 /*
  * A writer is killed at a random moment, again and again; then every document that it reported is there with its bytes and its
  * sidecar, and nothing is seen that isn't whole.
@@ -641,6 +771,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(pages_and_deltas, setup, teardown),
 		cmocka_unit_test_setup_teardown(finds, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_page_of_documents_with_and_without_metadata, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_document_that_changes_while_it_is_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(survives_kills, setup, teardown),
 	};
 
