@@ -4,3 +4,4 @@ libflow_a_SOURCES = agent/flow/choice.c agent/flow/choice.h agent/flow/convert.c
 	agent/flow/target.c agent/flow/target.h agent/flow/tests.c agent/flow/tests.h
 libflow_a_CPPFLAGS = $(AGENT_CPPFLAGS)
 libflow_a_CFLAGS = $(AGENT_CFLAGS)
+libflow_a_SOURCES += agent/flow/vector.c agent/flow/vector.h

@@ -16,7 +16,12 @@ int vector_word(const uint8_t key[16], const struct syncline_value *value, struc
 /* Of all the entity's fields; ret_words has ledger_field_limit() words. */
 int vector_of(const struct ledger *ledger, const struct config_entity *entity, const struct syncline_value *values, struct buffer *scratch,
               uint64_t *ret_words);
-/* Hash of a native record as it was read: names and values of its fields, in order. */
-void vector_raw(const uint8_t key[16], const struct batch *batch, uint32_t index, uint8_t ret_raw[16]);
+/*
+ * Hashes of a batch's native records as they were read: names, types and values of their fields, in order (not the native id,
+ * version, tenant or place, which are no content).  ret_raws has a place for each record of the batch.
+ */
+int vector_raws(const uint8_t key[16], const struct batch *batch, struct buffer *scratch, uint8_t (*ret_raws)[16]);
+/* Of one value, as corrections keep it. */
+void vector_raw_value(const uint8_t key[16], const struct syncline_value *value, uint8_t ret_raw[16]);
 
 #endif
