@@ -11,8 +11,9 @@
 #include "ledger/ledger.h"
 #include "ledger/seal.h"
 
-struct names;     /* names.c: ids of the model's names */
-struct statements; /* statement.c: prepared statements by their text */
+struct names;       /* names.c: ids of the model's names */
+struct statements;  /* statement.c: prepared statements by their text */
+struct engine_lock; /* engine.c: that this process is the engine */
 
 struct ledger {
 	sqlite3 *db;
@@ -25,7 +26,13 @@ struct ledger {
 	uint8_t hash_key[16];
 	bool in_transaction;
 	unsigned savepoints;
-	int lock_file; /* ENGINE: held as long as it is open; -1 */
+	bool stale;                   /* a transaction was rolled back: what is kept in memory is read anew */
+	unsigned data_version;        /* of the file, as SQLite counts other connections' commits */
+	struct engine_lock *engine;   /* ENGINE: shared by the ledgers of this process; NULL */
+	bool created;                 /* by this opening */
+	bool started;                 /* ENGINE: it is open, recovered and stamped */
+	char holder[32];              /* of leases: this open ledger, no other */
+	uint32_t wal_pages, wal_kept; /* written, and not carried over to the file yet */
 	/* Small things that hot paths ask; refreshed when a transaction begins and the file was changed by another process. */
 	bool has_locks, has_corrections;
 	struct arena arena; /* as long as it is open */
@@ -46,14 +53,17 @@ int ledger_execute(struct ledger *ledger, const char *sql, struct error *err);
 int ledger_sql_error(struct ledger *ledger, const char *what, struct error *err);
 void ledger_statements_free(struct ledger *ledger);
 
-/* Binding; texts and blobs stay the caller's until the statement was reset (SQLITE_STATIC).  Empty slice: NULL in the table. */
+/*
+ * Binding; texts and blobs stay the caller's until the statement was reset (SQLITE_STATIC).  A slice is bound as TEXT (native
+ * ids and versions are text that people read), an empty one as NULL; bytes go through ledger_bind_blob(), empty ones as x''.
+ */
 void ledger_bind_text(sqlite3_stmt *statement, int at, const char *text);
 void ledger_bind_slice(sqlite3_stmt *statement, int at, struct syncline_slice slice);
 void ledger_bind_blob(sqlite3_stmt *statement, int at, const void *data, size_t length);
 /* Reading; copies into the arena.  NULL / empty for NULL columns.  ret_failed is set without memory. */
 char *ledger_column_text(sqlite3_stmt *statement, int at, struct arena *arena, bool *ret_failed);
 struct syncline_slice ledger_column_slice(sqlite3_stmt *statement, int at, struct arena *arena, bool *ret_failed);
-/* The same without a copy: valid until the next step. */
+/* The same without a copy: valid until the next step.  TEXT and BLOB alike. */
 struct syncline_slice ledger_column_view(sqlite3_stmt *statement, int at);
 
 /*
@@ -70,8 +80,57 @@ extern const char ledger_schema_deliveries[]; /* deliveries.c */
 extern const char ledger_schema_runs[];       /* runs.c */
 extern const char ledger_schema_views[];      /* schema_views.c */
 
+/*
+ * Which table carries an entity (field 0) and which column a field, as ledger_adopt_entities() made or renamed it; NULL: none
+ * yet.  An id keeps its carrier through renames, so that the old column's name is known when `was` gave the field another.
+ */
+const char *ledger_carrier(const struct ledger *ledger, uint32_t entity, uint32_t field);
+int ledger_carrier_set(struct ledger *ledger, uint32_t entity, uint32_t field, const char *carrier, struct error *err);
+/* ids and names that only this folder asks for */
+uint32_t ledger_system_id(const struct ledger *ledger, const struct config_system *system);
+const char *ledger_entity_name(const struct ledger *ledger, uint32_t id);
+const char *ledger_field_name(const struct ledger *ledger, uint32_t entity, uint32_t field); /* its own, without the entity */
+/* Facts: one row a key in `meta`.  INTEGER; 0 when there is none. */
+int ledger_meta_get(struct ledger *ledger, const char *key, int64_t *ret_value, struct error *err);
+int ledger_meta_set(struct ledger *ledger, const char *key, int64_t value, struct error *err);
+int ledger_meta_get_blob(struct ledger *ledger, const char *key, void *ret_data, size_t length, bool *ret_found, struct error *err);
+int ledger_meta_set_text(struct ledger *ledger, const char *key, const char *text, struct error *err);
+int ledger_meta_set_blob(struct ledger *ledger, const char *key, const void *data, size_t length, struct error *err);
+
+/* What ledger_has_locks() and ledger_has_corrections() answer from memory, read anew (findings.c): at open and when another process wrote. */
+int ledger_refresh_findings(struct ledger *ledger, struct error *err);
+
+/*
+ * For the few functions that may be called inside a transaction or without: begins one when there is none.  `own` goes to
+ * ledger_own_end(), which commits or, when `result` is not 0, rolls back; it returns the result.
+ */
+int ledger_own_begin(struct ledger *ledger, bool *ret_own, struct error *err);
+int ledger_own_end(struct ledger *ledger, bool own, int result, struct error *err);
+
 /* Golden tables of the model: made, columns added, renamed by `was` (records.c). */
 int ledger_adopt_entities(struct ledger *ledger, struct error *err);
+/* names.c: reads the names that are there; those of the model that are not there are made by ledger_adopt_names(). */
+int ledger_names_load(struct ledger *ledger, struct error *err);
+int ledger_adopt_names(struct ledger *ledger, struct error *err);
+void ledger_names_free(struct ledger *ledger);
+/* migrate.c: from `schema` to LEDGER_SCHEMA, in the caller's transaction. */
+struct ledger_migration {
+	int from; /* leads to from + 1 */
+	int (*run)(struct ledger *ledger, struct error *err);
+};
+int ledger_migrate(struct ledger *ledger, const struct ledger_migration *steps, size_t count, int from, int to, struct error *err);
+extern const struct ledger_migration ledger_migrations[];
+extern const size_t ledger_migration_count;
+/* engine.c: who is the engine, and whether this file is the one that it was. */
+int ledger_engine_lock(const char *state_dir, struct engine_lock **ret_engine, bool *ret_first, struct error *err);
+/* Is this the only open ledger of this engine? */
+bool ledger_engine_last(const struct engine_lock *engine);
+void ledger_engine_unlock(struct engine_lock *engine);
+/* Where the stamp says that there was a ledger: its file is gone. */
+bool ledger_stamp_is_there(const char *state_dir);
+/* ENGINE, first of its process: compares file and stamp; a new epoch when they are not what they were.  Stamps anew. */
+int ledger_stamp_check(struct ledger *ledger, bool *ret_new_epoch, struct error *err);
+int ledger_stamp(struct ledger *ledger, struct error *err);
 /* An engine opens: whatever its predecessor left. */
 int ledger_recover_attempts(struct ledger *ledger, bool new_epoch, struct error *err); /* deliveries.c */
 int ledger_recover_runs(struct ledger *ledger, struct error *err);                     /* runs.c */

@@ -1,6 +1,8 @@
 # What is durable.  All SQL of the ledger stands here.
 noinst_LIBRARIES += libledger.a
 libledger_a_SOURCES = agent/ledger/ledger.h agent/ledger/seal.h agent/ledger/staging.h agent/ledger/records.h agent/ledger/findings.h \
-	agent/ledger/deliveries.h agent/ledger/runs.h agent/ledger/bulk.h agent/ledger/inside.h agent/ledger/words.c
+	agent/ledger/deliveries.h agent/ledger/runs.h agent/ledger/bulk.h agent/ledger/inside.h agent/ledger/words.c \
+	agent/ledger/open.c agent/ledger/transaction.c agent/ledger/statement.c agent/ledger/names.c agent/ledger/engine.c agent/ledger/migrate.c \
+	agent/ledger/schema_core.c agent/ledger/placeholders.c
 libledger_a_CPPFLAGS = $(AGENT_CPPFLAGS)
 libledger_a_CFLAGS = $(AGENT_CFLAGS)

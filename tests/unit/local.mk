@@ -25,3 +25,4 @@ include tests/unit/host.mk
 include tests/unit/rules.mk
 include tests/unit/functions.mk
 include tests/unit/flow.mk
+include tests/unit/ledger.mk

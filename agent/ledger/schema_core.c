@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* schema_core.c: the tables that everything else leans on: what this ledger is, names and their ids, versions, leases, stamps. */
+#include "ledger/inside.h"
+
+const char ledger_schema_core[] =
+	/* One row a fact: environment, hash_key, sequence, epoch, created_us, opening, … */
+	"CREATE TABLE meta (key TEXT NOT NULL PRIMARY KEY, value) WITHOUT ROWID;\n"
+	/*
+	 * kind: system, unit, entity, flow, object (parent: its system), field (parent: its entity), binding (parent: its flow).
+	 * Rows are never deleted and ids never used again; those of fields count within their entity.  carrier: the golden table
+	 * of an entity, the column of a field.
+	 */
+	"CREATE TABLE name (kind TEXT NOT NULL, id INTEGER NOT NULL, parent INTEGER NOT NULL, name TEXT NOT NULL, carrier TEXT,"
+	" configured INTEGER NOT NULL, PRIMARY KEY (kind, parent, id), UNIQUE (kind, parent, name)) WITHOUT ROWID;\n"
+	"INSERT INTO name (kind, id, parent, name, configured) VALUES ('unit', 1, 0, '', 1);\n"
+	/* Effective versions of a flow: a hash over its rules, owners, lookups and matches. */
+	"CREATE TABLE version (id INTEGER PRIMARY KEY, flow INTEGER NOT NULL, version BLOB NOT NULL, first_us INTEGER NOT NULL,"
+	" UNIQUE (flow, version));\n"
+	"CREATE TABLE lease (name TEXT NOT NULL PRIMARY KEY, holder TEXT NOT NULL, engine INTEGER NOT NULL, pid INTEGER NOT NULL,"
+	" who TEXT, since_us INTEGER NOT NULL, until_us INTEGER NOT NULL) WITHOUT ROWID;\n"
+	/* fingerprint NULL: rebased, the next one that is seen is accepted. */
+	"CREATE TABLE fingerprint (system INTEGER PRIMARY KEY, fingerprint BLOB, stamped_us INTEGER NOT NULL);\n"
+	"CREATE TABLE rebase (id INTEGER PRIMARY KEY, system INTEGER NOT NULL, former BLOB, at_us INTEGER NOT NULL, who TEXT, why TEXT NOT NULL);\n"
+	/* In which epoch a full read of an object was last applied for a unit. */
+	"CREATE TABLE trusted (object INTEGER NOT NULL, unit INTEGER NOT NULL, epoch INTEGER NOT NULL, at_us INTEGER NOT NULL,"
+	" PRIMARY KEY (object, unit)) WITHOUT ROWID;\n";

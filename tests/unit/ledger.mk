@@ -1,0 +1,10 @@
+# unit tests of the ledger
+LEDGER_ARCHIVES = libledger.a libconfig.a libbatch.a libos.a libbase.a
+LEDGER_HELP = tests/ledger_help.c tests/ledger_help.h tests/config_fake.c tests/config_fake.h
+
+check_PROGRAMS += tests/bin/test-ledger
+TESTS += tests/bin/test-ledger
+tests_bin_test_ledger_SOURCES = tests/unit/ledger.c $(LEDGER_HELP)
+tests_bin_test_ledger_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_bin_test_ledger_CFLAGS = $(UNIT_CFLAGS)
+tests_bin_test_ledger_LDADD = $(LEDGER_ARCHIVES) $(UNIT_LIBS)
