@@ -79,8 +79,13 @@ syncline_buffer_format(struct syncline_buffer *buffer, const char *format, ...)
 	if (syncline_buffer_reserve(buffer, (size_t)length) != 0)
 		return -1;
 	va_start(args, format);
-	vsnprintf(buffer->data + buffer->length, (size_t)length + 1, format, args);
+	if (vsnprintf(buffer->data + buffer->length, (size_t)length + 1, format, args) != length)
+		length = -1;
 	va_end(args);
+	if (length < 0) {
+		buffer->failed = 1;
+		return -1;
+	}
 	buffer->length += (size_t)length;
 	return 0;
 }

@@ -85,8 +85,13 @@ put(struct syncline_error *err, size_t offset, size_t size, const char *format, 
 
 	if (space == 0)
 		return;
-	if (vsnprintf(to, space, format, args) < 0)
-		to[0] = '\0';
+	if (vsnprintf(to, space, format, args) < 0) {
+		/* No memory to put the sentence together: without its names it still says more than nothing. */
+		size_t length = strlen(format) < space ? strlen(format) : space - 1;
+
+		memcpy(to, format, length);
+		to[length] = '\0';
+	}
 	clean_text(to);
 }
 
@@ -201,9 +206,10 @@ syncline_fail_errno(struct syncline_error *err, int number, const char *format, 
 	va_start(args, format);
 	syncline_vfail(err, SYNCLINE_OK, format, args);
 	va_end(args);
-	if (strerror_r(number, text, sizeof text) != 0)
-		snprintf(text, sizeof text, "error %d", number);
-	syncline_detail(err, "%s", text);
+	if (strerror_r(number, text, sizeof text) == 0)
+		syncline_detail(err, "%s", text);
+	else
+		syncline_detail(err, "error %d", number);
 	if (number == ENOSPC || number == EDQUOT)
 		syncline_hint(err, "Make room on this file system; it is tried again by itself.");
 	else if (number == EACCES || number == EPERM)

@@ -37,6 +37,8 @@ syncline_log(const struct syncline_host *host, const struct syncline_log_service
 	va_start(args, format);
 	if (vsnprintf(text, sizeof text, format, args) >= 0)
 		log->write(host, level, text);
+	else
+		log->write(host, level, format); /* no memory to put it together: better than no line */
 	va_end(args);
 }
 

@@ -11,4 +11,14 @@ tests_bin_test_helper_SOURCES = sdk/lib/test-helper.c
 tests_bin_test_helper_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_bin_test_helper_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_bin_test_helper_LDADD = libsyncline-connector.a $(CMOCKA_LIBS)
+
+# printf and fdopendir take memory inside the C library: there they are made to ask for some here first.
+helper_wrap = -Wl,--wrap=vsnprintf -Wl,--wrap=snprintf -Wl,--wrap=__vsnprintf_chk -Wl,--wrap=__snprintf_chk -Wl,--wrap=fdopendir
+check_PROGRAMS += tests/bin/test-helper-oom
+TESTS += tests/bin/test-helper-oom
+tests_bin_test_helper_oom_SOURCES = sdk/lib/test-oom.c tests/oom.c tests/oom.h
+tests_bin_test_helper_oom_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_bin_test_helper_oom_CFLAGS = $(UNIT_CFLAGS)
+tests_bin_test_helper_oom_LDFLAGS = $(AM_LDFLAGS) $(OOM_LDFLAGS) $(helper_wrap)
+tests_bin_test_helper_oom_LDADD = libsyncline-connector.a $(CMOCKA_LIBS)
 endif

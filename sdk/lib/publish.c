@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
+#include <stdio.h> /* renameat */
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -79,13 +79,27 @@ open_part(int folder, const char *part, unsigned mode)
 	return -1;
 }
 
+/* The three texts in a row, ended by NUL; -1 when there is no room for them. */
+static int
+join(char *buffer, size_t capacity, const char *first, size_t first_length, const char *second, const char *third)
+{
+	size_t second_length = strlen(second), third_length = strlen(third);
+
+	if (first_length + second_length + third_length >= capacity)
+		return -1;
+	memcpy(buffer, first, first_length);
+	memcpy(buffer + first_length, second, second_length);
+	memcpy(buffer + first_length + second_length, third, third_length + 1);
+	return 0;
+}
+
 uint32_t
 syncline_publish_open(int folder, const char *name, unsigned flags, unsigned mode, struct syncline_publish **ret_publish,
                       struct syncline_error *err)
 {
 	struct syncline_publish *p;
 	struct stat st;
-	int n;
+	int number;
 
 	if (!syncline_path_is_safe(name) || strchr(name, '/') != NULL ||
 	    strlen(name) + sizeof SYNCLINE_PART_PREFIX + sizeof SYNCLINE_PART_SUFFIX > NAME_MAX)
@@ -95,13 +109,14 @@ syncline_publish_open(int folder, const char *name, unsigned flags, unsigned mod
 		return syncline_fail_memory(err);
 	p->folder = folder;
 	p->flags = flags;
-	snprintf(p->name, sizeof p->name, "%s", name);
-	n = snprintf(p->part, sizeof p->part, "%s%s%s", SYNCLINE_PART_PREFIX, name, SYNCLINE_PART_SUFFIX);
-	p->fd = n > 0 ? open_part(folder, p->part, mode) : -1;
+	memcpy(p->name, name, strlen(name) + 1); /* its length was looked at */
+	join(p->part, sizeof p->part, SYNCLINE_PART_PREFIX, sizeof SYNCLINE_PART_PREFIX - 1, name, SYNCLINE_PART_SUFFIX);
+	p->fd = open_part(folder, p->part, mode);
 	if (p->fd < 0) {
-		int number = errno;
-		uint32_t result = syncline_fail_errno(err, number, "\"%s\" can't be written for \"%s\".", p->part, name);
+		uint32_t result;
 
+		number = errno;
+		result = syncline_fail_errno(err, number, "\"%s\" can't be written for \"%s\".", p->part, name);
 		if (number == EBUSY)
 			syncline_hint(err, "Another process is writing it; it is tried again by itself.");
 		free(p);
@@ -115,10 +130,10 @@ syncline_publish_open(int folder, const char *name, unsigned flags, unsigned mod
 	*ret_publish = p;
 	return SYNCLINE_OK;
 failed:
-	n = errno;
+	number = errno;
 	close(p->fd);
 	free(p);
-	return syncline_fail_errno(err, n, "\"%s\" can't be written.", name);
+	return syncline_fail_errno(err, number, "\"%s\" can't be written.", name);
 }
 
 uint32_t
@@ -257,19 +272,20 @@ syncline_publish_clean(int folder, int64_t older_than_s, struct syncline_error *
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *entry;
 	time_t now = time(NULL);
+	int number;
 
 	if (dir == NULL) {
-		int number = errno;
-
+		number = errno;
 		if (fd >= 0)
 			close(fd);
 		return syncline_fail_errno(err, number, "The folder can't be listed.");
 	}
-	while ((entry = readdir(dir)) != NULL)
+	while (errno = 0, (entry = readdir(dir)) != NULL)
 		if (syncline_publish_is_part(entry->d_name))
 			clean_one(folder, entry->d_name, older_than_s, now);
+	number = errno;
 	closedir(dir);
-	return SYNCLINE_OK;
+	return number == 0 ? SYNCLINE_OK : syncline_fail_errno(err, number, "The folder can't be listed to its end.");
 }
 
 /* The marker's name for a file: * is the file's name; without one the marker is added behind. */
@@ -277,10 +293,9 @@ static int
 marker_name(const char *marker, const char *name, char *buffer, size_t capacity)
 {
 	const char *star = strchr(marker, '*');
-	int n = star != NULL ? snprintf(buffer, capacity, "%.*s%s%s", (int)(star - marker), marker, name, star + 1)
-	                     : snprintf(buffer, capacity, "%s%s", name, marker);
 
-	return n < 0 || (size_t)n >= capacity ? -1 : 0;
+	return star != NULL ? join(buffer, capacity, marker, (size_t)(star - marker), name, star + 1)
+	                    : join(buffer, capacity, name, strlen(name), marker, "");
 }
 
 static int

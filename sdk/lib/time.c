@@ -4,8 +4,6 @@
  *
  * A pattern is read piece by piece by next_piece(); the reader and the writer walk the same pieces.
  */
-#include <stdio.h>
-
 #include <syncline/helper.h>
 
 #define DATE_MIN INT64_C(-719162)
@@ -322,31 +320,47 @@ syncline_text_to_timestamp(const char *pattern, const char *data, size_t length,
 	return 0;
 }
 
+/* The number with at least so many digits; how many there are.  By hand: printf may want memory, and this must not fail. */
+static size_t
+digits_of(int number, unsigned least, char *text)
+{
+	size_t n = least, count = 1;
+
+	for (int rest = number; rest >= 10; rest /= 10)
+		count++;
+	if (n < count)
+		n = count;
+	for (size_t i = n; i > 0; i--, number /= 10)
+		text[i - 1] = (char)('0' + number % 10);
+	return n;
+}
+
 /* Appends one piece; -1 when there is no room for it and a NUL. */
 static int
 write_piece(const struct walk *w, struct moment *m, char *buffer, size_t capacity, size_t *length)
 {
 	char text[16];
-	int n;
+	size_t n = 1;
 
 	switch (w->piece) {
 	case LITERAL:
-		n = snprintf(text, sizeof text, "%c", w->literal);
+		text[0] = w->literal;
 		break;
 	case ZONE:
-		n = snprintf(text, sizeof text, "Z");
+		text[0] = 'Z';
 		break;
 	case FRACTION:
-		n = snprintf(text, sizeof text, "%06d", m->micro);
-		n = w->width < 6 ? (int)w->width : n;
+		n = digits_of(m->micro, 6, text);
+		if (n > w->width)
+			n = w->width;
 		break;
 	default:
-		n = snprintf(text, sizeof text, "%0*d", w->width != 0 ? (int)w->width : 1, *field_of(m, w->piece));
+		n = digits_of(*field_of(m, w->piece), w->width != 0 ? w->width : 1, text);
 	}
-	if (n < 0 || (size_t)n >= capacity - *length)
+	if (n >= capacity - *length)
 		return -1;
-	memcpy(buffer + *length, text, (size_t)n);
-	*length += (size_t)n;
+	memcpy(buffer + *length, text, n);
+	*length += n;
 	buffer[*length] = '\0';
 	return 0;
 }
