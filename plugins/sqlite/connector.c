@@ -89,10 +89,22 @@ drop_tables(struct instance *c)
 {
 	for (struct table *t = c->tables, *next; t != NULL; t = next) {
 		next = t->next;
+		statements_free(t); /* a reader may keep the table, but not its statements: they hold the connection */
 		table_free(t);
 	}
 	c->tables = NULL;
 	c->table_count = 0;
+}
+
+/* A connection that can't be trusted any more: the next call makes another. */
+static void
+disconnect(struct instance *c)
+{
+	drop_tables(c);
+	sqlite3_finalize(c->json);
+	sqlite3_close_v2(c->db);
+	c->json = NULL;
+	c->db = NULL;
 }
 
 static void
@@ -102,8 +114,7 @@ close_instance(void *instance)
 
 	if (c == NULL)
 		return;
-	drop_tables(c);
-	sqlite3_close_v2(c->db);
+	disconnect(c);
 	free(c);
 }
 
@@ -153,6 +164,27 @@ connection_prepare(struct instance *c, const char *sql, unsigned flags, sqlite3_
 }
 
 uint32_t
+connection_prepare_buffer(struct instance *c, struct syncline_buffer *sql, unsigned flags, sqlite3_stmt **ret_statement,
+                          struct syncline_error *err)
+{
+	const char *text = syncline_buffer_string(sql);
+
+	return text == NULL || sql->failed ? syncline_fail_memory(err) : connection_prepare(c, text, flags, ret_statement, err);
+}
+
+int
+connection_text(sqlite3_stmt *s, int at, const char **ret_text)
+{
+	int type = sqlite3_column_type(s, at);
+	const char *text = (const char *)sqlite3_column_text(s, at);
+
+	if (text == NULL && type != SQLITE_NULL)
+		return -1;
+	*ret_text = text;
+	return 0;
+}
+
+uint32_t
 connection_number(struct instance *c, const char *sql, int64_t otherwise, int64_t *ret_number, struct syncline_error *err)
 {
 	sqlite3_stmt *s = NULL;
@@ -170,10 +202,11 @@ connection_number(struct instance *c, const char *sql, int64_t otherwise, int64_
 	return result;
 }
 
-/* What a file that somebody else made may do to us: nothing but hold data. */
-static void
+/* What a file that somebody else made may do to us: nothing but hold data.  A result code of SQLite. */
+static int
 limit(struct instance *c)
 {
+	int rc;
 	char text[128];
 	int64_t cache = syncline_setting_integer(NULL, c->settings, "cache_size", 16 * 1024 * 1024);
 
@@ -189,12 +222,12 @@ limit(struct instance *c)
 	sqlite3_progress_handler(c->db, 20000, progress, c);
 	sqlite3_extended_result_codes(c->db, 1);
 	/* EXTRA: in DELETE mode the folder is synced too after the journal is gone, without which a commit may be taken back. */
-	sqlite3_exec(c->db, "PRAGMA cell_size_check=ON; PRAGMA synchronous=EXTRA; PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0;", NULL, NULL, NULL);
-	if (c->read_only)
-		sqlite3_exec(c->db, "PRAGMA query_only=ON;", NULL, NULL, NULL);
+	rc = sqlite3_exec(c->db, "PRAGMA cell_size_check=ON; PRAGMA synchronous=EXTRA; PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0;", NULL, NULL, NULL);
+	if (rc == SQLITE_OK && c->read_only)
+		rc = sqlite3_exec(c->db, "PRAGMA query_only=ON;", NULL, NULL, NULL);
 	snprintf(text, sizeof text, "PRAGMA cache_size=-%lld; PRAGMA foreign_keys=%s;", (long long)(cache / 1024),
 	         syncline_setting_boolean(NULL, c->settings, "foreign_keys", 1) ? "ON" : "OFF");
-	sqlite3_exec(c->db, text, NULL, NULL, NULL);
+	return rc == SQLITE_OK ? sqlite3_exec(c->db, text, NULL, NULL, NULL) : rc;
 }
 
 static uint32_t
@@ -219,16 +252,16 @@ connect_file(struct instance *c, struct syncline_error *err)
 		return SYNCLINE_CONFIG;
 	}
 	rc = sqlite3_open_v2(c->path, &c->db, (c->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE) | SQLITE_OPEN_NOMUTEX, NULL);
+	if (rc == SQLITE_OK)
+		rc = limit(c);
 	if (rc == SQLITE_OK) {
-		limit(c);
 		result = connection_number(c, "SELECT count(*) FROM sqlite_schema", 0, &tables, err);
 	} else {
 		result = connection_fail(c, rc, err, "The database %s can't be opened", c->path);
 	}
 	if (result != SYNCLINE_OK) {
 		syncline_applied(err, SYNCLINE_APPLIED_NO);
-		sqlite3_close_v2(c->db);
-		c->db = NULL;
+		disconnect(c);
 	}
 	return result;
 }
@@ -243,6 +276,8 @@ connection_use(struct instance *c, const struct syncline_call *call, struct sync
 void
 connection_done(struct instance *c)
 {
+	if (c->db != NULL && !sqlite3_get_autocommit(c->db) && sqlite3_exec(c->db, "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK)
+		disconnect(c);
 	c->call = NULL;
 }
 

@@ -23,18 +23,24 @@ static const struct syncline_capabilities view_can = {
 };
 
 /* Can a create be repeated here at all?  Only where something beside the primary key is unique, or the key itself is given. */
-static int
+static uint32_t
 has_unique(struct instance *c, const char *name, int64_t *ret_count, struct syncline_error *err)
 {
 	sqlite3_stmt *s;
+	int rc;
 	uint32_t result = connection_prepare(c, "SELECT count(*) FROM pragma_index_list(?1) WHERE \"unique\" AND NOT partial", 0, &s, err);
 
 	if (result != SYNCLINE_OK)
-		return -1;
-	sqlite3_bind_text(s, 1, name, -1, SQLITE_TRANSIENT);
-	*ret_count = sqlite3_step(s) == SQLITE_ROW ? sqlite3_column_int64(s, 0) : 0;
+		return result;
+	rc = sqlite3_bind_text(s, 1, name, -1, SQLITE_TRANSIENT);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(s);
+	if (rc == SQLITE_ROW)
+		*ret_count = sqlite3_column_int64(s, 0);
+	else
+		result = connection_fail(c, rc, err, "The indexes of %s can't be read", name);
 	sqlite3_finalize(s);
-	return 0;
+	return result;
 }
 
 static uint32_t
@@ -50,17 +56,28 @@ objects(void *instance, const struct syncline_call *call, const struct syncline_
 		                            "SELECT name, type FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'view', 'virtual')"
 		                            " AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name", 0, &s, err);
 	while (result == SYNCLINE_OK && count++ < NAMES_MAX && (rc = sqlite3_step(s)) == SQLITE_ROW) {
-		const char *name = (const char *)sqlite3_column_text(s, 0), *type = (const char *)sqlite3_column_text(s, 1);
-		struct syncline_capabilities can = type != NULL && strcmp(type, "table") == 0 && !c->read_only ? table_can : view_can;
-		struct syncline_object_info info = { .struct_size = sizeof info, .native = name, .capabilities = &can };
+		const char *name = NULL, *type = NULL;
+		struct syncline_capabilities can;
+		struct syncline_object_info info = { .struct_size = sizeof info, .capabilities = &can };
 		int64_t unique = 0;
 
+		if (connection_text(s, 0, &name) != 0 || connection_text(s, 1, &type) != 0) {
+			result = syncline_fail_memory(err);
+			break;
+		}
+		info.native = name;
+		can = type != NULL && strcmp(type, "table") == 0 && !c->read_only ? table_can : view_can;
 		if (name == NULL || strlen(name) > SYNCLINE_NAME_MAX || !syncline_is_utf8(name, strlen(name))) {
 			findings->remark(findings, SYNCLINE_LOG_WARNING, NULL, "A table is left out: its name is too long or not UTF-8.", NULL);
 			continue;
 		}
-		if (can.upsert != SYNCLINE_NONE && has_unique(c, name, &unique, err) == 0 && unique == 0)
-			can.upsert = SYNCLINE_NONE;
+		if (can.upsert != SYNCLINE_NONE) {
+			result = has_unique(c, name, &unique, err);
+			if (result != SYNCLINE_OK)
+				break;
+			if (unique == 0)
+				can.upsert = SYNCLINE_NONE;
+		}
 		if (type != NULL && strcmp(type, "table") == 0)
 			can.digest = SYNCLINE_EMULATED;
 		findings->object(findings, &info);
@@ -154,8 +171,12 @@ look_for_trouble(struct instance *c, const struct syncline_findings *findings, c
 	if (result != SYNCLINE_OK)
 		return result;
 	while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
-		const char *text = (const char *)sqlite3_column_text(s, 0);
+		const char *text = NULL;
 
+		if (connection_text(s, 0, &text) != 0) {
+			rc = SQLITE_NOMEM;
+			break;
+		}
 		if (text == NULL || strcmp(text, "ok") == 0)
 			continue;
 		if (lines++ < 20)

@@ -63,14 +63,6 @@ begin_look(struct look *l, void *instance, const struct syncline_call *call, con
 	return rows_init(&l->rows, l->c, l->table, l->columns, field_count, err);
 }
 
-static uint32_t
-prepare(struct look *l, sqlite3_stmt **ret, struct syncline_error *err)
-{
-	const char *sql = syncline_buffer_string(&l->sql);
-
-	return sql == NULL || l->sql.failed ? syncline_fail_memory(err) : connection_prepare(l->c, sql, 0, ret, err);
-}
-
 /* The row with this id, or that it is gone.  An id that only looks alike (007 for 7) is another one. */
 static uint32_t
 get_one(struct look *l, sqlite3_stmt *s, const struct syncline_slice *id, struct syncline_batch *batch, struct syncline_error *err)
@@ -80,9 +72,14 @@ get_one(struct look *l, sqlite3_stmt *s, const struct syncline_slice *id, struct
 	int rc = SQLITE_DONE, found = 0;
 
 	sqlite3_reset(s);
-	if (key_bind(l->c, s, 1, l->table, id->data, id->length, &l->key) == 0)
+	result = key_bind(l->c, s, 1, l->table, id->data, id->length, &l->key, err);
+	if (result != SYNCLINE_OK && result != SYNCLINE_NOT_FOUND)
+		return result;
+	if (result == SYNCLINE_OK)
 		while ((rc = sqlite3_step(s)) == SQLITE_ROW && !found) {
-			rows_record(&l->rows, s, 0, &record);
+			result = rows_record(&l->rows, s, 0, &record, err);
+			if (result != SYNCLINE_OK)
+				return result;
 			if (record.native_id.type != SYNCLINE_TYPE_TEXT || record.native_id.length != id->length ||
 			    (id->length > 0 && memcmp(record.native_id.u.data, id->data, id->length) != 0))
 				continue;
@@ -113,7 +110,7 @@ look_get(void *instance, const struct syncline_call *call, const struct syncline
 		syncline_buffer_format(&l.sql, " FROM main.%s", l.table->quoted);
 		syncline_buffer_text(&l.sql, append_where(&l.sql, l.table, " WHERE "));
 		append_key_match(&l.sql, l.table, 1);
-		result = prepare(&l, &s, err);
+		result = connection_prepare_buffer(l.c, &l.sql, 0, &s, err);
 	}
 	if (result == SYNCLINE_OK)
 		result = rows_set_fields(&l.rows, batch, err);
@@ -133,6 +130,8 @@ bind_criteria(struct look *l, sqlite3_stmt *s, const struct syncline_criterion *
 		int column = table_column(l->table, criteria[i].field, strlen(criteria[i].field));
 		const char *fault = value_bind(s, (int)i + 1, column >= 0 ? &l->table->columns[column] : NULL, &criteria[i].value, iso);
 
+		if (fault == no_memory)
+			return syncline_fail_memory(err);
 		if (fault != NULL)
 			return syncline_fail(err, SYNCLINE_INVALID, "The value to find in %s %s.", criteria[i].field, fault);
 	}
@@ -164,7 +163,7 @@ find(void *instance, const struct syncline_call *call, const struct syncline_obj
 		}
 	}
 	if (result == SYNCLINE_OK)
-		result = prepare(&l, &s, err);
+		result = connection_prepare_buffer(l.c, &l.sql, 0, &s, err);
 	if (result == SYNCLINE_OK)
 		result = bind_criteria(&l, s, criteria, count, err);
 	if (result == SYNCLINE_OK)
@@ -172,8 +171,9 @@ find(void *instance, const struct syncline_call *call, const struct syncline_obj
 	while (result == SYNCLINE_OK && found < limit && (rc = sqlite3_step(s)) == SQLITE_ROW) {
 		struct syncline_record record;
 
-		rows_record(&l.rows, s, 0, &record);
-		result = rows_add(&l.rows, batch, &record, err);
+		result = rows_record(&l.rows, s, 0, &record, err);
+		if (result == SYNCLINE_OK)
+			result = rows_add(&l.rows, batch, &record, err);
 		found++;
 	}
 	if (result == SYNCLINE_OK && rc != SQLITE_ROW && rc != SQLITE_DONE)
@@ -193,7 +193,10 @@ count_all(void *instance, const struct syncline_call *call, const struct synclin
 	if (result == SYNCLINE_OK) {
 		syncline_buffer_format(&l.sql, "SELECT count(*) FROM main.%s", l.table->quoted);
 		append_where(&l.sql, l.table, " WHERE ");
-		result = l.sql.failed ? syncline_fail_memory(err) : connection_number(l.c, syncline_buffer_string(&l.sql), 0, &count, err);
+		if (syncline_buffer_string(&l.sql) == NULL || l.sql.failed)
+			result = syncline_fail_memory(err);
+		else
+			result = connection_number(l.c, l.sql.data, 0, &count, err);
 	}
 	end_look(&l);
 	if (result == SYNCLINE_OK)
@@ -232,7 +235,9 @@ digest_page(struct look *l, sqlite3_stmt *s, struct cell *last, int *ret_end, co
 	while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
 		struct syncline_record record;
 
-		rows_record(&l->rows, s, 0, &record);
+		result = rows_record(&l->rows, s, 0, &record, err);
+		if (result != SYNCLINE_OK)
+			return result;
 		if (record.op != SYNCLINE_OP_SEEN)
 			return syncline_fail(err, SYNCLINE_INVALID, "%.*s", (int)record.note.length, (const char *)record.note.u.data);
 		result = sum_row(l, &record, key, buckets, bucket_count, err);
@@ -290,16 +295,20 @@ digest(void *instance, const struct syncline_call *call, const struct syncline_o
 		memset(ret_buckets, 0, bucket_count * sizeof *ret_buckets);
 	while (result == SYNCLINE_OK && !end) {
 		sqlite3_stmt *s;
+		int rc = SQLITE_OK;
 
 		digest_sql(&l, first);
-		result = prepare(&l, &s, err);
+		result = connection_prepare_buffer(l.c, &l.sql, 0, &s, err);
 		if (result != SYNCLINE_OK)
 			break;
-		for (uint32_t i = 0; !first && i < l.table->key_count; i++)
-			cell_bind(s, (int)i + 1, &last[i]);
+		for (uint32_t i = 0; !first && rc == SQLITE_OK && i < l.table->key_count; i++)
+			rc = cell_bind(s, (int)i + 1, &last[i]);
 		first = 0;
-		result = syncline_cancelled(call) ? syncline_fail_cancelled(err)
-		                                  : digest_page(&l, s, last, &end, key, ret_buckets, bucket_count, err);
+		if (rc != SQLITE_OK)
+			result = connection_fail(l.c, rc, err, "Reading %s failed", l.table->name);
+		else
+			result = syncline_cancelled(call) ? syncline_fail_cancelled(err)
+			                                  : digest_page(&l, s, last, &end, key, ret_buckets, bucket_count, err);
 		sqlite3_finalize(s);
 	}
 	for (uint32_t i = 0; i < KEY_PARTS_MAX; i++)

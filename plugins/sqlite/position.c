@@ -88,6 +88,7 @@ get_number(const char **at, const char *end, char type, struct cell *cell)
 	return *stop == '\0' && cell->real == cell->real ? 0 : -1;
 }
 
+/* -1: it is none; 1: there was no memory for it. */
 static int
 get_cell(const char **at, const char *end, struct cell *cell)
 {
@@ -105,7 +106,7 @@ get_cell(const char **at, const char *end, struct cell *cell)
 	    syncline_to_integer(text, strlen(text), &length) != 0 || length < 0 || length > end - *at)
 		return -1;
 	if ((cell->data = malloc((size_t)length + 1)) == NULL)
-		return -1;
+		return 1;
 	memcpy(cell->data, *at, (size_t)length);
 	cell->type = type == 't' ? SQLITE_TEXT : SQLITE_BLOB;
 	cell->length = (size_t)length;
@@ -127,6 +128,7 @@ position_read(const struct syncline_slice *bytes, const struct table *t, struct 
 	const char *at = bytes->data, *end = at + bytes->length;
 	struct position p = { 0 };
 	char fingerprint[17];
+	int fault = -1;
 
 	if (bytes->length < sizeof HEAD - 1 + 19 || bytes->length > SYNCLINE_POSITION_MAX || memcmp(at, HEAD, sizeof HEAD - 1) != 0)
 		return refuse(err, t, "it was not made by this connector or by a newer one");
@@ -138,19 +140,19 @@ position_read(const struct syncline_slice *bytes, const struct table *t, struct 
 	if (memcmp(at + 2, fingerprint, 16) != 0)
 		return refuse(err, t, "the object's table, key, marks or condition were changed since");
 	at += 19;
-	if (at == end || get_cell(&at, end, &p.mark) != 0)
-		goto damaged;
+	if (at == end || (fault = get_cell(&at, end, &p.mark)) != 0)
+		goto failed;
 	p.has_mark = p.mark.type != SQLITE_NULL;
 	for (; at < end; p.key_count++)
-		if (p.key_count == KEY_PARTS_MAX || get_cell(&at, end, &p.key[p.key_count]) != 0)
-			goto damaged;
+		if (p.key_count == KEY_PARTS_MAX || (fault = get_cell(&at, end, &p.key[p.key_count])) != 0)
+			goto failed;
 	if ((p.key_count != 0 && p.key_count != t->key_count) || (p.kind == POSITION_DELTA && !p.has_mark))
-		goto damaged;
+		goto failed;
 	*ret_position = p;
 	return SYNCLINE_OK;
-damaged:
+failed:
 	position_free(&p);
-	return refuse(err, t, "it is damaged");
+	return fault == 1 ? syncline_fail_memory(err) : refuse(err, t, "it is damaged");
 }
 
 int

@@ -193,31 +193,43 @@ page_sql(const struct reader *r, struct syncline_buffer *b)
 }
 
 static uint32_t
+bind_page(struct reader *r, sqlite3_stmt *s, int64_t limit, struct syncline_error *err)
+{
+	int rc = cell_bind(s, P_LOWER, r->phase == NULL_KEYS ? &r->start.mark : &r->at.mark);
+
+	for (uint32_t i = 0; rc == SQLITE_OK && i < r->at.key_count; i++)
+		rc = cell_bind(s, P_KEY + (int)i, &r->at.key[i]);
+	if (rc == SQLITE_OK)
+		rc = cell_bind(s, P_UPPER, &r->upper);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_bind_int64(s, P_LIMIT, limit);
+	if (rc == SQLITE_OK && r->phase == NULL_KEYS)
+		rc = sqlite3_bind_int64(s, P_OFFSET, (int64_t)r->offset);
+	for (uint32_t i = 0; rc == SQLITE_OK && i < r->tenant_count; i++)
+		rc = sqlite3_bind_text(s, P_TENANT + (int)i, r->tenants[i], -1, SQLITE_STATIC);
+	return rc == SQLITE_OK ? SYNCLINE_OK : connection_fail(r->c, rc, err, "Reading %s failed", r->table->name);
+}
+
+static uint32_t
 page(struct reader *r, sqlite3_stmt **ret_statement, int64_t *ret_limit, struct syncline_error *err)
 {
-	const struct cell *lower = r->phase == NULL_KEYS ? &r->start.mark : &r->at.mark;
 	struct syncline_buffer sql;
 	sqlite3_stmt *s;
 	uint32_t result;
 
 	syncline_buffer_init(&sql, 4 * 1024 * 1024);
 	page_sql(r, &sql);
-	result = sql.failed ? syncline_fail_memory(err) : connection_prepare(r->c, syncline_buffer_string(&sql), 0, &s, err);
+	result = connection_prepare_buffer(r->c, &sql, 0, &s, err);
 	syncline_buffer_free(&sql);
 	if (result != SYNCLINE_OK)
 		return result;
 	*ret_limit = BATCH_ROWS + (int64_t)r->equal;
-	for (uint32_t i = 0; i < r->at.key_count; i++)
-		cell_bind(s, P_KEY + (int)i, &r->at.key[i]);
-	cell_bind(s, P_LOWER, lower);
-	cell_bind(s, P_UPPER, &r->upper);
-	sqlite3_bind_int64(s, P_LIMIT, *ret_limit);
-	if (r->phase == NULL_KEYS)
-		sqlite3_bind_int64(s, P_OFFSET, (int64_t)r->offset);
-	for (uint32_t i = 0; i < r->tenant_count; i++)
-		sqlite3_bind_text(s, P_TENANT + (int)i, r->tenants[i], -1, SQLITE_STATIC);
-	*ret_statement = s;
-	return SYNCLINE_OK;
+	result = bind_page(r, s, *ret_limit, err);
+	if (result == SYNCLINE_OK)
+		*ret_statement = s;
+	else
+		sqlite3_finalize(s);
+	return result;
 }
 
 static void
@@ -261,14 +273,14 @@ remember(struct reader *r, sqlite3_stmt *s, struct syncline_error *err)
 }
 
 /* Two rows with one native id: the second can't be told from the first. */
-static void
+static int
 look_for_twin(struct reader *r, struct syncline_record *record)
 {
 	size_t length = record->native_id.length;
 	const void *id = record->native_id.u.data;
 
 	if (record->native_id.type != SYNCLINE_TYPE_TEXT)
-		return;
+		return 0;
 	if (r->equal > 0 && r->last_id.length == length && (length == 0 || memcmp(r->last_id.data, id, length) == 0)) {
 		r->equal++;
 		if (r->phase == KEYS && record->op == SYNCLINE_OP_SEEN) {
@@ -277,11 +289,11 @@ look_for_twin(struct reader *r, struct syncline_record *record)
 			record->note = syncline_string("Another row has the same key: name columns that tell the rows apart in `key`, or correct "
 			                               "one of the rows in the database.");
 		}
-		return;
+		return 0;
 	}
 	r->equal = 1;
 	syncline_buffer_clear(&r->last_id);
-	syncline_buffer_append(&r->last_id, id, length);
+	return syncline_buffer_append(&r->last_id, id, length);
 }
 
 static uint32_t
@@ -295,10 +307,13 @@ take_row(struct reader *r, sqlite3_stmt *s, struct syncline_batch *batch, uint64
 		return SYNCLINE_OK;
 	}
 	*skip = 0;
-	rows_record(&r->rows, s, 2, &record);
+	result = rows_record(&r->rows, s, 2, &record, err);
+	if (result != SYNCLINE_OK)
+		return result;
 	if (record.native_id.type == SYNCLINE_TYPE_ABSENT)
 		r->incomplete = 1;
-	look_for_twin(r, &record);
+	if (look_for_twin(r, &record) != 0)
+		return syncline_fail_memory(err);
 	result = rows_add(&r->rows, batch, &record, err);
 	if (record.native_id.type == SYNCLINE_TYPE_ABSENT)
 		r->incomplete = 1;
@@ -515,13 +530,12 @@ take_upper_bound(struct reader *r, const struct syncline_object *object, struct 
 	uint32_t result;
 	int rc;
 
-	r->upper.type = SQLITE_NULL;
 	if (r->table->mark_count == 0)
 		return SYNCLINE_OK;
 	syncline_buffer_init(&sql, 4 * 1024 * 1024);
 	syncline_buffer_format(&sql, "SELECT max(%s) FROM main.%s", r->mark.data, r->table->quoted);
 	append_where(&sql, r->table, " WHERE ");
-	result = connection_prepare(r->c, syncline_buffer_string(&sql), 0, &s, err);
+	result = connection_prepare_buffer(r->c, &sql, 0, &s, err);
 	syncline_buffer_free(&sql);
 	if (result != SYNCLINE_OK)
 		return result;
@@ -544,7 +558,10 @@ count_rows(struct reader *r, struct syncline_error *err)
 	syncline_buffer_init(&sql, 4 * 1024 * 1024);
 	syncline_buffer_format(&sql, "SELECT count(*) FROM main.%s", r->table->quoted);
 	append_where(&sql, r->table, " WHERE ");
-	result = connection_number(r->c, syncline_buffer_string(&sql), 0, &count, err);
+	if (syncline_buffer_string(&sql) == NULL || sql.failed)
+		result = syncline_fail_memory(err);
+	else
+		result = connection_number(r->c, sql.data, 0, &count, err);
 	syncline_buffer_free(&sql);
 	r->expected = (uint64_t)count;
 	return result;
@@ -571,6 +588,7 @@ begin(struct reader *r, const struct syncline_object *object, const struct syncl
 {
 	uint32_t result = SYNCLINE_OK;
 
+	r->upper.type = SQLITE_NULL;
 	r->full = request->full || request->position.length == 0 || object->reads == SYNCLINE_READS_FULL || r->table->mark_count == 0;
 	if (!request->full && request->position.length > 0)
 		result = position_read(&request->position, r->table, &r->start, err);
@@ -626,7 +644,7 @@ open_read(void *instance, const struct syncline_call *call, const struct synclin
 		table_keep(r->table);
 		mark_expression(r->table, &r->mark);
 		r->columns = calloc(r->table->column_count, sizeof *r->columns);
-		if (r->columns == NULL || syncline_buffer_string(&r->mark) == NULL)
+		if (r->columns == NULL || syncline_buffer_string(&r->mark) == NULL || r->mark.failed)
 			result = syncline_fail_memory(err);
 	} else {
 		r->table = NULL;

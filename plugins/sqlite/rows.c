@@ -71,14 +71,18 @@ read_head(struct rows *r, sqlite3_stmt *s, int at, struct syncline_buffer *buffe
 		return NULL;
 	fault = key_read(r->c, s, at, 1, buffer);
 	if (fault != NULL)
-		return "is not text";
+		return fault == no_memory ? no_memory : "is not text";
 	*ret_value = syncline_text(buffer->data, buffer->length);
 	return NULL;
 }
 
-static void
-reject(struct rows *r, struct syncline_record *record, const char *column, const char *fault, const char *hint)
+/* The reason may be cut, but it is there. */
+static uint32_t
+reject(struct rows *r, struct syncline_record *record, const char *column, const char *fault, const char *hint,
+       struct syncline_error *err)
 {
+	if (fault == no_memory)
+		return syncline_fail_memory(err);
 	record->op = SYNCLINE_OP_REJECT;
 	record->value_count = 0;
 	record->values = NULL;
@@ -91,49 +95,59 @@ reject(struct rows *r, struct syncline_record *record, const char *column, const
 	else
 		syncline_buffer_format(&r->note, "The row of %s with rowid %llu can't be read: %s. %s", r->table->name,
 		                       (unsigned long long)record->place, fault, hint);
-	record->note = r->note.failed ? syncline_absent() : syncline_text(r->note.data, r->note.length);
+	if (r->note.failed)
+		return syncline_fail_memory(err);
+	record->note = syncline_text(r->note.data, r->note.length);
 	/* A key cut in the middle of a character. */
 	if (record->note.type == SYNCLINE_TYPE_TEXT && !syncline_is_utf8(record->note.u.data, record->note.length))
 		record->note = syncline_string("The row can't be read; its key is very long.");
+	return SYNCLINE_OK;
 }
 
-void
-rows_record(struct rows *r, sqlite3_stmt *s, int first, struct syncline_record *ret_record)
+uint32_t
+rows_record(struct rows *r, sqlite3_stmt *s, int first, struct syncline_record *ret_record, struct syncline_error *err)
 {
 	const struct table *t = r->table;
 	struct syncline_record record = syncline_record(SYNCLINE_OP_SEEN);
 	int64_t rowid = sqlite3_column_int64(s, first);
 	int at = first + 1 + (int)t->key_count;
 	const char *fault;
+	uint32_t result = SYNCLINE_OK;
 
 	record.place = rowid > 0 ? (uint64_t)rowid : 0;
 	syncline_buffer_clear(&r->id);
 	fault = key_read(r->c, s, first + 1, t->key_count, &r->id);
 	if (fault != NULL) {
-		reject(r, &record, NULL, fault, "Correct it in the database; until then nothing is taken as deleted.");
-		*ret_record = record;
-		return;
+		result = reject(r, &record, NULL, fault, "Correct it in the database; until then nothing is taken as deleted.", err);
+		if (result == SYNCLINE_OK)
+			*ret_record = record;
+		return result;
 	}
 	record.native_id = syncline_text(r->id.data, r->id.length);
 	if (t->tenant != NO_COLUMN && (fault = read_head(r, s, at++, &r->tenant, &record.tenant)) != NULL)
-		reject(r, &record, table_column_name(t, t->tenant), fault, "Correct it in the database.");
+		result = reject(r, &record, table_column_name(t, t->tenant), fault, "Correct it in the database.", err);
 	if (t->version != NO_COLUMN && fault == NULL && (fault = read_head(r, s, at++, &r->version, &record.version)) != NULL)
-		reject(r, &record, table_column_name(t, t->version), fault, "Correct it in the database.");
+		result = reject(r, &record, table_column_name(t, t->version), fault, "Correct it in the database.", err);
 	r->scratch.used = 0;
 	for (uint32_t i = 0; i < r->column_count && fault == NULL; i++) {
 		const struct column *column = &t->columns[r->columns[i]];
-		int json = column->kind == KIND_JSON ? sqlite3_column_int(s, at + 1) : 0;
+		int json = 0;
 
-		fault = value_read(s, at, column->kind, json, &r->scratch, &r->values[i]);
+		if (column->kind == KIND_JSON)
+			fault = json_read(r->c, s, at, &json);
+		if (fault == NULL)
+			fault = value_read(s, at, column->kind, json, &r->scratch, &r->values[i]);
 		if (fault != NULL)
-			reject(r, &record, column->name, fault, "Correct it in the database.");
+			result = reject(r, &record, column->name, fault, "Correct it in the database.", err);
 		at += column->kind == KIND_JSON ? 2 : 1;
 	}
 	if (fault == NULL) {
 		record.values = r->values;
 		record.value_count = r->column_count;
 	}
-	*ret_record = record;
+	if (result == SYNCLINE_OK)
+		*ret_record = record;
+	return result;
 }
 
 uint32_t
@@ -143,7 +157,9 @@ rows_add(struct rows *r, struct syncline_batch *batch, struct syncline_record *r
 	uint32_t result = r->c->batch->add(batch, record, &said);
 
 	if (result == SYNCLINE_INVALID && record->op != SYNCLINE_OP_REJECT) {
-		reject(r, record, NULL, said.message, "");
+		result = reject(r, record, NULL, said.message, "", err);
+		if (result != SYNCLINE_OK)
+			return result;
 		result = r->c->batch->add(batch, record, &said);
 		if (result == SYNCLINE_INVALID) { /* the key itself */
 			record->native_id = syncline_absent();
@@ -204,8 +220,10 @@ rows_set_fields(struct rows *r, struct syncline_batch *batch, struct syncline_er
 		return result;
 	syncline_buffer_init(&origin, 8192);
 	syncline_buffer_format(&origin, "%s: %s", r->c->path, r->table->name);
-	if (!origin.failed && syncline_is_utf8(origin.data, origin.length))
-		result = r->c->batch->set_origin(batch, syncline_buffer_string(&origin), err);
+	if (syncline_buffer_string(&origin) == NULL || origin.failed)
+		result = syncline_fail_memory(err);
+	else if (syncline_is_utf8(origin.data, origin.length))
+		result = r->c->batch->set_origin(batch, origin.data, err);
 	syncline_buffer_free(&origin);
 	return result;
 }

@@ -91,6 +91,7 @@ struct instance {
 	int64_t busy_timeout_ms;
 	int read_only;
 	sqlite3 *db; /* NULL: not open yet */
+	sqlite3_stmt *json; /* json_read()'s second look, or NULL */
 	struct table *tables; /* the last used first */
 	uint32_t table_count;
 	const struct syncline_call *call; /* the running one, for the busy and progress handlers */
@@ -99,12 +100,17 @@ struct instance {
 
 /* connector.c */
 uint32_t connection_use(struct instance *c, const struct syncline_call *call, struct syncline_error *err);
-void connection_done(struct instance *c);
+void connection_done(struct instance *c); /* ends the call; no transaction outlives it */
 /* The class and texts for what SQLite says; `format` tells what was tried.  Sets `applied` to no where that is certain. */
 uint32_t connection_fail(struct instance *c, int rc, struct syncline_error *err, const char *format, ...) SYNCLINE_PRINTF(4, 5);
 uint32_t connection_prepare(struct instance *c, const char *sql, unsigned flags, sqlite3_stmt **ret_statement, struct syncline_error *err);
+/* The same for what a buffer holds; one that could not take all of it is no statement. */
+uint32_t connection_prepare_buffer(struct instance *c, struct syncline_buffer *sql, unsigned flags, sqlite3_stmt **ret_statement,
+                                   struct syncline_error *err);
 /* The first column of the first row, or `otherwise`. */
 uint32_t connection_number(struct instance *c, const char *sql, int64_t otherwise, int64_t *ret_number, struct syncline_error *err);
+/* A text of a result column, NULL where it is; -1: it is there, but there was no memory for it. */
+int connection_text(sqlite3_stmt *statement, int at, const char **ret_text);
 
 /* table.c */
 uint32_t table_of(struct instance *c, const struct syncline_object *object, struct table **ret_table, struct syncline_error *err);
@@ -121,6 +127,8 @@ void append_key_match(struct syncline_buffer *sql, const struct table *table, in
 const char *append_where(struct syncline_buffer *sql, const struct table *table, const char *joiner);
 
 /* value.c */
+/* What the functions below say where the value is good and only memory was missing: compare the pointer. */
+extern const char no_memory[];
 /* Room for one row's numbers as text, so that they do not move while it is put together. */
 struct scratch {
 	char *data;
@@ -130,16 +138,21 @@ struct scratch {
 int scratch_init(struct scratch *scratch, uint32_t values);
 /*
  * The value of a result column, its text in the statement's row or in `scratch`.  is_json: SQLite found it valid.
- * Returns NULL, or why it can't be taken.
+ * Returns NULL, no_memory, or why it can't be taken.
  */
 const char *value_read(sqlite3_stmt *statement, int at, enum kind kind, int is_json, struct scratch *scratch, struct syncline_value *ret_value);
-/* Binds a value for a column (NULL: the rowid); returns NULL, or why the column can't take it without changing it. */
+/*
+ * Whether the text at `at` is JSON, from json_valid() of it in the column behind.  Some releases of SQLite answer that with no
+ * when memory is missing: a no is looked at twice.  Returns NULL or no_memory.
+ */
+const char *json_read(struct instance *c, sqlite3_stmt *statement, int at, int *ret_is_json);
+/* Binds a value for a column (NULL: the rowid); returns NULL, no_memory, or why the column can't take it without changing it. */
 const char *value_bind(sqlite3_stmt *statement, int parameter, const struct column *column, const struct syncline_value *value, int iso_times);
-/* Appends the native id of the key's parts at result columns first, first + 1 …; returns NULL, or why there is none. */
+/* Appends the native id of the key's parts at result columns first, first + 1 …; returns NULL, no_memory, or why there is none. */
 const char *key_read(const struct instance *c, sqlite3_stmt *statement, int first, uint32_t count, struct syncline_buffer *buffer);
-/* Binds the parts of a native id; -1 when it has another number of parts. */
-int key_bind(const struct instance *c, sqlite3_stmt *statement, int first, const struct table *table, const void *native_id, size_t length,
-             struct syncline_buffer *buffer);
+/* Binds the parts of a native id; SYNCLINE_NOT_FOUND, without words, when it has another number of parts. */
+uint32_t key_bind(const struct instance *c, sqlite3_stmt *statement, int first, const struct table *table, const void *native_id, size_t length,
+                  struct syncline_buffer *buffer, struct syncline_error *err);
 /* Shortest text that reads back as the same number, without an exponent; 0 when it isn't finite. */
 #define REAL_TEXT_MAX 384u
 size_t real_text(double number, char *buffer);
@@ -154,7 +167,7 @@ struct cell {
 };
 int cell_read(sqlite3_stmt *statement, int at, struct cell *cell); /* frees what was in it; -1: no memory */
 int cell_copy(struct cell *to, const struct cell *from);
-int cell_bind(sqlite3_stmt *statement, int parameter, const struct cell *cell);
+int cell_bind(sqlite3_stmt *statement, int parameter, const struct cell *cell); /* a result code of SQLite */
 void cell_free(struct cell *cell);
 
 /* position.c */
@@ -191,8 +204,8 @@ struct rows {
 uint32_t rows_init(struct rows *rows, struct instance *c, const struct table *table, const int *columns, uint32_t count, struct syncline_error *err);
 void rows_free(struct rows *rows);
 void rows_select(const struct rows *rows, struct syncline_buffer *sql);
-/* The record of the current row, whose result columns begin at `first`; valid until the next call. */
-void rows_record(struct rows *rows, sqlite3_stmt *statement, int first, struct syncline_record *ret_record);
+/* The record of the current row, whose result columns begin at `first`; valid until the next call.  Fails for want of memory alone. */
+uint32_t rows_record(struct rows *rows, sqlite3_stmt *statement, int first, struct syncline_record *ret_record, struct syncline_error *err);
 /* Adds it; what the batch does not take becomes a reject. */
 uint32_t rows_add(struct rows *rows, struct syncline_batch *batch, struct syncline_record *record, struct syncline_error *err);
 uint32_t rows_set_fields(struct rows *rows, struct syncline_batch *batch, struct syncline_error *err);

@@ -183,8 +183,7 @@ build(struct plan *p, struct statement *st, struct syncline_error *err)
 		syncline_buffer_format(&sql, " FROM main.%s", p->table->quoted);
 		append_match(&sql, p, st, 1);
 	}
-	result = sql.failed ? syncline_fail_memory(err)
-	                    : connection_prepare(p->c, syncline_buffer_string(&sql), SQLITE_PREPARE_PERSISTENT, &st->s, err);
+	result = connection_prepare_buffer(p->c, &sql, SQLITE_PREPARE_PERSISTENT, &st->s, err);
 	syncline_buffer_free(&sql);
 	return result;
 }

@@ -183,12 +183,15 @@ read_size(struct column *column)
 		column->scale = 0;
 }
 
-static const char *
+/* A copy of a text of the catalogue, "" for NULL; NULL without memory. */
+static char *
 text_of(sqlite3_stmt *s, int at)
 {
-	const char *text = (const char *)sqlite3_column_text(s, at);
+	const char *text = NULL;
 
-	return text != NULL ? text : "";
+	if (connection_text(s, at, &text) != 0)
+		return NULL;
+	return strdup(text != NULL ? text : "");
 }
 
 static uint32_t
@@ -196,9 +199,33 @@ prepare_for(struct instance *c, const char *sql, const char *name, sqlite3_stmt 
 {
 	uint32_t result = connection_prepare(c, sql, 0, ret, err);
 
-	if (result == SYNCLINE_OK)
-		sqlite3_bind_text(*ret, 1, name, -1, SQLITE_TRANSIENT);
+	if (result == SYNCLINE_OK && sqlite3_bind_text(*ret, 1, name, -1, SQLITE_TRANSIENT) != SQLITE_OK) {
+		sqlite3_finalize(*ret);
+		*ret = NULL;
+		return syncline_fail_memory(err);
+	}
 	return result;
+}
+
+/* What the catalogue's current line says of the table. */
+static uint32_t
+read_head(struct table *t, sqlite3_stmt *s, struct syncline_error *err)
+{
+	char *type = text_of(s, 1);
+
+	t->name = text_of(s, 0);
+	t->quoted = t->name != NULL ? quoted(t->name) : NULL;
+	if (type == NULL || t->quoted == NULL) {
+		free(type);
+		return syncline_fail_memory(err);
+	}
+	t->is_view = strcmp(type, "view") == 0;
+	t->is_virtual = strcmp(type, "virtual") == 0;
+	free(type);
+	t->without_rowid = sqlite3_column_int(s, 2);
+	t->strict = sqlite3_column_int(s, 3);
+	t->has_triggers = sqlite3_column_int(s, 4) > 0;
+	return SYNCLINE_OK;
 }
 
 /* The catalogue's line about the table; SYNCLINE_NOT_FOUND when there is none. */
@@ -217,15 +244,7 @@ load_head(struct instance *c, struct table *t, const char *native, struct syncli
 		return result;
 	rc = sqlite3_step(s);
 	if (rc == SQLITE_ROW) {
-		t->name = strdup(text_of(s, 0));
-		t->quoted = t->name != NULL ? quoted(t->name) : NULL;
-		t->is_view = strcmp(text_of(s, 1), "view") == 0;
-		t->is_virtual = strcmp(text_of(s, 1), "virtual") == 0;
-		t->without_rowid = sqlite3_column_int(s, 2);
-		t->strict = sqlite3_column_int(s, 3);
-		t->has_triggers = sqlite3_column_int(s, 4) > 0;
-		if (t->quoted == NULL)
-			result = syncline_fail_memory(err);
+		result = read_head(t, s, err);
 	} else if (rc == SQLITE_DONE) {
 		result = syncline_fail(err, SYNCLINE_NOT_FOUND, "%s has no table or view \"%s\".", c->path, native);
 		syncline_hint(err, "syncline discover lists the tables; native = \"…\" says which one an object is.");
@@ -251,9 +270,9 @@ load_column(struct table *t, sqlite3_stmt *s, struct syncline_error *err)
 	t->columns = more;
 	column = &more[t->column_count++];
 	memset(column, 0, sizeof *column);
-	column->name = strdup(text_of(s, 0));
+	column->name = text_of(s, 0);
 	column->quoted = column->name != NULL ? quoted(column->name) : NULL;
-	column->declared = strdup(text_of(s, 1));
+	column->declared = text_of(s, 1);
 	if (column->quoted == NULL || column->declared == NULL)
 		return syncline_fail_memory(err);
 	if (column->name[0] == '\0' || strlen(column->name) > SYNCLINE_NAME_MAX || !syncline_is_utf8(column->name, strlen(column->name)))
@@ -271,7 +290,7 @@ load_column(struct table *t, sqlite3_stmt *s, struct syncline_error *err)
 static uint32_t
 load_columns(struct instance *c, struct table *t, struct syncline_error *err)
 {
-	sqlite3_stmt *s;
+	sqlite3_stmt *s = NULL;
 	uint32_t result = prepare_for(c, "SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo(?1)", t->name, &s, err);
 	uint32_t primaries = 0;
 	int last = NO_COLUMN, rc = SQLITE_DONE;
@@ -328,13 +347,25 @@ use_index(struct table *t, const int *columns, uint32_t count, int unique)
 		t->external_unique = 2;
 }
 
+/* The column that a line of an index names. */
+static int
+index_column(const struct table *t, sqlite3_stmt *s, int *ret_column)
+{
+	const char *name = NULL;
+
+	if (connection_text(s, 3, &name) != 0)
+		return -1;
+	*ret_column = name != NULL && sqlite3_column_int(s, 2) >= 0 ? table_column(t, name, strlen(name)) : NO_COLUMN;
+	return 0;
+}
+
 static uint32_t
 load_indexes(struct instance *c, struct table *t, struct syncline_error *err)
 {
 	sqlite3_stmt *s;
 	uint32_t result, count = 0;
 	int columns[64], rc, unique = 0;
-	char *name = NULL;
+	char *name = NULL, *next;
 
 	/* The primary key may have no index of its own (INTEGER PRIMARY KEY), or be the table itself. */
 	for (uint32_t i = 0; i < t->column_count; i++)
@@ -351,21 +382,29 @@ load_indexes(struct instance *c, struct table *t, struct syncline_error *err)
 		return result;
 	count = 0;
 	while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
-		if (name == NULL || strcmp(name, text_of(s, 0)) != 0) {
+		int column;
+
+		next = text_of(s, 0);
+		if (next == NULL || index_column(t, s, &column) != 0) {
+			free(next);
+			result = syncline_fail_memory(err);
+			break;
+		}
+		if (name == NULL || strcmp(name, next) != 0) {
 			if (count > 0)
 				use_index(t, columns, count, unique);
-			free(name);
-			name = strdup(text_of(s, 0));
 			count = 0;
 		}
+		free(name);
+		name = next;
 		unique = sqlite3_column_int(s, 1);
 		if (count < 64)
-			columns[count++] = sqlite3_column_int(s, 2) >= 0 ? table_column(t, text_of(s, 3), strlen(text_of(s, 3))) : NO_COLUMN;
+			columns[count++] = column;
 	}
 	if (count > 0)
 		use_index(t, columns, count, unique);
 	free(name);
-	if (rc != SQLITE_DONE)
+	if (result == SYNCLINE_OK && rc != SQLITE_DONE)
 		result = connection_fail(c, rc, err, "The indexes of %s can't be read", t->name);
 	sqlite3_finalize(s);
 	return result;
@@ -491,6 +530,7 @@ make_room(struct instance *c)
 		return;
 	while ((*at)->next != NULL)
 		at = &(*at)->next;
+	statements_free(*at);
 	table_free(*at);
 	*at = NULL;
 	c->table_count--;
@@ -517,6 +557,7 @@ table_of(struct instance *c, const struct syncline_object *object, struct table 
 			*ret_table = t;
 			return SYNCLINE_OK;
 		}
+		statements_free(t);
 		table_free(t);
 		c->table_count--;
 		break;

@@ -162,6 +162,11 @@ a_full_read_in_pages_loses_nothing(void **state)
 	assert_int_equal(fixture_read(f, 0, 1, 0, write_down, s), SYNCLINE_OK);
 	assert_in_range(s->records, 2500, 2501);
 	assert_int_equal(f->complete, 0);
+	/* Where that one ended the next one begins: without a mark, from the start. */
+	memset(s, 0, sizeof *s);
+	assert_int_equal(fixture_read(f, 0, 1, 0, write_down, s), SYNCLINE_OK);
+	assert_int_equal(s->records, 2493);
+	assert_int_equal(f->complete, 1);
 	free(s);
 }
 

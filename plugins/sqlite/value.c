@@ -12,6 +12,8 @@
 #define DECIMAL_MAX 1000u
 #define EXACT_DIGITS 15 /* what a REAL keeps of any decimal number */
 
+const char no_memory[] = "could not be read for want of memory";
+
 int
 scratch_init(struct scratch *scratch, uint32_t values)
 {
@@ -86,7 +88,7 @@ read_text(sqlite3_stmt *s, int at, enum kind kind, int is_json, struct syncline_
 	int64_t number;
 
 	if (text == NULL)
-		return "could not be read for want of memory";
+		return no_memory;
 	if (!syncline_is_utf8(text, length))
 		return memchr(text, 0, length) != NULL ? "holds a NUL character" : "is not valid UTF-8";
 	if (kind == KIND_DATE && syncline_text_to_date(NULL, text, length, &number) == 0)
@@ -102,10 +104,24 @@ read_text(sqlite3_stmt *s, int at, enum kind kind, int is_json, struct syncline_
 	return NULL;
 }
 
+/* The bytes of a column: NULL when there are none.  Only the connection knows whether that is for want of memory. */
+static int
+blob_of(sqlite3_stmt *s, int at, const void **ret_data, size_t *ret_length)
+{
+	const void *data = sqlite3_column_blob(s, at);
+
+	if (data == NULL && (sqlite3_errcode(sqlite3_db_handle(s)) & 0xff) == SQLITE_NOMEM)
+		return -1;
+	*ret_data = data;
+	*ret_length = data != NULL ? (size_t)sqlite3_column_bytes(s, at) : 0;
+	return 0;
+}
+
 const char *
 value_read(sqlite3_stmt *s, int at, enum kind kind, int is_json, struct scratch *scratch, struct syncline_value *v)
 {
 	char *room = scratch->data + scratch->used;
+	const void *bytes;
 	int64_t integer;
 	size_t length;
 
@@ -135,10 +151,44 @@ value_read(sqlite3_stmt *s, int at, enum kind kind, int is_json, struct scratch 
 	case SQLITE_TEXT:
 		return read_text(s, at, kind, is_json, v);
 	default:
-		length = (size_t)sqlite3_column_bytes(s, at);
-		*v = syncline_bytes(sqlite3_column_blob(s, at), length);
+		if (blob_of(s, at, &bytes, &length) != 0)
+			return no_memory;
+		*v = syncline_bytes(bytes, length);
 		return NULL;
 	}
+}
+
+/* json() fails for want of memory, and for what no reader takes; json_valid() beside it knows the grammar. */
+static const char *
+look_twice(struct instance *c, const char *text, size_t length, int *ret_is_json)
+{
+	int rc = SQLITE_OK, is_json = 0;
+
+	if (c->json == NULL)
+		rc = sqlite3_prepare_v3(c->db, "SELECT json_valid(?1), json(?1) IS NULL", -1, SQLITE_PREPARE_PERSISTENT, &c->json, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_bind_text(c->json, 1, text, (int)length, SQLITE_STATIC);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(c->json);
+	if (rc == SQLITE_ROW)
+		is_json = sqlite3_column_int(c->json, 0);
+	sqlite3_reset(c->json); /* what stays bound is bound anew before it is looked at again */
+	if (rc != SQLITE_ROW && (rc & 0xff) != SQLITE_ERROR)
+		return no_memory;
+	*ret_is_json = is_json;
+	return NULL;
+}
+
+const char *
+json_read(struct instance *c, sqlite3_stmt *s, int at, int *ret_is_json)
+{
+	const char *text;
+
+	*ret_is_json = sqlite3_column_int(s, at + 1);
+	if (*ret_is_json || sqlite3_column_type(s, at) != SQLITE_TEXT)
+		return NULL;
+	text = (const char *)sqlite3_column_text(s, at);
+	return text == NULL ? no_memory : look_twice(c, text, (size_t)sqlite3_column_bytes(s, at), ret_is_json);
 }
 
 /*
@@ -163,14 +213,19 @@ loses_digits(const char *text, size_t length)
 }
 
 static const char *
+bound(int rc)
+{
+	return rc == SQLITE_OK ? NULL : rc == SQLITE_TOOBIG ? "is too large for SQLite" : no_memory;
+}
+
+static const char *
 bind_text(sqlite3_stmt *s, int parameter, const struct column *column, const struct syncline_value *v)
 {
 	enum affinity affinity = column != NULL ? column->affinity : AFFINITY_INTEGER;
 
 	if (affinity != AFFINITY_TEXT && affinity != AFFINITY_BLOB && loses_digits(v->u.data, v->length))
 		return "has more than 15 digits, which this column would round without a word; declare the column as TEXT";
-	sqlite3_bind_text(s, parameter, v->length > 0 ? v->u.data : "", (int)v->length, SQLITE_STATIC);
-	return NULL;
+	return bound(sqlite3_bind_text(s, parameter, v->length > 0 ? v->u.data : "", (int)v->length, SQLITE_STATIC));
 }
 
 /* "2026-02-28T12:30:00.5Z" -> "2026-02-28 12:30:00.5", as SQLite's own functions write times. */
@@ -187,8 +242,7 @@ bind_time(sqlite3_stmt *s, int parameter, int64_t us, int iso)
 		if (text[length - 1] == 'Z')
 			length--;
 	}
-	sqlite3_bind_text(s, parameter, text, (int)length, SQLITE_TRANSIENT);
-	return NULL;
+	return bound(sqlite3_bind_text(s, parameter, text, (int)length, SQLITE_TRANSIENT));
 }
 
 const char *
@@ -200,31 +254,25 @@ value_bind(sqlite3_stmt *s, int parameter, const struct column *column, const st
 	switch (v->type) {
 	case SYNCLINE_TYPE_ABSENT:
 	case SYNCLINE_TYPE_NULL:
-		sqlite3_bind_null(s, parameter);
-		return NULL;
+		return bound(sqlite3_bind_null(s, parameter));
 	case SYNCLINE_TYPE_BOOLEAN:
 	case SYNCLINE_TYPE_INTEGER:
 		if (column != NULL && column->affinity == AFFINITY_REAL && (v->u.integer > INT64_C(1) << 53 || v->u.integer < -(INT64_C(1) << 53)))
 			return "has more digits than this REAL column keeps";
-		sqlite3_bind_int64(s, parameter, v->u.integer);
-		return NULL;
+		return bound(sqlite3_bind_int64(s, parameter, v->u.integer));
 	case SYNCLINE_TYPE_DECIMAL:
 	case SYNCLINE_TYPE_TEXT:
 	case SYNCLINE_TYPE_JSON:
 		return bind_text(s, parameter, column, v);
 	case SYNCLINE_TYPE_BYTES:
-		if (v->length == 0)
-			sqlite3_bind_zeroblob(s, parameter, 0);
-		else
-			sqlite3_bind_blob(s, parameter, v->u.data, (int)v->length, SQLITE_STATIC);
-		return NULL;
+		return bound(v->length == 0 ? sqlite3_bind_zeroblob(s, parameter, 0)
+		                            : sqlite3_bind_blob(s, parameter, v->u.data, (int)v->length, SQLITE_STATIC));
 	case SYNCLINE_TYPE_TIMESTAMP:
 		return bind_time(s, parameter, v->u.integer, iso);
 	case SYNCLINE_TYPE_DATE:
 		if (syncline_date_to_text(NULL, v->u.integer, text, sizeof text, &length) != 0)
 			return "is a date outside the years 1 to 9999";
-		sqlite3_bind_text(s, parameter, text, (int)length, SQLITE_TRANSIENT);
-		return NULL;
+		return bound(sqlite3_bind_text(s, parameter, text, (int)length, SQLITE_TRANSIENT));
 	default:
 		return "is a document, which this connector does not store";
 	}
@@ -250,7 +298,9 @@ key_read(const struct instance *c, sqlite3_stmt *s, int first, uint32_t count, s
 		case SQLITE_TEXT:
 			parts[i].data = sqlite3_column_text(s, at);
 			parts[i].length = (size_t)sqlite3_column_bytes(s, at);
-			if (parts[i].data == NULL || !syncline_is_utf8(parts[i].data, parts[i].length))
+			if (parts[i].data == NULL)
+				return no_memory;
+			if (!syncline_is_utf8(parts[i].data, parts[i].length))
 				return "its key is not valid UTF-8 text without NUL";
 			break;
 		case SQLITE_NULL:
@@ -260,30 +310,36 @@ key_read(const struct instance *c, sqlite3_stmt *s, int first, uint32_t count, s
 		}
 		needed += 2 * parts[i].length + 1;
 	}
+	if (buffer->max != 0 && (needed > buffer->max || buffer->length > buffer->max - needed))
+		return "its key is too long";
+	/* There is room for the longest form of it: what fails then is memory. */
 	if (syncline_buffer_reserve(buffer, needed) != 0 ||
 	    c->batch->join_key(parts, count, buffer->data + buffer->length, buffer->capacity - buffer->length, &length) != SYNCLINE_OK)
-		return "its key is too long";
+		return no_memory;
 	buffer->length += length;
 	return NULL;
 }
 
-int
+uint32_t
 key_bind(const struct instance *c, sqlite3_stmt *s, int first, const struct table *t, const void *native_id, size_t length,
-         struct syncline_buffer *buffer)
+         struct syncline_buffer *buffer, struct syncline_error *err)
 {
 	struct syncline_slice id = { native_id, length }, parts[KEY_PARTS_MAX];
 
-	if (t->key_count == 1) {
-		sqlite3_bind_text(s, first, length > 0 ? native_id : "", (int)length, SQLITE_STATIC);
-		return 0;
-	}
+	if (t->key_count == 1)
+		return sqlite3_bind_text(s, first, length > 0 ? native_id : "", (int)length, SQLITE_STATIC) == SQLITE_OK ? SYNCLINE_OK
+		                                                                                                        : syncline_fail_memory(err);
 	syncline_buffer_clear(buffer);
-	if (syncline_buffer_reserve(buffer, length + 1) != 0 ||
-	    c->batch->split_key(&id, t->key_count, buffer->data, buffer->capacity, parts) != SYNCLINE_OK)
-		return -1;
+	if (length >= buffer->max)
+		return SYNCLINE_NOT_FOUND;
+	if (syncline_buffer_reserve(buffer, length + 1) != 0)
+		return syncline_fail_memory(err);
+	if (c->batch->split_key(&id, t->key_count, buffer->data, buffer->capacity, parts) != SYNCLINE_OK)
+		return SYNCLINE_NOT_FOUND;
 	for (uint32_t i = 0; i < t->key_count; i++)
-		sqlite3_bind_text(s, first + (int)i, parts[i].length > 0 ? parts[i].data : "", (int)parts[i].length, SQLITE_TRANSIENT);
-	return 0;
+		if (sqlite3_bind_text(s, first + (int)i, parts[i].length > 0 ? parts[i].data : "", (int)parts[i].length, SQLITE_TRANSIENT) != SQLITE_OK)
+			return syncline_fail_memory(err);
+	return SYNCLINE_OK;
 }
 
 int
@@ -297,11 +353,18 @@ cell_read(sqlite3_stmt *s, int at, struct cell *cell)
 	} else if (made.type == SQLITE_FLOAT) {
 		made.real = sqlite3_column_double(s, at);
 	} else if (made.type != SQLITE_NULL) {
-		data = made.type == SQLITE_TEXT ? (const void *)sqlite3_column_text(s, at) : sqlite3_column_blob(s, at);
-		made.length = (size_t)sqlite3_column_bytes(s, at);
+		if (made.type == SQLITE_BLOB) {
+			if (blob_of(s, at, &data, &made.length) != 0)
+				return -1;
+		} else {
+			data = sqlite3_column_text(s, at);
+			if (data == NULL)
+				return -1;
+			made.length = (size_t)sqlite3_column_bytes(s, at);
+		}
 		if ((made.data = malloc(made.length + 1)) == NULL)
 			return -1;
-		if (made.length > 0 && data != NULL)
+		if (made.length > 0)
 			memcpy(made.data, data, made.length);
 	}
 	cell_free(cell);

@@ -7,6 +7,7 @@
  *        an item's failure undid the whole transaction (ON CONFLICT ROLLBACK, RAISE): again from the start without it
  *        COMMIT finds a broken reference (deferred foreign key): again, each item in a transaction of its own
  *        the disk, the lock or the memory failed: ROLLBACK, and the call fails with `applied` no
+ *        a statement went through, but its row could not be kept for the report: the same
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -157,17 +158,25 @@ bind_values(struct writer *w, const struct statement *st, const struct syncline_
 		const struct column *column = &p->table->columns[st->set[i]];
 		const char *fault = value_bind(st->s, (int)i + 1, column, &record->values[p->field_of[st->set[i]]], p->iso_times);
 
+		if (fault == no_memory)
+			return syncline_fail_memory(err);
 		if (fault != NULL)
 			return refuse(err, SYNCLINE_INVALID, "Correct the value, the rule that makes it, or the column.", "The value for column %s of %s %s.",
 			              column->name, p->table->name, fault);
 	}
-	if (st->key_parameter > 0 && key_bind(p->c, st->s, st->key_parameter, p->table, record->native_id.u.data, record->native_id.length,
-	                                      &w->plan.key) != 0)
-		return refuse(err, SYNCLINE_NOT_FOUND, "Was the key of the object changed in the configuration?",
-		              "The native id does not have the %u parts that the key of %s has.", p->table->key_count, p->table->name);
-	if (st->version_parameter > 0)
-		sqlite3_bind_text(st->s, st->version_parameter, record->version.length > 0 ? record->version.u.data : "", (int)record->version.length,
-		                  SQLITE_STATIC);
+	if (st->key_parameter > 0) {
+		uint32_t result = key_bind(p->c, st->s, st->key_parameter, p->table, record->native_id.u.data, record->native_id.length, &w->plan.key, err);
+
+		if (result == SYNCLINE_NOT_FOUND)
+			return refuse(err, SYNCLINE_NOT_FOUND, "Was the key of the object changed in the configuration?",
+			              "The native id does not have the %u parts that the key of %s has.", p->table->key_count, p->table->name);
+		if (result != SYNCLINE_OK)
+			return result;
+	}
+	if (st->version_parameter > 0 &&
+	    sqlite3_bind_text(st->s, st->version_parameter, record->version.length > 0 ? record->version.u.data : "", (int)record->version.length,
+	                      SQLITE_STATIC) != SQLITE_OK)
+		return syncline_fail_memory(err);
 	return SYNCLINE_OK;
 }
 
@@ -178,7 +187,10 @@ keep(struct writer *w, const void *data, size_t length, size_t *ret_at)
 	return syncline_buffer_append(&w->bytes, data, length);
 }
 
-/* The row that a statement returned: native id, version and, unless a trigger may still change it, the stored values. */
+/*
+ * The row that a statement returned: native id, version and, unless a trigger may still change it, the stored values.  -1: no
+ * memory.  An id or a value that no record can hold is not known.
+ */
 static int
 keep_row(struct writer *w, const struct statement *st, const struct syncline_record *sent, struct item *item, int with_values)
 {
@@ -186,15 +198,20 @@ keep_row(struct writer *w, const struct statement *st, const struct syncline_rec
 	const struct table *t = p->table;
 	int at = (int)t->key_count;
 	size_t start = w->bytes.length;
+	const char *fault = key_read(p->c, st->s, 0, t->key_count, &w->bytes);
 	struct syncline_value *values;
 
-	if (key_read(p->c, st->s, 0, t->key_count, &w->bytes) != NULL)
-		return -1;
+	item->id_at = item->version_at = item->values_at = NONE;
+	if (fault != NULL)
+		return fault == no_memory ? -1 : 0;
 	item->id_at = start;
 	item->id_length = w->bytes.length - start;
 	if (t->version != NO_COLUMN) {
 		start = w->bytes.length;
-		if (key_read(p->c, st->s, at++, 1, &w->bytes) == NULL) {
+		fault = key_read(p->c, st->s, at++, 1, &w->bytes);
+		if (fault == no_memory)
+			return -1;
+		if (fault == NULL) {
 			item->version_at = start;
 			item->version_length = w->bytes.length - start;
 		}
@@ -210,6 +227,7 @@ keep_row(struct writer *w, const struct statement *st, const struct syncline_rec
 		const struct column *column = &t->columns[st->set[i]];
 		struct syncline_value *v = &values[p->field_of[st->set[i]]];
 		size_t offset;
+		int json = 0;
 
 		if (statement_keeps(st, t, st->set[i])) {
 			const struct syncline_value *as_sent = &sent->values[p->field_of[st->set[i]]];
@@ -220,7 +238,12 @@ keep_row(struct writer *w, const struct statement *st, const struct syncline_rec
 			}
 			continue;
 		}
-		if (value_read(st->s, at, column->kind, column->kind == KIND_JSON && sqlite3_column_int(st->s, at + 1), &w->scratch, v) != NULL)
+		fault = column->kind == KIND_JSON ? json_read(p->c, st->s, at, &json) : NULL;
+		if (fault == NULL)
+			fault = value_read(st->s, at, column->kind, json, &w->scratch, v);
+		if (fault == no_memory)
+			return -1;
+		if (fault != NULL)
 			*v = syncline_absent();
 		else if (v->length > 0) {
 			if (keep(w, v->u.data, v->length, &offset) != 0)
@@ -246,13 +269,17 @@ select_row(struct writer *w, struct item *item, struct syncline_error *err)
 		return result;
 	/* Bound from a copy: the buffer moves while the row is kept. */
 	syncline_buffer_clear(&w->plan.key);
-	if (w->plan.table->key_count == 1)
-		sqlite3_bind_text(st->s, 1, w->bytes.data + item->id_at, (int)item->id_length, SQLITE_TRANSIENT);
-	else
-		key_bind(w->plan.c, st->s, 1, w->plan.table, w->bytes.data + item->id_at, item->id_length, &w->plan.key);
+	if (w->plan.table->key_count > 1)
+		result = key_bind(w->plan.c, st->s, 1, w->plan.table, w->bytes.data + item->id_at, item->id_length, &w->plan.key, err);
+	else if (sqlite3_bind_text(st->s, 1, w->bytes.data + item->id_at, (int)item->id_length, SQLITE_TRANSIENT) != SQLITE_OK)
+		result = syncline_fail_memory(err);
+	if (result != SYNCLINE_OK)
+		return result;
 	rc = sqlite3_step(st->s);
 	if (rc == SQLITE_ROW && keep_row(w, st, NULL, item, 1) != 0)
 		result = syncline_fail_memory(err);
+	else if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		result = connection_fail(w->plan.c, rc, err, "A row of %s can't be read again", w->plan.table->name);
 	sqlite3_reset(st->s);
 	return result;
 }
@@ -265,13 +292,19 @@ explain_miss(struct writer *w, const struct syncline_record *record, struct sync
 	struct statement *st;
 	uint32_t result;
 	char now[128] = "NULL";
+	int rc;
 
 	memset(p->mask, 0, p->table->column_count);
 	result = statement_for(p, STATEMENT_SELECT, 0, &st, err);
 	if (result != SYNCLINE_OK)
 		return result;
-	key_bind(p->c, st->s, 1, p->table, record->native_id.u.data, record->native_id.length, &p->key);
-	if (sqlite3_step(st->s) != SQLITE_ROW) {
+	result = key_bind(p->c, st->s, 1, p->table, record->native_id.u.data, record->native_id.length, &p->key, err);
+	if (result != SYNCLINE_OK)
+		return result;
+	rc = sqlite3_step(st->s);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+		result = item_failed(w, rc, record, err);
+	} else if (rc == SQLITE_DONE) {
 		result = refuse(err, SYNCLINE_NOT_FOUND, "It was deleted there; the situation `missing` says what happens.", "%s has no record %.*s.",
 		                p->table->name, (int)(record->native_id.length < 100 ? record->native_id.length : 100),
 		                (const char *)record->native_id.u.data);
@@ -280,10 +313,10 @@ explain_miss(struct writer *w, const struct syncline_record *record, struct sync
 		                "%s did not take the change of record %.*s.", p->table->name,
 		                (int)(record->native_id.length < 100 ? record->native_id.length : 100), (const char *)record->native_id.u.data);
 	} else {
-		const unsigned char *text = sqlite3_column_text(st->s, (int)p->table->key_count);
+		const char *text = NULL;
 
-		if (text != NULL)
-			snprintf(now, sizeof now, "%s", (const char *)text);
+		if (connection_text(st->s, (int)p->table->key_count, &text) == 0 && text != NULL)
+			snprintf(now, sizeof now, "%s", text);
 		result = refuse(err, SYNCLINE_CONFLICT, "It is read again and merged.", "Record %.*s of %s was changed by somebody else.",
 		                (int)(record->native_id.length < 100 ? record->native_id.length : 100), (const char *)record->native_id.u.data,
 		                p->table->name);
@@ -350,10 +383,14 @@ write_item(struct writer *w, const struct syncline_record *record, struct item *
 	if (rc != SQLITE_DONE)
 		result = item_failed(w, rc, record, err);
 	sqlite3_reset(st->s);
-	if (result == SYNCLINE_OK && kept != 0)
-		item->id_at = NONE;
-	if (result == SYNCLINE_OK && p->table->has_triggers && record->op != SYNCLINE_OP_DELETE && item->id_at != NONE)
+	if (result != SYNCLINE_OK)
+		return result;
+	if (kept != 0)
+		result = syncline_fail_memory(err);
+	else if (p->table->has_triggers && record->op != SYNCLINE_OP_DELETE && item->id_at != NONE)
 		result = select_row(w, item, err);
+	if (result != SYNCLINE_OK)
+		w->fatal = 1; /* the row is written: only the end of the transaction takes it back */
 	return result;
 }
 
@@ -378,23 +415,30 @@ forget(struct item *item)
 	item->id_at = item->version_at = item->values_at = NONE;
 }
 
-/* COMMIT said no.  ret_broken_reference: deferred foreign keys, and the transaction is undone. */
+/*
+ * COMMIT said no.  While the transaction is open nothing of it is there; SQLite ends it by itself where the disk failed, and then
+ * nobody knows.  ret_broken_reference: deferred foreign keys, and the transaction is undone.
+ */
 static uint32_t
 commit(struct writer *w, int *ret_broken_reference, struct syncline_error *err)
 {
-	sqlite3 *db = w->plan.c->db;
-	int rc = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
-	uint32_t result, applied;
+	struct instance *c = w->plan.c;
+	int rc = sqlite3_exec(c->db, "COMMIT", NULL, NULL, NULL), open = !sqlite3_get_autocommit(c->db);
+	uint32_t result;
 
 	if (rc == SQLITE_OK)
 		return SYNCLINE_OK;
-	result = connection_fail(w->plan.c, rc, err, "The changes of %s could not be committed", w->plan.table->name);
-	applied = (rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_FULL || (rc & 0xff) == SQLITE_CONSTRAINT ? SYNCLINE_APPLIED_NO
-	                                                                                                      : SYNCLINE_APPLIED_MAYBE;
-	if (!sqlite3_get_autocommit(db) && sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK)
-		applied = SYNCLINE_APPLIED_MAYBE;
-	syncline_applied(err, applied);
-	*ret_broken_reference = (rc & 0xff) == SQLITE_CONSTRAINT && applied == SYNCLINE_APPLIED_NO;
+	result = connection_fail(c, rc, err, "The changes of %s could not be committed", w->plan.table->name);
+	syncline_applied(err, open || (rc & 0xff) == SQLITE_FULL ? SYNCLINE_APPLIED_NO : SYNCLINE_APPLIED_MAYBE);
+	if (!open)
+		return result;
+	*ret_broken_reference = (rc & 0xff) == SQLITE_CONSTRAINT;
+	rc = sqlite3_exec(c->db, "ROLLBACK", NULL, NULL, NULL);
+	if (rc != SQLITE_OK) {
+		*ret_broken_reference = 0;
+		result = connection_fail(c, rc, err, "The changes of %s could not be taken back", w->plan.table->name);
+		syncline_applied(err, SYNCLINE_APPLIED_MAYBE);
+	}
 	return result;
 }
 
@@ -434,16 +478,16 @@ transaction(struct writer *w, uint32_t first, uint32_t end, int *ret_again, int 
 				SYNCLINE_GIVE(err, &said);
 		} else {
 			result = set_failed(item, item_result, &said, err);
-			if (sqlite3_get_autocommit(c->db)) {
+			if (result == SYNCLINE_OK && sqlite3_get_autocommit(c->db)) {
 				*ret_again = 1;
-				return result;
+				return SYNCLINE_OK;
 			}
 		}
 	}
 	if (result == SYNCLINE_OK)
 		return commit(w, ret_broken_reference, err);
-	if (sqlite3_get_autocommit(c->db) || sqlite3_exec(c->db, "ROLLBACK", NULL, NULL, NULL) == SQLITE_OK)
-		syncline_applied(err, SYNCLINE_APPLIED_NO);
+	syncline_applied(err, sqlite3_get_autocommit(c->db) || sqlite3_exec(c->db, "ROLLBACK", NULL, NULL, NULL) == SQLITE_OK ? SYNCLINE_APPLIED_NO
+	                                                                                                                 : SYNCLINE_APPLIED_MAYBE);
 	return result;
 }
 
