@@ -76,7 +76,10 @@ void engine_close(struct engine *engine); /* stops the connectors; accepts NULL 
 CLEANUP_DEFINE(struct engine, engine_close);
 
 struct bound *engine_bound(const struct engine *engine, const struct config_binding *binding);
-/* All bindings of all flows over the entity that concern this unit and write; for marks.  Ends with NULL; valid as long as the engine. */
+/*
+ * All bindings of all flows over the entity that concern this unit and write; for marks.  Ends with NULL; valid as long as the
+ * engine.  NULL itself: no memory.
+ */
 struct bound *const *engine_writers(struct engine *engine, const struct config_entity *entity, const struct config_unit *unit);
 /* Rules over an object without a contract: compiled when the first batch shows the fields.  Nothing to do when they are. */
 int engine_bind_late(struct engine *engine, struct bound *bound, const struct batch *sample, struct error *err);

@@ -5,3 +5,4 @@ libflow_a_SOURCES = agent/flow/choice.c agent/flow/choice.h agent/flow/convert.c
 libflow_a_CPPFLAGS = $(AGENT_CPPFLAGS)
 libflow_a_CFLAGS = $(AGENT_CFLAGS)
 libflow_a_SOURCES += agent/flow/vector.c agent/flow/vector.h
+libflow_a_SOURCES += agent/flow/bound.c agent/flow/bound.h agent/flow/engine.c agent/flow/engine.h agent/flow/world.c agent/flow/world.h

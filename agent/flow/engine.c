@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * engine.c: see engine.h.  Opening compiles every binding of the model; connectors are started when they are asked for, one a
+ * (system, credentials, lane), and live as long as the engine.  Used by one thread.
+ */
+#include "flow/engine.h"
+
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flow/bound.h"
+
+struct engine_connector {
+	struct engine_connector *next;
+	const struct config_system *system;
+	uint32_t credentials;
+	unsigned lane;
+	struct connector *connector;
+};
+
+static struct engine_house *
+house_of(const struct engine *engine)
+{
+	return (struct engine_house *)(uintptr_t)engine;
+}
+
+/* ---- opening ---- */
+
+static int
+make_bounds(struct engine *engine, struct error *err)
+{
+	const struct model *model = engine->model;
+	struct engine_house *house = house_of(engine);
+	uint32_t count = 0;
+
+	house->first = calloc(model->flow_count + 1u, sizeof *house->first);
+	house->known = calloc(model->system_count + 1u, 1);
+	if (house->first == NULL || house->known == NULL)
+		return error_memory(err);
+	for (uint32_t f = 0; f < model->flow_count; f++) {
+		house->first[f] = count;
+		count += model->flows[f].binding_count;
+	}
+	if ((engine->bounds = calloc(count > 0 ? count : 1, sizeof *engine->bounds)) == NULL)
+		return error_memory(err);
+	for (uint32_t f = 0; f < model->flow_count; f++)
+		for (uint32_t b = 0; b < model->flows[f].binding_count; b++)
+			if (bound_make(engine, &model->flows[f].bindings[b], &engine->bounds[engine->bound_count++], err) != 0)
+				return -1;
+	return 0;
+}
+
+int
+engine_open(const struct engine_options *options, struct engine **ret_engine, struct error *err)
+{
+	struct engine_house *house;
+	struct engine *engine;
+
+	if (sodium_init() < 0)
+		return error_set(err, ERROR_INTERNAL, NULL, "libsodium cannot be used here");
+	if ((house = calloc(1, sizeof *house)) == NULL)
+		return error_memory(err);
+	engine = &house->engine;
+	engine->options = *options;
+	engine->model = options->model;
+	engine->ledger = options->ledger;
+	if (lookups_load(engine->model, NULL, &engine->lookups, err) != 0 || (engine->rules = rules_worker_new(err)) == NULL ||
+	    make_bounds(engine, err) != 0) {
+		engine_close(engine);
+		return -1;
+	}
+	*ret_engine = engine;
+	return 0;
+}
+
+void
+engine_close(struct engine *engine)
+{
+	struct engine_house *house;
+
+	if (engine == NULL)
+		return;
+	house = house_of(engine);
+	for (struct engine_connector *next, *c = engine->connectors; c != NULL; c = next) {
+		next = c->next;
+		connector_stop(c->connector);
+		free(c);
+	}
+	for (uint32_t i = 0; i < engine->bound_count; i++)
+		bound_free(engine, &engine->bounds[i]);
+	free(engine->bounds);
+	rules_worker_free(engine->rules);
+	lookups_free(&engine->lookups);
+	for (struct engine_writer_list *next, *w = house->writers; w != NULL; w = next) {
+		next = w->next;
+		free(w);
+	}
+	free(house->first);
+	free(house->known);
+	free(house);
+}
+
+struct bound *
+engine_bound(const struct engine *engine, const struct config_binding *binding)
+{
+	const struct config_flow *flow = binding->flow;
+
+	return &engine->bounds[house_of(engine)->first[flow - engine->model->flows] + (uint32_t)(binding - flow->bindings)];
+}
+
+/* ---- writers ---- */
+
+static struct engine_writer_list *
+list_writers(struct engine *engine, const struct config_entity *entity, const struct config_unit *unit)
+{
+	struct engine_writer_list *list;
+	uint32_t count = 0;
+
+	list = calloc(1, sizeof *list + (engine->bound_count + 1u) * sizeof list->bounds[0]);
+	if (list == NULL)
+		return NULL;
+	list->entity = entity;
+	list->unit = unit;
+	for (uint32_t i = 0; i < engine->bound_count; i++) {
+		const struct config_binding *binding = engine->bounds[i].binding;
+
+		if (binding->writes && binding->flow->entity == entity && flow_concerns(binding->flow, unit))
+			list->bounds[count++] = &engine->bounds[i];
+	}
+	return list;
+}
+
+struct bound *const *
+engine_writers(struct engine *engine, const struct config_entity *entity, const struct config_unit *unit)
+{
+	struct engine_house *house = house_of(engine);
+	struct engine_writer_list *list = house->writers;
+
+	while (list != NULL && (list->entity != entity || list->unit != unit))
+		list = list->next;
+	if (list == NULL && (list = list_writers(engine, entity, unit)) != NULL) {
+		list->next = house->writers;
+		house->writers = list;
+	}
+	return list != NULL ? list->bounds : NULL;
+}
+
+/* ---- connectors ---- */
+
+uint32_t
+engine_credentials(const struct engine *engine, const struct config_system *system, const struct config_unit *unit)
+{
+	const struct config_unit_system *mine = unit != NULL ? config_unit_system(unit, system->head.name) : NULL;
+
+	return mine != NULL && mine->has_settings ? ledger_unit_id(engine->ledger, unit) : 0;
+}
+
+/*
+ * What says which installation it is: addresses and paths by their type, and by their names what else tells one account, database
+ * or tenant from another.  How it is read (delimiters, limits, pauses) may change.
+ */
+static bool
+tells_which(const struct syncline_setting *setting)
+{
+	static const char *const words[] = { "host", "server", "port", "address", "endpoint", "url", "uri", "dsn", "database", "db", "schema", "service",
+		"sid", "catalog", "user", "username", "login", "account", "client", "client_id", "tenant", "tenant_id", "mandant", "org", "organisation",
+		"organization", "organization_id", "company", "company_id", "instance", "environment", "project", "workspace", "site", "repository", "bucket",
+		"queue", "topic", "vhost" };
+
+	if (setting->type == SYNCLINE_PARAM_URL || setting->type == SYNCLINE_PARAM_PATH)
+		return true;
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (strcmp(setting->name, words[i]) == 0)
+			return true;
+	return false;
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp((*(const struct syncline_setting *const *)a)->name, (*(const struct syncline_setting *const *)b)->name);
+}
+
+/* Over the settings in the order of their names: where they stand in the files says nothing. */
+static int
+fingerprint(const struct config_system *system, uint8_t ret_fingerprint[16], struct error *err)
+{
+	const struct syncline_settings *settings = &system->settings.settings;
+	const struct syncline_setting **sorted;
+	crypto_generichash_state state;
+	uint32_t count = 0;
+
+	if ((sorted = calloc(settings->count + 1u, sizeof *sorted)) == NULL)
+		return error_memory(err);
+	for (uint32_t i = 0; i < settings->count; i++)
+		if (settings->items[i].configured && tells_which(&settings->items[i]))
+			sorted[count++] = &settings->items[i];
+	qsort(sorted, count, sizeof *sorted, by_name);
+	crypto_generichash_init(&state, NULL, 0, 16);
+	hash_bytes(&state, system->connector, strlen(system->connector));
+	hash_bytes(&state, system->profile != NULL ? system->profile : "", system->profile != NULL ? strlen(system->profile) : 0);
+	for (uint32_t i = 0; i < count; i++) {
+		const char *text = sorted[i]->text != NULL ? sorted[i]->text : "";
+
+		hash_bytes(&state, sorted[i]->name, strlen(sorted[i]->name));
+		hash_bytes(&state, &sorted[i]->integer, sizeof sorted[i]->integer);
+		hash_bytes(&state, text, strlen(text));
+		for (uint32_t k = 0; k < sorted[i]->list_count; k++)
+			hash_bytes(&state, sorted[i]->list[k], strlen(sorted[i]->list[k]));
+	}
+	crypto_generichash_final(&state, ret_fingerprint, 16);
+	free(sorted);
+	return 0;
+}
+
+/* Once a system and engine, in a transaction of its own. */
+static int
+know_system(struct engine *engine, const struct config_system *system, struct error *err)
+{
+	uint8_t *known = &house_of(engine)->known[system - engine->model->systems];
+	uint8_t print[16];
+	int answer;
+
+	if (*known)
+		return 0;
+	if (fingerprint(system, print, err) != 0 || ledger_begin(engine->ledger, err) != 0)
+		return -1;
+	answer = ledger_fingerprint(engine->ledger, system, print, err);
+	if (answer != 1 || ledger_commit(engine->ledger, err) != 0) {
+		ledger_rollback(engine->ledger);
+		return -1;
+	}
+	*known = 1;
+	return 0;
+}
+
+int
+engine_connector(struct engine *engine, const struct config_system *system, const struct config_unit *unit, unsigned lane,
+                 struct connector **ret_connector, struct error *err)
+{
+	uint32_t credentials = engine_credentials(engine, system, unit);
+	struct engine_connector *made;
+
+	for (struct engine_connector *c = engine->connectors; c != NULL; c = c->next)
+		if (c->system == system && c->credentials == credentials && c->lane == lane) {
+			*ret_connector = c->connector;
+			return 0;
+		}
+	if (know_system(engine, system, err) != 0)
+		return -1;
+	if ((made = calloc(1, sizeof *made)) == NULL)
+		return error_memory(err);
+	made->system = system;
+	made->credentials = credentials;
+	made->lane = lane;
+	if (systems_start(engine->options.systems, system, unit, lane == 0 && system->access == CONFIG_ACCESS_WRITE, &made->connector, err) != 0) {
+		free(made);
+		return -1;
+	}
+	made->next = engine->connectors;
+	engine->connectors = made;
+	*ret_connector = made->connector;
+	return 0;
+}
+
+/* ---- telling ---- */
+
+bool
+engine_progress(struct engine *engine, const char *what, uint64_t done, uint64_t total)
+{
+	if (!engine->stopped && engine->options.progress != NULL && !engine->options.progress(engine->options.data, what, done, total))
+		engine->stopped = true;
+	return !engine->stopped;
+}
+
+void
+engine_say(struct engine *engine, uint32_t level, const char *format, ...)
+{
+	char text[2048];
+	va_list list;
+
+	if (engine->options.say == NULL)
+		return;
+	va_start(list, format);
+	vsnprintf(text, sizeof text, format, list);
+	va_end(list);
+	engine->options.say(engine->options.data, level, text);
+}
