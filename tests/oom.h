@@ -8,6 +8,8 @@
 #ifndef TESTS_OOM_H
 #define TESTS_OOM_H
 
+#include <stdint.h>
+
 /*
  * Calls function(arg) again and again: with its first allocation failing, then its second, and so on until a call needs no
  * more; then the same once more with every allocation failing from the first, the second, … on.  Fails the cmocka test when
@@ -18,5 +20,13 @@
  * Skips the test where the linker can't wrap.
  */
 unsigned oom_each(int (*function)(void *arg), void *arg);
+
+/*
+ * For a program that somebody else runs again and again: from now on its `fail_at`th allocation fails, 1 being the next, or that
+ * one and all after it.  *failed, which may lie in shared memory, says how many did.
+ */
+void oom_arm(unsigned fail_at, int all_after, volatile uint32_t *failed);
+/* Can this build's linker wrap at all? */
+int oom_works(void);
 
 #endif

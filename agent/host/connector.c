@@ -194,7 +194,7 @@ call_load(struct connector *c, struct error *err)
 			reply.wire.arena = &info->arena;
 			codec_get_info(&reply.wire, info);
 			if (!wire_done(&reply.wire))
-				result = proxy_damaged(c, "load", err);
+				result = proxy_unread(c, "load", &reply.wire, err);
 		}
 	}
 	reply_free(&reply);
@@ -227,7 +227,7 @@ call_open(struct connector *c, struct error *err)
 	buffer_free(&state);
 	result = proxy_call(c, CALL_OPEN, NULL, &head, NULL, 0, NULL, NULL, &reply, err);
 	if (result == 0 && !wire_done(&reply.wire))
-		result = proxy_damaged(c, "open", err);
+		result = proxy_unread(c, "open", &reply.wire, err);
 	reply_free(&reply);
 	return result;
 }
@@ -242,7 +242,7 @@ shut(struct connector *c, uint32_t grace_ms)
 	c->link = NULL;
 	pthread_mutex_unlock(&c->lock);
 	if (link != NULL)
-		link->op->close(link, grace_ms, NULL, 0);
+		(void)link->op->close(link, grace_ms, NULL, 0);
 }
 
 /* A start that the restart table allows.  What open() refuses is the caller's to judge; only crashes count as failures. */

@@ -16,7 +16,6 @@ on_finding(void *data, const struct message *message, struct error *err)
 	struct wire wire;
 	uint32_t count, severity;
 
-	(void)err;
 	if (message->type != FRAME_FINDING)
 		return -1;
 	arena_init(&arena, 4u * 1024u * 1024u);
@@ -46,6 +45,8 @@ on_finding(void *data, const struct message *message, struct error *err)
 		wire_fail(&wire);
 	}
 	arena_free(&arena);
+	if (wire.starved)
+		return error_memory(err);
 	return wire_done(&wire) ? 0 : -1;
 }
 
@@ -146,7 +147,7 @@ connector_count(struct connector *c, const struct syncline_object *object, uint6
 		if (wire_done(&reply.wire))
 			*ret_count = count;
 		else
-			result = proxy_damaged(c, "count", err);
+			result = proxy_unread(c, "count", &reply.wire, err);
 	}
 	reply_free(&reply);
 	return result;
@@ -195,7 +196,7 @@ connector_webhook(struct connector *c, const struct syncline_webhook_request *re
 	if (proxy_call(c, CALL_WEBHOOK, NULL, &head, NULL, 0, NULL, NULL, &reply, err) == 0) {
 		object = wire_need_text(&reply.wire, SYNCLINE_NAME_MAX);
 		if (!wire_done(&reply.wire))
-			(void)proxy_damaged(c, "take a webhook", err);
+			(void)proxy_unread(c, "take a webhook", &reply.wire, err);
 		else if ((batch = proxy_take_batch(c, "take a webhook", reply.message, err)) != NULL)
 			strcpy(ret_object, object);
 	}

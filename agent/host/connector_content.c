@@ -9,8 +9,21 @@ struct connector_content {
 	struct connector *connector;
 	uint32_t number;
 	uint32_t incarnation;
+	bool failed;        /* a part of it is lost: it is of no use any more */
 	struct arena arena; /* the texts of its info */
 };
+
+static void
+end_stream(struct connector_content *content, enum call_id id)
+{
+	struct buffer head;
+
+	proxy_begin(content->connector, &head);
+	wire_put32(&head, content->number);
+	proxy_close(content->connector, id, content->incarnation, &head);
+	arena_free(&content->arena);
+	free(content);
+}
 
 static int
 open_stream(struct connector *c, enum call_id id, struct buffer *head, struct connector_content **ret_content,
@@ -19,6 +32,7 @@ open_stream(struct connector *c, enum call_id id, struct buffer *head, struct co
 	struct connector_content *content = calloc(1, sizeof *content);
 	struct syncline_content_info info;
 	struct reply reply;
+	bool done;
 	int result;
 
 	if (content == NULL) {
@@ -34,8 +48,14 @@ open_stream(struct connector *c, enum call_id id, struct buffer *head, struct co
 		codec_get_content_info(&reply.wire, &info);
 	}
 	if (result == 0 && !wire_done(&reply.wire))
-		result = proxy_damaged(c, call_row((uint32_t)id)->name, err);
+		result = proxy_unread(c, call_row((uint32_t)id)->name, &reply.wire, err);
+	done = reply.done;
 	reply_free(&reply);
+	if (result != 0 && done) {
+		/* The connector has it open, and it must not stay so. */
+		end_stream(content, id == CALL_CONTENT_OPEN ? CALL_CONTENT_CLOSE : CALL_CONTENT_ABORT);
+		return -1;
+	}
 	if (result != 0) {
 		arena_free(&content->arena);
 		free(content);
@@ -78,8 +98,10 @@ connector_content_create(struct connector *c, const struct syncline_object *obje
 }
 
 static int
-same_process(const struct connector_content *content, struct error *err)
+usable(const struct connector_content *content, struct error *err)
 {
+	if (content->failed)
+		return error_set(err, ERROR_INTERNAL, NULL, "a document of system %s was used on after a part of it had failed", content->connector->system);
 	if (proxy_same(content->connector, content->incarnation))
 		return 0;
 	return error_set(err, ERROR_HOST_GONE, "Begin the document again.", "the process that had a document of system %s open is gone",
@@ -95,19 +117,20 @@ connector_content_read(struct connector_content *content, void *buffer, size_t c
 	struct reply reply;
 	int result;
 
-	if (same_process(content, err) != 0)
+	if (usable(content, err) != 0)
 		return -1;
 	proxy_begin(c, &head);
 	wire_put32(&head, content->number);
 	wire_put32(&head, wanted);
 	result = proxy_call(c, CALL_CONTENT_READ, NULL, &head, NULL, 0, NULL, NULL, &reply, err);
 	if (result == 0 && (!wire_done(&reply.wire) || reply.message->body_length > wanted))
-		result = proxy_damaged(c, "read a document", err);
+		result = proxy_unread(c, "read a document", &reply.wire, err);
 	if (result == 0) {
 		if (reply.message->body_length > 0)
 			memcpy(buffer, reply.message->body, reply.message->body_length);
 		*ret_length = reply.message->body_length;
 	}
+	content->failed = result != 0;
 	reply_free(&reply);
 	return result;
 }
@@ -136,24 +159,19 @@ connector_content_write(struct connector_content *content, const void *data, siz
 {
 	const uint8_t *at = data;
 
-	if (same_process(content, err) != 0)
+	if (usable(content, err) != 0)
 		return -1;
 	while (length > 0) {
 		size_t now = length < CONNECTOR_CHUNK_MAX ? length : CONNECTOR_CHUNK_MAX;
 
-		if (write_chunk(content, at, now, err) != 0)
+		if (write_chunk(content, at, now, err) != 0) {
+			content->failed = true;
 			return -1;
+		}
 		at += now;
 		length -= now;
 	}
 	return 0;
-}
-
-static void
-free_content(struct connector_content *content)
-{
-	arena_free(&content->arena);
-	free(content);
 }
 
 int
@@ -164,8 +182,9 @@ connector_content_finish(struct connector_content *content, const struct synclin
 	struct syncline_slice given;
 	struct buffer head;
 	struct reply reply;
-	int result = same_process(content, err);
+	int result = usable(content, err);
 
+	memset(&reply, 0, sizeof reply);
 	if (result == 0) {
 		proxy_begin(c, &head);
 		wire_put32(&head, content->number);
@@ -174,32 +193,22 @@ connector_content_finish(struct connector_content *content, const struct synclin
 		if (result == 0) {
 			given = wire_get_slice(&reply.wire, SYNCLINE_CONTENT_REF_MAX);
 			if (!wire_done(&reply.wire)) {
-				result = proxy_damaged(c, "finish a document", err);
+				result = proxy_unread(c, "finish a document", &reply.wire, err);
 			} else {
 				memcpy(reference, given.data, given.length);
 				*ret_length = given.length;
 			}
 		}
-		reply_free(&reply);
 	}
-	free_content(content);
+	/* Whatever became of the call, the connector has nothing open after it; but it must have got it. */
+	if (!reply.sent)
+		end_stream(content, CALL_CONTENT_ABORT);
+	else {
+		arena_free(&content->arena);
+		free(content);
+	}
+	reply_free(&reply);
 	return result;
-}
-
-static void
-end_stream(struct connector_content *content, enum call_id id)
-{
-	struct connector *c = content->connector;
-	struct buffer head;
-	struct reply reply;
-
-	if (proxy_same(c, content->incarnation)) {
-		proxy_begin(c, &head);
-		wire_put32(&head, content->number);
-		(void)proxy_call(c, id, NULL, &head, NULL, 0, NULL, NULL, &reply, NULL);
-		reply_free(&reply);
-	}
-	free_content(content);
 }
 
 void

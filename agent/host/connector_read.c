@@ -47,6 +47,7 @@ connector_read_open(struct connector *c, const struct syncline_object *object, c
 	struct connector_read *read;
 	struct buffer head;
 	struct reply reply;
+	bool done;
 	int result;
 
 	if (proxy_offers(c, "source/1", err) != 0)
@@ -60,14 +61,20 @@ connector_read_open(struct connector *c, const struct syncline_object *object, c
 	codec_put_request(&head, request);
 	result = proxy_call(c, CALL_READ_OPEN, &read->number, &head, NULL, 0, NULL, NULL, &reply, err);
 	if (result == 0 && !wire_done(&reply.wire))
-		result = proxy_damaged(c, "open a read", err);
+		result = proxy_unread(c, "open a read", &reply.wire, err);
+	done = reply.done;
 	reply_free(&reply);
 	read->incarnation = c->incarnation;
 	/* In this process a credit is worked off at once, so it is given when a batch is wanted. */
 	if (result == 0 && !c->options.direct)
 		result = send_credit(read, c->options.credits, err);
 	if (result != 0) {
-		free(read);
+		/* The connector may have it open, and it must not stay so. */
+		read->failed = true;
+		if (done)
+			connector_read_close(read);
+		else
+			free(read);
 		return -1;
 	}
 	*ret_read = read;
@@ -131,12 +138,12 @@ read_head(struct connector_read *read, struct connector_read_state *ret_state, s
 	if (klass != SYNCLINE_OK) {
 		wire_init(&wire, read->message->head, read->message->head_length, &read->arena);
 		klass = codec_get_error(&wire, &said);
-		return wire_done(&wire) ? proxy_refused(c, WHAT, klass, &said, err) : proxy_damaged(c, WHAT, err);
+		return wire_done(&wire) ? proxy_refused(c, WHAT, klass, &said, err) : proxy_unread(c, WHAT, &wire, err);
 	}
 	changes = codec_get_states(&wire, &count);
 	codec_get_read_state(&wire, ret_state);
 	if (!wire_done(&wire))
-		return proxy_damaged(c, WHAT, err);
+		return proxy_unread(c, WHAT, &wire, err);
 	return keep_changes(read, changes, count) == 0 ? 0 : error_memory(err);
 }
 
@@ -201,7 +208,6 @@ connector_read_close(struct connector_read *read)
 {
 	struct connector *c;
 	struct buffer head;
-	struct reply reply;
 	bool back;
 
 	if (read == NULL)
@@ -217,8 +223,7 @@ connector_read_close(struct connector_read *read)
 			proxy_put_state(c, &head);
 		else
 			wire_put32(&head, 0);
-		(void)proxy_call(c, CALL_READ_CLOSE, NULL, &head, NULL, 0, NULL, NULL, &reply, NULL);
-		reply_free(&reply);
+		proxy_close(c, CALL_READ_CLOSE, read->incarnation, &head);
 	}
 	drop_changes(read);
 	message_free(read->message);

@@ -83,13 +83,16 @@ keep_record(struct arena *arena, const struct syncline_record *said, uint32_t fi
 static void
 make_uncertain(struct writing *w, uint32_t index, const char *why)
 {
+	static const struct error without_memory = { .code = ERROR_MEMORY, .klass = SYNCLINE_RETRY, .applied = SYNCLINE_APPLIED_MAYBE,
+		.message = "no memory for what became of an item", .hint = "The item is looked up before it is tried again." };
 	struct connector_result *item = &w->items[index];
 	struct error err;
 
 	error_fill(&err, ERROR_CONNECTOR_INTERNAL, "The item is looked up before it is tried again.", "item %u: %s", index, why);
 	error_place(&err, "system %s", w->connector->system);
 	*item = (struct connector_result){ .outcome = CONNECTOR_UNCERTAIN };
-	item->error = keep_error(&w->results->arena, &err);
+	if ((item->error = keep_error(&w->results->arena, &err)) == NULL)
+		item->error = &without_memory;
 }
 
 static void
@@ -121,14 +124,17 @@ take_result(struct writing *w, uint32_t index, const struct syncline_write_resul
 		item->native_id = keep_slice(arena, &said->native_id, &failed);
 		item->version = keep_slice(arena, &said->version, &failed);
 		item->stored = keep_record(arena, said->stored, w->fields);
-		if (failed || (item->native_id.length > 0 && broken_text(&item->native_id)) ||
+		if (failed)
+			make_uncertain(w, index, "no memory for its new id or version");
+		else if ((item->native_id.length > 0 && broken_text(&item->native_id)) ||
 		    (item->version.length > 0 && broken_text(&item->version)))
 			make_uncertain(w, index, "its new id or version is not UTF-8 text");
 	} else {
 		item->outcome = CONNECTOR_FAILED;
 		error_from_connector(&err, said->error_class, said->error != NULL ? said->error : &nothing);
 		error_place(&err, "system %s", w->connector->system);
-		item->error = keep_error(arena, &err);
+		if ((item->error = keep_error(arena, &err)) == NULL)
+			make_uncertain(w, index, "no memory for why it failed");
 	}
 }
 
@@ -140,7 +146,6 @@ on_event(void *data, const struct message *message, struct error *err)
 	struct wire wire;
 	uint32_t count;
 
-	(void)err;
 	if (message->type != FRAME_RESULT)
 		return -1;
 	arena_init(&arena, 64u * 1024u * 1024u);
@@ -156,6 +161,8 @@ on_event(void *data, const struct message *message, struct error *err)
 			take_result(w, index, &said);
 	}
 	arena_free(&arena);
+	if (wire.starved)
+		return error_memory(err);
 	return wire_done(&wire) ? 0 : -1;
 }
 
@@ -189,8 +196,6 @@ settle(struct writing *w)
 			else
 				make_uncertain(w, i, "the connector did not report it");
 		}
-		if (item->outcome != CONNECTOR_COMMITTED && item->error == NULL)
-			item->error = &results->call_error;
 		results->committed += item->outcome == CONNECTOR_COMMITTED;
 		results->failed += item->outcome == CONNECTOR_FAILED;
 		results->uncertain += item->outcome == CONNECTOR_UNCERTAIN;
@@ -248,7 +253,7 @@ connector_write(struct connector *c, const struct syncline_object *object, const
 	codec_put_object(&head, object);
 	result = proxy_call(c, CALL_WRITE, NULL, &head, body, batch->size, on_event, &w, &reply, &failure);
 	if (result == 0 && !wire_done(&reply.wire))
-		result = proxy_damaged(c, WHAT, &failure);
+		result = proxy_unread(c, WHAT, &reply.wire, &failure);
 	if (result != 0 && !reply.sent) {
 		reply_free(&reply);
 		connector_results_free(w.results);

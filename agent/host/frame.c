@@ -278,14 +278,11 @@ wait_writable(int fd, int64_t until, bool (*stop)(void *data), void *data, struc
 	return 0;
 }
 
-int
-frame_write(int fd, const struct message *message, int64_t until, bool (*stop)(void *data), void *data, struct error *err)
+static int
+send_parts(int fd, struct iovec parts[3], int64_t until, bool (*stop)(void *data), void *data, struct error *err)
 {
-	uint8_t header[FRAME_HEADER];
-	struct iovec parts[3] = { { header, sizeof header }, { message->head, message->head_length }, { message->body, message->body_length } };
 	struct msghdr message_header = { .msg_iov = parts, .msg_iovlen = 3 };
 
-	frame_encode(message, header);
 	while (message_header.msg_iovlen > 0) {
 		ssize_t sent = sendmsg(fd, &message_header, MSG_NOSIGNAL);
 
@@ -309,4 +306,22 @@ frame_write(int fd, const struct message *message, int64_t until, bool (*stop)(v
 		}
 	}
 	return 0;
+}
+
+int
+frame_write(int fd, const struct message *message, int64_t until, bool (*stop)(void *data), void *data, struct error *err)
+{
+	uint8_t header[FRAME_HEADER];
+	struct iovec parts[3] = { { header, sizeof header }, { message->head, message->head_length }, { message->body, message->body_length } };
+
+	frame_encode(message, header);
+	return send_parts(fd, parts, until, stop, data, err);
+}
+
+int
+frame_write_encoded(int fd, const uint8_t header[FRAME_HEADER], const uint8_t *head, size_t length, int64_t until)
+{
+	struct iovec parts[3] = { { (void *)(uintptr_t)header, FRAME_HEADER }, { (void *)(uintptr_t)head, length }, { NULL, 0 } };
+
+	return send_parts(fd, parts, until, NULL, NULL, NULL);
 }

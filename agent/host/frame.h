@@ -94,5 +94,7 @@ struct message *frame_read(int fd, enum frame_side side, struct error *err);
  * `stop` (may be NULL) is asked every 100 ms.
  */
 int frame_write(int fd, const struct message *message, int64_t until, bool (*stop)(void *data), void *data, struct error *err);
+/* The same with a header that is made already and no body: allocates nothing and may run in a signal handler. */
+int frame_write_encoded(int fd, const uint8_t header[FRAME_HEADER], const uint8_t *head, size_t length, int64_t until);
 
 #endif

@@ -46,6 +46,8 @@ guest_new(const struct guest_setup *setup, struct error *err)
 	}
 	guest->setup = *setup;
 	arena_init(&guest->life, CALL_ARENA_MAX);
+	atomic_flag_clear(&guest->pending.latch);
+	buffer_init(&guest->pending.data, FRAME_HEAD_MAX);
 	guest->host.struct_size = sizeof guest->host;
 	guest->host.agent_version = "";
 	guest->host.get_service = get_service;
@@ -64,6 +66,7 @@ guest_free(struct guest *guest)
 	guest_http_stop(guest);
 	guest_secrets_wipe(guest);
 	guest_state_free(&guest->state);
+	buffer_free(&guest->pending.data);
 	guest_log_free(&guest->log);
 	arena_free(&guest->life);
 	free(guest);
@@ -111,7 +114,6 @@ guest_call_begin(struct guest_call *call, struct guest *guest, uint32_t number, 
 	call->error.struct_size = sizeof call->error;
 	arena_init(&call->arena, CALL_ARENA_MAX);
 	buffer_init(&call->reply, FRAME_HEAD_MAX);
-	buffer_init(&call->results, FRAME_HEAD_MAX);
 }
 
 uint32_t
@@ -131,7 +133,18 @@ guest_fail(struct guest_call *call, uint32_t klass, const char *hint, const char
 uint32_t
 guest_fail_with(struct guest_call *call, uint32_t klass, const struct error *err)
 {
-	return guest_fail(call, klass, err->hint, "%s", err->message);
+	return guest_fail(call, err->code == ERROR_MEMORY ? SYNCLINE_RETRY : klass, err->hint, "%s", err->message);
+}
+
+uint32_t
+guest_unread(struct guest_call *call)
+{
+	uint32_t klass = call->wire.starved ? guest_fail(call, SYNCLINE_RETRY, "Try again when there is more memory.", "no memory for the request of a call")
+	                                    : guest_fail(call, SYNCLINE_INTERNAL, "Report it with the version of the agent.",
+	                                                 "the request of a call is damaged");
+
+	call->error.applied = SYNCLINE_APPLIED_NO;
+	return klass;
 }
 
 int
@@ -139,8 +152,10 @@ guest_emit(struct guest *guest, enum frame_type type, uint16_t call, uint32_t nu
 {
 	struct message *message = message_new(type, call, number, head, body, body_length, NULL);
 
-	if (message == NULL)
+	if (message == NULL) {
+		guest->mute = guest->mute || type == FRAME_REPLY || type == FRAME_BATCH || type == FRAME_RESULT;
 		return -1;
+	}
 	message->incarnation = guest->incarnation;
 	return guest->setup.emit(guest->setup.emit_data, message);
 }
@@ -152,9 +167,13 @@ reply(struct guest_call *call, enum call_id id, uint32_t klass)
 	struct guest *guest = call->guest;
 	struct buffer head;
 
+	/* Results are missing: a reply would say more of their items than is known. */
+	if (guest->mute)
+		return;
 	buffer_init(&head, FRAME_HEAD_MAX);
 	if (klass == SYNCLINE_OK && call->reply.failed)
-		klass = guest_fail(call, SYNCLINE_INTERNAL, "Ask for less at a time.", "the reply to '%s' is too large", call_row(id)->name);
+		klass = guest_fail(call, SYNCLINE_RETRY, "Ask for less at a time.", "the reply to '%s' is too large or found no memory",
+		                   call_row(id)->name);
 	if (klass == SYNCLINE_OK) {
 		wire_put32(&head, SYNCLINE_OK);
 		guest_state_take(&guest->state, &head);
@@ -193,9 +212,14 @@ run(struct guest *guest, struct message *message)
 	if (row != NULL)
 		reply(&call, (enum call_id)message->call, klass);
 	buffer_free(&call.reply);
-	buffer_free(&call.results);
 	free(call.body);
 	arena_free(&call.arena);
+}
+
+bool
+guest_is_mute(const struct guest *guest)
+{
+	return guest->mute;
 }
 
 void

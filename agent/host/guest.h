@@ -33,9 +33,18 @@ void guest_free(struct guest *guest);
 void guest_handle(struct guest *guest, struct message *message);
 /* One batch of a read that has credit.  False when there was none. */
 bool guest_work(struct guest *guest);
+/* Something that the agent waits for found no memory on its way out.  Nothing else will follow: end it. */
+bool guest_is_mute(const struct guest *guest);
 /* The call or read with this number is to end.  Any thread. */
 void guest_cancel(struct guest *guest, uint32_t number);
 /* All that runs and will run is to end: the agent is gone.  Any thread. */
 void guest_cancel_all(struct guest *guest);
+/* Sends the results of the running write that wait for company.  Any thread. */
+void guest_flush(struct guest *guest);
+/*
+ * For a process that is about to die, in a signal handler too: the same results as a frame, header and head, or false when there
+ * are none or they can't be had.  No result is taken after this.
+ */
+bool guest_last_results(struct guest *guest, uint8_t ret_header[FRAME_HEADER], const uint8_t **ret_head, size_t *ret_length);
 
 #endif

@@ -13,12 +13,6 @@
 #define DIGEST_BUCKETS_MAX 65536u
 
 static uint32_t
-damaged(struct guest_call *call)
-{
-	return guest_fail(call, SYNCLINE_INTERNAL, "Report it with the version of the agent.", "the request of a call is damaged");
-}
-
-static uint32_t
 call_load(struct guest_call *call)
 {
 	struct guest *guest = call->guest;
@@ -26,7 +20,7 @@ call_load(struct guest_call *call)
 	struct error err = { 0 };
 
 	if (!wire_done(&call->wire))
-		return damaged(call);
+		return guest_unread(call);
 	if (!guest->loaded && guest_load(guest, path, &err) != 0) {
 		wire_put32(&call->reply, (uint32_t)err.code);
 		wire_put_text(&call->reply, err.message);
@@ -48,7 +42,7 @@ call_open(struct guest_call *call)
 	struct wire *wire = &call->wire;
 
 	if (!guest->loaded || guest->open)
-		return damaged(call);
+		return guest_unread(call);
 	wire->arena = &guest->life;
 	guest->writable = wire_get8(wire) != 0;
 	guest->host.agent_version = wire_need_text(wire, CODEC_TEXT_MAX);
@@ -62,8 +56,10 @@ call_open(struct guest_call *call)
 			return guest_fail(call, SYNCLINE_RETRY, "Look at the limit for locked memory.", "no locked memory for a secret");
 	}
 	states = codec_get_states(wire, &count);
-	if (!wire_done(wire) || guest_state_load(&guest->state, states, count) != 0)
-		return damaged(call);
+	if (!wire_done(wire))
+		return guest_unread(call);
+	if (guest_state_load(&guest->state, states, count) != 0)
+		return guest_fail(call, SYNCLINE_RETRY, NULL, "no memory, or no room, for the connector's state");
 	sodium_memzero(call->in->head, call->in->head_length);
 	klass = guest->connector.open(&guest->host, &call->call, settings, &guest->instance, &call->error);
 	guest->open = klass == SYNCLINE_OK;
@@ -78,7 +74,7 @@ call_acknowledge(struct guest_call *call)
 	struct guest *guest = call->guest;
 
 	if (!wire_done(&call->wire))
-		return damaged(call);
+		return guest_unread(call);
 	return guest->source.acknowledge != NULL ? guest->source.acknowledge(guest->instance, &call->call, object, &position, &call->error)
 	                                         : SYNCLINE_OK;
 }
@@ -115,7 +111,7 @@ call_get(struct guest_call *call)
 	struct error err = { 0 };
 
 	if (!wire_done(&call->wire))
-		return damaged(call);
+		return guest_unread(call);
 	if (guest->source.get == NULL)
 		return guest_fail(call, SYNCLINE_CONFIG, NULL, "the connector cannot get single records");
 	if (guest_batch_init(&batch, &err) != 0)
@@ -130,7 +126,7 @@ call_finish(struct guest_call *call)
 	struct guest *guest = call->guest;
 
 	if (!wire_done(&call->wire))
-		return damaged(call);
+		return guest_unread(call);
 	return guest->sink.finish != NULL ? guest->sink.finish(guest->instance, &call->call, object, &call->error) : SYNCLINE_OK;
 }
 
@@ -146,7 +142,7 @@ call_find(struct guest_call *call)
 
 	limit = wire_get32(&call->wire);
 	if (!wire_done(&call->wire))
-		return damaged(call);
+		return guest_unread(call);
 	if (guest_batch_init(&batch, &err) != 0)
 		return guest_fail_with(call, SYNCLINE_RETRY, &err);
 	return take_batch(call, &batch, guest->find.find(guest->instance, &call->call, object, criteria, count, limit, &batch, &call->error));
@@ -161,7 +157,7 @@ call_count(struct guest_call *call)
 	uint32_t klass;
 
 	if (!wire_done(&call->wire))
-		return damaged(call);
+		return guest_unread(call);
 	klass = guest->count.count(guest->instance, &call->call, object, &count, &call->error);
 	wire_put64(&call->reply, count);
 	return klass;
@@ -179,7 +175,7 @@ call_digest(struct guest_call *call)
 
 	bucket_count = wire_get32(&call->wire);
 	if (!wire_done(&call->wire) || key.length != 16 || bucket_count == 0 || bucket_count > DIGEST_BUCKETS_MAX)
-		return damaged(call);
+		return guest_unread(call);
 	buckets = arena_array(&call->arena, bucket_count, sizeof *buckets);
 	if (buckets == NULL)
 		return guest_fail(call, SYNCLINE_RETRY, NULL, "no memory for %u sums", bucket_count);
@@ -204,7 +200,7 @@ call_webhook(struct guest_call *call)
 
 	codec_get_webhook(&call->wire, &request);
 	if (!wire_done(&call->wire))
-		return damaged(call);
+		return guest_unread(call);
 	if (guest_batch_init(&batch, &err) != 0)
 		return guest_fail_with(call, SYNCLINE_RETRY, &err);
 	klass = guest->webhook.receive(guest->instance, &call->call, &request, object, &batch, &call->error);
@@ -256,9 +252,12 @@ guest_call_run(struct guest_call *call, enum call_id id)
 	const struct guest *guest = call->guest;
 
 	if (id != CALL_LOAD && id != CALL_OPEN && !guest->open)
-		return guest_fail(call, SYNCLINE_INTERNAL, NULL, "the call '%s' came before the connector was open", call_row(id)->name);
-	if (!offered(guest, id))
-		return guest_fail(call, SYNCLINE_CONFIG, "`syncline connectors NAME` lists what a connector can do.", "the connector does not offer '%s' (%s)",
-		                  call_row(id)->name, call_row(id)->part != NULL ? call_row(id)->part : "");
-	return handlers[id](call);
+		guest_fail(call, SYNCLINE_INTERNAL, NULL, "the call '%s' came before the connector was open", call_row(id)->name);
+	else if (!offered(guest, id))
+		guest_fail(call, SYNCLINE_CONFIG, "`syncline connectors NAME` lists what a connector can do.", "the connector does not offer '%s' (%s)",
+		           call_row(id)->name, call_row(id)->part != NULL ? call_row(id)->part : "");
+	else
+		return handlers[id](call);
+	call->error.applied = SYNCLINE_APPLIED_NO;
+	return guest->open || id == CALL_LOAD || id == CALL_OPEN ? SYNCLINE_CONFIG : SYNCLINE_INTERNAL;
 }

@@ -11,10 +11,12 @@
 static void
 emit(struct guest_call *call, struct buffer *head)
 {
-	if (call->results_count++ >= FINDINGS_MAX)
+	if (call->findings++ >= FINDINGS_MAX) {
 		buffer_free(head);
-	else if (guest_emit(call->guest, FRAME_FINDING, call->in->call, call->number, head, NULL, 0) != 0)
 		call->lost = true;
+	} else if (guest_emit(call->guest, FRAME_FINDING, call->in->call, call->number, head, NULL, 0) != 0) {
+		call->lost = true;
+	}
 }
 
 /* A list with holes is no success. */
@@ -71,19 +73,13 @@ findings_of(struct guest_call *call)
 		.remark = on_remark, .host_data = call };
 }
 
-static uint32_t
-damaged(struct guest_call *call)
-{
-	return guest_fail(call, SYNCLINE_INTERNAL, NULL, "the request of a call is damaged");
-}
-
 uint32_t
 guest_check(struct guest_call *call)
 {
 	struct syncline_findings findings = findings_of(call);
 
 	if (!wire_done(&call->wire))
-		return damaged(call);
+		return guest_unread(call);
 	return whole(call, call->guest->check.check(call->guest->instance, &call->call, &findings, &call->error));
 }
 
@@ -93,7 +89,7 @@ guest_discover_objects(struct guest_call *call)
 	struct syncline_findings findings = findings_of(call);
 
 	if (!wire_done(&call->wire))
-		return damaged(call);
+		return guest_unread(call);
 	return whole(call, call->guest->discover.objects(call->guest->instance, &call->call, &findings, &call->error));
 }
 
@@ -104,6 +100,6 @@ guest_discover_fields(struct guest_call *call)
 	const struct syncline_object *object = codec_get_object(&call->wire);
 
 	if (!wire_done(&call->wire))
-		return damaged(call);
+		return guest_unread(call);
 	return whole(call, call->guest->discover.fields(call->guest->instance, &call->call, object, &findings, &call->error));
 }

@@ -11,12 +11,6 @@
 #define STREAMS_MAX 64u
 #define CREDIT_MAX 64u
 
-static uint32_t
-damaged(struct guest_call *call)
-{
-	return guest_fail(call, SYNCLINE_INTERNAL, "Report it with the version of the agent.", "the request of a call is damaged");
-}
-
 static struct guest_stream *
 add(struct guest_call *call, enum stream_kind kind)
 {
@@ -83,7 +77,7 @@ guest_streams_close(struct guest *guest)
 static uint32_t
 no_room(struct guest_call *call)
 {
-	return guest_fail(call, SYNCLINE_RETRY, "Close the others first.", "no room for another open read or document");
+	return guest_fail(call, SYNCLINE_RETRY, "Close the others first.", "no room, or no memory, for another open read or document");
 }
 
 uint32_t
@@ -97,7 +91,7 @@ guest_read_open(struct guest_call *call)
 
 	codec_get_request(&call->wire, &request);
 	if (!wire_done(&call->wire))
-		return damaged(call);
+		return guest_unread(call);
 	if ((stream = add(call, STREAM_READ)) == NULL)
 		return no_room(call);
 	klass = guest->source.open_read(guest->instance, &call->call, object, &request, &stream->handle, &call->error);
@@ -117,7 +111,7 @@ guest_read_close(struct guest_call *call)
 	struct guest_stream *stream;
 
 	if (!wire_done(&call->wire))
-		return damaged(call);
+		return guest_unread(call);
 	if ((stream = find(guest, number, STREAM_READ)) != NULL) {
 		guest->source.close_read(stream->handle);
 		drop(guest, stream);
@@ -125,7 +119,7 @@ guest_read_close(struct guest_call *call)
 	if (back) {
 		guest_state_free(&guest->state);
 		if (guest_state_load(&guest->state, states, count) != 0)
-			return damaged(call);
+			return guest_fail(call, SYNCLINE_RETRY, NULL, "no memory, or no room, for the connector's state");
 	}
 	return SYNCLINE_OK;
 }
@@ -193,7 +187,7 @@ guest_work(struct guest *guest)
 	struct guest_call call;
 	uint32_t klass;
 
-	for (stream = guest->streams; stream != NULL; stream = stream->next)
+	for (stream = guest->mute ? NULL : guest->streams; stream != NULL; stream = stream->next)
 		if (stream->kind == STREAM_READ && stream->credits > 0 && !stream->ended)
 			break;
 	if (stream == NULL)
@@ -220,13 +214,16 @@ guest_content_open(struct guest_call *call)
 	uint32_t klass;
 
 	if (!wire_done(&call->wire))
-		return damaged(call);
+		return guest_unread(call);
 	if ((stream = add(call, STREAM_CONTENT_READ)) == NULL)
 		return no_room(call);
 	klass = guest->content.open_read(guest->instance, &call->call, object, &reference, &stream->handle, &info, &call->error);
 	if (klass == SYNCLINE_OK)
 		codec_put_content_info(&call->reply, &info);
-	else
+	/* The agent that gets no reply knows of nothing to close. */
+	if (klass == SYNCLINE_OK && call->reply.failed)
+		guest->content.close_read(stream->handle);
+	if (klass != SYNCLINE_OK || call->reply.failed)
 		drop(guest, stream);
 	return klass;
 }
@@ -240,7 +237,7 @@ guest_content_read(struct guest_call *call)
 	size_t length = 0;
 
 	if (!wire_done(&call->wire) || stream == NULL || capacity == 0 || capacity > CONNECTOR_CHUNK_MAX)
-		return damaged(call);
+		return guest_unread(call);
 	if ((call->body = malloc(capacity)) == NULL)
 		return guest_fail(call, SYNCLINE_RETRY, NULL, "no memory for a part of a document");
 	klass = guest->content.read(stream->handle, &call->call, call->body, capacity, &length, &call->error);
@@ -258,7 +255,7 @@ guest_content_close(struct guest_call *call)
 	struct guest_stream *stream = find(guest, wire_get32(&call->wire), STREAM_CONTENT_READ);
 
 	if (!wire_done(&call->wire))
-		return damaged(call);
+		return guest_unread(call);
 	if (stream != NULL) {
 		guest->content.close_read(stream->handle);
 		drop(guest, stream);
@@ -277,7 +274,7 @@ guest_content_create(struct guest_call *call)
 
 	codec_get_content_info(&call->wire, &info);
 	if (!wire_done(&call->wire))
-		return damaged(call);
+		return guest_unread(call);
 	if ((stream = add(call, STREAM_CONTENT_WRITE)) == NULL)
 		return no_room(call);
 	klass = guest->content.open_write(guest->instance, &call->call, object, &info, &stream->handle, &call->error);
@@ -293,7 +290,7 @@ guest_content_write(struct guest_call *call)
 	struct guest_stream *stream = find(guest, wire_get32(&call->wire), STREAM_CONTENT_WRITE);
 
 	if (!wire_done(&call->wire) || stream == NULL)
-		return damaged(call);
+		return guest_unread(call);
 	if (call->in->body_length == 0)
 		return SYNCLINE_OK;
 	return guest->content.write(stream->handle, &call->call, call->in->body, call->in->body_length, &call->error);
@@ -310,8 +307,14 @@ guest_content_finish(struct guest_call *call)
 	uint32_t klass;
 
 	codec_get_content_info(&call->wire, &info);
-	if (!wire_done(&call->wire) || stream == NULL)
-		return damaged(call);
+	if (!wire_done(&call->wire) || stream == NULL) {
+		/* Whatever comes of it, the agent is done with this document. */
+		if (stream != NULL) {
+			guest->content.abort_write(stream->handle);
+			drop(guest, stream);
+		}
+		return guest_unread(call);
+	}
 	klass = guest->content.finish_write(stream->handle, &call->call, &info, reference, &length, &call->error);
 	drop(guest, stream);
 	if (klass == SYNCLINE_OK && length > sizeof reference)
@@ -327,7 +330,7 @@ guest_content_abort(struct guest_call *call)
 	struct guest_stream *stream = find(guest, wire_get32(&call->wire), STREAM_CONTENT_WRITE);
 
 	if (!wire_done(&call->wire))
-		return damaged(call);
+		return guest_unread(call);
 	if (stream != NULL) {
 		guest->content.abort_write(stream->handle);
 		drop(guest, stream);

@@ -71,6 +71,18 @@ struct guest_log {
 	uint64_t dropped;
 };
 
+/*
+ * Results of the running write that were not sent yet, as the head of a RESULT frame.  The latch is held by the guest's thread
+ * while it adds or sends, and taken by others that send them: the reader of cancels, and a signal handler.
+ */
+struct guest_pending {
+	atomic_flag latch;
+	struct buffer data; /* u32 how many, then these */
+	uint32_t count;
+	uint32_t number; /* of the call */
+	int64_t since_ms;
+};
+
 struct guest {
 	struct guest_setup setup;
 	struct syncline_connector connector; /* copied under the size rule */
@@ -88,12 +100,14 @@ struct guest {
 	struct syncline_host host;
 	void *instance;
 	bool open;
+	bool mute; /* it could not say what it had to */
 	bool writable;
 	struct arena life; /* settings, texts of open() */
 	struct guest_secret *secrets;
 	struct guest_state state;
 	struct guest_log log;
 	struct guest_stream *streams;
+	struct guest_pending pending;
 	void *curl; /* kept between requests, with its connections */
 	uint32_t incarnation;
 	_Atomic uint32_t cancelled[GUEST_CANCELS];
@@ -113,17 +127,20 @@ struct guest_call {
 	struct buffer reply;   /* behind the class */
 	uint8_t *body;         /* of the reply */
 	size_t body_length;
-	struct buffer results; /* of a write, not sent yet */
-	uint32_t results_count;
-	int64_t results_ms;
-	bool lost;             /* a finding found no memory */
+	uint32_t findings;     /* of a check or discover, so far */
+	bool lost;             /* a finding found no memory, or no room */
 	struct syncline_error error;
 };
 void guest_call_begin(struct guest_call *call, struct guest *guest, uint32_t number, uint32_t deadline_ms);
 /* What the connector said stands in call->error; so does what this side has to say. */
 uint32_t guest_fail(struct guest_call *call, uint32_t klass, const char *hint, const char *format, ...) __attribute__((format(printf, 4, 5)));
 uint32_t guest_fail_with(struct guest_call *call, uint32_t klass, const struct error *err);
-/* Clips what a function of the connector returned to a class that can be sent. */
+/* The request can't be read: damaged, or no memory for it.  The connector has not seen it. */
+uint32_t guest_unread(struct guest_call *call);
+/*
+ * A reply, a batch or a result that finds no memory makes the guest mute: who waits for it would wait in vain, so its process
+ * ends (a guest in this process: its link).
+ */
 int guest_emit(struct guest *guest, enum frame_type type, uint16_t call, uint32_t number, struct buffer *head, uint8_t *body, size_t body_length);
 
 /* load.c: fills guest->connector and the parts; on the main thread, before any other starts. */

@@ -24,8 +24,11 @@ struct link_operations {
 	void (*forget)(struct link *link, uint32_t number);
 	void (*wake)(struct link *link);
 	int (*ping)(struct link *link, int64_t until, struct error *err);
-	/* Ends it, asking first when `grace_ms` is not 0, and frees it.  How it ended goes to `ending` (may be NULL). */
-	void (*close)(struct link *link, uint32_t grace_ms, char *ending, size_t size);
+	/*
+	 * Ends it, asking first when `grace_ms` is not 0, and frees it.  How it ended goes to `ending` (may be NULL).  True: by itself,
+	 * because it found no memory.
+	 */
+	bool (*close)(struct link *link, uint32_t grace_ms, char *ending, size_t size);
 };
 struct link {
 	const struct link_operations *op;

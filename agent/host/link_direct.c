@@ -72,7 +72,9 @@ receive(struct link *link, uint32_t number, int64_t until, struct message **ret_
 	pthread_mutex_lock(&direct->lock);
 	*ret_message = message_queue_take(&direct->queue, number);
 	pthread_mutex_unlock(&direct->lock);
-	return *ret_message != NULL ? 1 : error_set(err, ERROR_HOST_PROTOCOL, NULL, "the connector gave no answer");
+	if (*ret_message != NULL)
+		return 1;
+	return guest_is_mute(direct->guest) ? error_memory(err) : error_set(err, ERROR_HOST_PROTOCOL, NULL, "the connector gave no answer");
 }
 
 static int
@@ -107,10 +109,12 @@ ping(struct link *link, int64_t until, struct error *err)
 	return 0;
 }
 
-static void
+static bool
 close_link(struct link *link, uint32_t grace_ms, char *ending, size_t size)
 {
 	struct direct *direct = (struct direct *)link;
+
+	bool starved = guest_is_mute(direct->guest);
 
 	(void)grace_ms;
 	if (size > 0)
@@ -119,6 +123,7 @@ close_link(struct link *link, uint32_t grace_ms, char *ending, size_t size)
 	message_queue_free(&direct->queue);
 	pthread_mutex_destroy(&direct->lock);
 	free(direct);
+	return starved;
 }
 
 static const struct link_operations operations = { send_message, receive, expect, forget, wake, ping, close_link };
@@ -136,9 +141,14 @@ link_direct(const struct link_setup *setup, struct error *err)
 	direct->link.op = &operations;
 	direct->setup = *setup;
 	message_queue_init(&direct->queue);
-	if (pthread_mutex_init(&direct->lock, NULL) != 0 || (direct->guest = guest_new(&guest, err)) == NULL) {
+	if (pthread_mutex_init(&direct->lock, NULL) != 0) {
 		free(direct);
 		error_fill_memory(err);
+		return NULL;
+	}
+	if ((direct->guest = guest_new(&guest, err)) == NULL) {
+		pthread_mutex_destroy(&direct->lock);
+		free(direct);
 		return NULL;
 	}
 	return &direct->link;

@@ -12,10 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "host/link.h"
+#include "host/program.h"
 #include "host/wire.h"
 #include "os/os.h"
 
@@ -303,8 +305,8 @@ wait_dead(struct process *p, int64_t wait_ms)
 	return dead;
 }
 
-/* However it goes, there is no process and no zombie after this. */
-static void
+/* However it goes, there is no process and no zombie after this.  True: it had no memory. */
+static bool
 end(struct process *p, uint32_t grace_ms, char *ending, size_t size)
 {
 	int status = 0, ended = 0, reaped;
@@ -313,8 +315,8 @@ end(struct process *p, uint32_t grace_ms, char *ending, size_t size)
 
 	if (grace_ms > 0 && (message = message_new(FRAME_STOP, 0, 0, NULL, NULL, 0, NULL)) != NULL)
 		asked = send_message(&p->link, message, os_monotonic_ms() + grace_ms, NULL) == 0 && wait_dead(p, grace_ms);
-	/* A process that closed its socket is ending by itself, most likely. */
-	if (asked || wait_dead(p, 0))
+	/* A process that closed its socket is ending by itself, most likely; one that is no longer listened to is not. */
+	if (asked || (wait_dead(p, 0) && p->fault.code == ERROR_NONE))
 		ended = os_ended(p->link.pid, TERM_MS);
 	if (ended == 0) {
 		(void)kill(-p->link.pid, SIGTERM);
@@ -329,15 +331,16 @@ end(struct process *p, uint32_t grace_ms, char *ending, size_t size)
 		ending[0] = '\0';
 	if (reaped == 1 && size > 0)
 		os_status_text(status, ending, size);
+	return reaped == 1 && WIFEXITED(status) && WEXITSTATUS(status) == HOST_EXIT_MEMORY;
 }
 
-static void
+static bool
 close_link(struct link *link, uint32_t grace_ms, char *ending, size_t size)
 {
 	struct process *p = (struct process *)link;
 
-	if (link->pid > 0)
-		end(p, grace_ms, ending, size);
+	bool starved = link->pid > 0 && end(p, grace_ms, ending, size);
+
 	if (p->has_reader) {
 		(void)shutdown(p->fd, SHUT_RDWR);
 		pthread_join(p->reader, NULL);
@@ -348,6 +351,7 @@ close_link(struct link *link, uint32_t grace_ms, char *ending, size_t size)
 	pthread_cond_destroy(&p->changed);
 	pthread_mutex_destroy(&p->lock);
 	free(p);
+	return starved;
 }
 
 static const struct link_operations operations = { send_message, receive, expect, forget, wake, ping, close_link };

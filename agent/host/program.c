@@ -9,6 +9,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -31,6 +32,7 @@
 #define ORPHAN_SECONDS 5
 #define EXIT_PROTOCOL 3
 #define EXIT_ORPHAN 4
+#define LAST_WORDS_MS 1000
 
 struct program {
 	struct guest *guest;
@@ -40,8 +42,11 @@ struct program {
 	struct message_queue inbox;
 	bool stop;
 	pthread_mutex_t writing; /* of the socket */
+	atomic_flag speaking;    /* held with it; the last words of a crash take this one alone */
 	atomic_bool pong_due;
 };
+static struct program program;
+static pid_t program_pid;
 
 static void
 write_pongs(struct program *p)
@@ -52,6 +57,22 @@ write_pongs(struct program *p)
 		(void)frame_write(HOST_SOCKET, &pong, 0, NULL, NULL, NULL);
 }
 
+/* After the last words nobody speaks any more. */
+static void
+begin_speaking(struct program *p)
+{
+	pthread_mutex_lock(&p->writing);
+	while (atomic_flag_test_and_set(&p->speaking))
+		(void)poll(NULL, 0, 10);
+}
+
+static void
+end_speaking(struct program *p)
+{
+	atomic_flag_clear(&p->speaking);
+	pthread_mutex_unlock(&p->writing);
+}
+
 /* From any thread of the process. */
 static int
 emit(void *data, struct message *message)
@@ -59,10 +80,10 @@ emit(void *data, struct message *message)
 	struct program *p = data;
 	int result;
 
-	pthread_mutex_lock(&p->writing);
+	begin_speaking(p);
 	result = frame_write(HOST_SOCKET, message, 0, NULL, NULL, NULL);
 	write_pongs(p);
-	pthread_mutex_unlock(&p->writing);
+	end_speaking(p);
 	message_free(message);
 	return result;
 }
@@ -73,9 +94,70 @@ answer_ping(struct program *p)
 {
 	atomic_store(&p->pong_due, true);
 	if (pthread_mutex_trylock(&p->writing) == 0) {
-		write_pongs(p);
+		if (!atomic_flag_test_and_set(&p->speaking)) {
+			write_pongs(p);
+			atomic_flag_clear(&p->speaking);
+		}
 		pthread_mutex_unlock(&p->writing);
 	}
+}
+
+/*
+ * What the connector reported before it crashed or called exit() is known, so it is said.  Runs in a signal handler: nothing but
+ * poll, fcntl, sendmsg and the clock, and the memory where the results lie ready.  A child of fork() has no say.
+ */
+static void
+say_last_words(void)
+{
+	static atomic_flag said = ATOMIC_FLAG_INIT;
+	int64_t until = os_monotonic_ms() + LAST_WORDS_MS;
+	uint8_t frame[FRAME_HEADER];
+	const uint8_t *head;
+	size_t length;
+
+	if (getpid() != program_pid || atomic_flag_test_and_set(&said) || !guest_last_results(program.guest, frame, &head, &length))
+		return;
+	while (atomic_flag_test_and_set(&program.speaking)) {
+		if (os_monotonic_ms() >= until)
+			return;
+		(void)poll(NULL, 0, 1);
+	}
+	if (os_nonblocking(HOST_SOCKET) == 0)
+		(void)frame_write_encoded(HOST_SOCKET, frame, head, length, until);
+}
+
+static const int crashes[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS };
+#define CRASHES (sizeof crashes / sizeof *crashes)
+static struct sigaction before[CRASHES];
+
+/* The signal then does what it always did; a sanitizer's handler meets the same fault again. */
+static void
+on_crash(int number)
+{
+	int was = errno;
+
+	say_last_words();
+	for (size_t i = 0; i < CRASHES; i++)
+		if (crashes[i] == number) {
+			(void)sigaction(number, &before[i], NULL);
+			if (before[i].sa_handler == SIG_DFL)
+				(void)raise(number);
+		}
+	errno = was;
+}
+
+static void
+catch_crashes(void)
+{
+	static char stack[65536];
+	stack_t other = { .ss_sp = stack, .ss_size = sizeof stack };
+	struct sigaction crash = { .sa_handler = on_crash, .sa_flags = SA_ONSTACK };
+
+	program_pid = getpid();
+	(void)sigaltstack(&other, NULL);
+	for (size_t i = 0; i < CRASHES; i++)
+		(void)sigaction(crashes[i], &crash, &before[i]);
+	(void)atexit(say_last_words);
 }
 
 static void
@@ -103,9 +185,10 @@ read_on(void *data)
 {
 	struct program *p = data;
 	struct timespec grace = { ORPHAN_SECONDS, 0 };
+	struct error err = { 0 };
 	struct message *message;
 
-	while ((message = frame_read(HOST_SOCKET, FRAME_TO_HOST, NULL)) != NULL) {
+	while ((message = frame_read(HOST_SOCKET, FRAME_TO_HOST, &err)) != NULL) {
 		if (message->incarnation != p->incarnation)
 			_exit(EXIT_PROTOCOL);
 		switch (message->type) {
@@ -115,6 +198,7 @@ read_on(void *data)
 			continue;
 		case FRAME_CANCEL:
 			guest_cancel(p->guest, message->number);
+			guest_flush(p->guest);
 			break;
 		case FRAME_PING:
 			answer_ping(p);
@@ -126,6 +210,10 @@ read_on(void *data)
 			_exit(EXIT_PROTOCOL);
 		}
 		message_free(message);
+	}
+	if (err.code == ERROR_MEMORY) {
+		say_last_words();
+		_exit(HOST_EXIT_MEMORY);
 	}
 	guest_cancel_all(p->guest);
 	stop(p);
@@ -148,6 +236,8 @@ serve(struct program *p)
 			guest_handle(p->guest, message);
 		else
 			worked = guest_work(p->guest);
+		if (guest_is_mute(p->guest))
+			_exit(HOST_EXIT_MEMORY);
 		pthread_mutex_lock(&p->lock);
 		while (!worked && p->inbox.count == 0 && !p->stop)
 			pthread_cond_wait(&p->arrived, &p->lock);
@@ -204,6 +294,8 @@ load(struct program *p, const struct syncline_expr_service_v1 *expr)
 		return -1;
 	}
 	guest_handle(p->guest, message);
+	if (guest_is_mute(p->guest))
+		_exit(HOST_EXIT_MEMORY);
 	return 0;
 }
 
@@ -223,7 +315,6 @@ usage(int argc, char **argv)
 int
 host_program(int argc, char **argv, const struct syncline_expr_service_v1 *expr)
 {
-	static struct program program;
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	struct sockaddr_storage address;
 	socklen_t length = sizeof address;
@@ -238,11 +329,13 @@ host_program(int argc, char **argv, const struct syncline_expr_service_v1 *expr)
 	os_die_with_parent(0);
 	sigaction(SIGPIPE, &ignore, NULL);
 	message_queue_init(&program.inbox);
+	atomic_flag_clear(&program.speaking);
 	if (pthread_mutex_init(&program.lock, NULL) != 0 || pthread_mutex_init(&program.writing, NULL) != 0 ||
 	    pthread_cond_init(&program.arrived, NULL) != 0 || sodium_init() < 0 || guest_http_start() != 0)
 		return EXIT_FAILURE;
 	if (shake_hands(&program) != 0 || load(&program, expr) != 0)
 		_exit(EXIT_PROTOCOL);
+	catch_crashes();
 	if (pthread_create(&reader, NULL, read_on, &program) != 0)
 		_exit(EXIT_FAILURE);
 	/* Not exit(): functions that foreign libraries registered have no say in how this process ends. */

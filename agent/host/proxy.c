@@ -62,7 +62,7 @@ proxy_refused(struct connector *c, const char *what, uint32_t klass, const struc
 	return -1;
 }
 
-static void
+static bool
 drop_link(struct connector *c, uint32_t grace_ms, char *ending, size_t size)
 {
 	struct link *link;
@@ -71,8 +71,7 @@ drop_link(struct connector *c, uint32_t grace_ms, char *ending, size_t size)
 	link = c->link;
 	c->link = NULL;
 	pthread_mutex_unlock(&c->lock);
-	if (link != NULL)
-		link->op->close(link, grace_ms, ending, size);
+	return link != NULL && link->op->close(link, grace_ms, ending, size);
 }
 
 int
@@ -80,10 +79,16 @@ proxy_broke(struct connector *c, const char *what, struct error *err)
 {
 	char ending[128] = "";
 	struct error why = { 0 };
+	bool starved;
 
 	if (err != NULL)
 		why = *err;
-	drop_link(c, 0, ending, sizeof ending);
+	starved = drop_link(c, 0, ending, sizeof ending);
+	if (why.code == ERROR_MEMORY) {
+		/* This side's misfortune: nothing is counted, and nobody is blamed. */
+		error_place(err, "system %s", c->system);
+		return -1;
+	}
 	c->crashes++;
 	if (!c->patient)
 		(void)restart_event(&c->restart, RESTART_FAILED, os_monotonic_ms());
@@ -94,6 +99,9 @@ proxy_broke(struct connector *c, const char *what, struct error *err)
 		error_fill(err, ERROR_HOST_PROTOCOL, "Report it to the connector's vendor, with its version.",
 		           "the connector of system %s broke the protocol during '%s': %s", c->system, what, why.message);
 		error_detail(err, "%s", c->path);
+	} else if (starved) {
+		error_fill(err, ERROR_MEMORY, "Allow it more memory, or fewer and smaller records at a time.",
+		           "the process of the connector of system %s found no memory during '%s'", c->system, what);
 	} else {
 		error_fill(err, ERROR_HOST_GONE, "It is started again with the next call. Report the crash to the connector's vendor.",
 		           "the process of the connector of system %s is gone during '%s': %s", c->system, what,
@@ -111,6 +119,29 @@ proxy_damaged(struct connector *c, const char *what, struct error *err)
 	return proxy_broke(c, what, err);
 }
 
+int
+proxy_unread(struct connector *c, const char *what, const struct wire *wire, struct error *err)
+{
+	if (!wire->starved)
+		return proxy_damaged(c, what, err);
+	error_fill_memory(err);
+	return proxy_broke(c, what, err);
+}
+
+void
+proxy_close(struct connector *c, enum call_id id, uint32_t incarnation, struct buffer *head)
+{
+	struct reply reply;
+
+	if (!proxy_same(c, incarnation)) {
+		buffer_free(head);
+		return;
+	}
+	if (proxy_call(c, id, NULL, head, NULL, 0, NULL, NULL, &reply, NULL) != 0 && !reply.done && proxy_same(c, incarnation))
+		(void)drop_link(c, c->options.grace_ms, NULL, 0);
+	reply_free(&reply);
+}
+
 static struct state_entry *
 find_state(struct connector *c, const char *key)
 {
@@ -120,57 +151,81 @@ find_state(struct connector *c, const char *key)
 	return NULL;
 }
 
+/*
+ * All memory is found before anything is changed, so that what is committed is never less than what is known here: a slot for
+ * each change that has none yet, and a value for each.
+ */
 static int
-set_state(struct connector *c, const struct connector_state *change)
+prepare_state(struct connector *c, const struct connector_state *changes, uint32_t count, uint8_t **values)
 {
-	struct state_entry *entry = find_state(c, change->key), *more;
-	uint8_t *value = NULL;
+	struct state_entry *more = realloc(c->state, ((size_t)c->state_count + count) * sizeof *more);
 
-	if (change->value.data != NULL) {
-		if ((value = malloc(change->value.length > 0 ? change->value.length : 1)) == NULL)
+	if (more == NULL)
+		return -1;
+	c->state = more;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct syncline_slice *value = &changes[i].value;
+		struct state_entry *entry;
+		char *key;
+
+		if (value->data == NULL)
+			continue;
+		if ((values[i] = malloc(value->length > 0 ? value->length : 1)) == NULL)
 			return -1;
-		memcpy(value, change->value.data, change->value.length);
+		memcpy(values[i], value->data, value->length);
+		if (find_state(c, changes[i].key) != NULL)
+			continue;
+		if ((key = malloc(strlen(changes[i].key) + 1)) == NULL)
+			return -1;
+		entry = &c->state[c->state_count++];
+		*entry = (struct state_entry){ .key = strcpy(key, changes[i].key) };
 	}
-	if (entry == NULL) {
-		if (value == NULL)
-			return 0;
-		if ((more = realloc(c->state, (c->state_count + 1) * sizeof *more)) == NULL) {
-			free(value);
-			return -1;
-		}
-		c->state = more;
-		entry = &more[c->state_count];
-		memset(entry, 0, sizeof *entry);
-		if ((entry->key = malloc(strlen(change->key) + 1)) == NULL) {
-			free(value);
-			return -1;
-		}
-		strcpy(entry->key, change->key);
-		c->state_count++;
-	}
-	free(entry->value);
-	entry->value = value;
-	entry->length = change->value.length;
 	return 0;
+}
+
+static void
+install_state(struct connector *c, const struct connector_state *changes, uint32_t count, uint8_t **values)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		struct state_entry *entry = find_state(c, changes[i].key);
+
+		if (entry == NULL)
+			continue;
+		free(entry->value);
+		entry->value = values[i];
+		entry->length = changes[i].value.length;
+		values[i] = NULL;
+	}
+}
+
+static int
+change_state(struct connector *c, const struct connector_state *changes, uint32_t count, bool commit, struct error *err)
+{
+	uint8_t **values = calloc(count, sizeof *values);
+	int result = 0;
+
+	if (values == NULL || prepare_state(c, changes, count, values) != 0)
+		result = error_memory(err);
+	else if (commit && c->options.commit != NULL)
+		result = c->options.commit(c->options.commit_data, changes, count, err);
+	if (result == 0)
+		install_state(c, changes, count, values);
+	for (uint32_t i = 0; values != NULL && i < count; i++)
+		free(values[i]);
+	free(values);
+	return result == 0 ? 0 : -1;
 }
 
 int
 proxy_commit_initial(struct connector *c, const struct connector_state *item)
 {
-	return set_state(c, item);
+	return change_state(c, item, 1, false, NULL);
 }
 
 int
 proxy_commit(struct connector *c, const struct connector_state *changes, uint32_t count, struct error *err)
 {
-	if (count == 0)
-		return 0;
-	if (c->options.commit != NULL && c->options.commit(c->options.commit_data, changes, count, err) != 0)
-		return -1;
-	for (uint32_t i = 0; i < count; i++)
-		if (set_state(c, &changes[i]) != 0)
-			return error_memory(err);
-	return 0;
+	return count == 0 ? 0 : change_state(c, changes, count, true, err);
 }
 
 void
@@ -275,12 +330,17 @@ read_reply(struct connector *c, const char *what, struct reply *reply, struct er
 	if (klass != SYNCLINE_OK) {
 		wire_init(&reply->wire, reply->message->head, reply->message->head_length, &reply->arena);
 		klass = codec_get_error(&reply->wire, &said);
-		return wire_done(&reply->wire) ? proxy_refused(c, what, klass, &said, err) : proxy_damaged(c, what, err);
+		return wire_done(&reply->wire) ? proxy_refused(c, what, klass, &said, err) : proxy_unread(c, what, &reply->wire, err);
 	}
+	reply->done = true;
 	changes = codec_get_states(&reply->wire, &count);
 	if (reply->wire.bad)
-		return proxy_damaged(c, what, err);
-	return proxy_commit(c, changes, count, err);
+		return proxy_unread(c, what, &reply->wire, err);
+	if (proxy_commit(c, changes, count, err) == 0)
+		return 0;
+	/* The connector goes by a state that is not stored: it begins anew with the one that is. */
+	(void)drop_link(c, c->options.grace_ms, NULL, 0);
+	return -1;
 }
 
 static int
@@ -289,7 +349,8 @@ exchange(struct connector *c, enum call_id id, uint32_t number, int64_t until, i
 {
 	const char *what = call_row((uint32_t)id)->name;
 	struct message *message;
-	bool told = false;
+	struct error why;
+	bool told = false, taken;
 
 	for (;;) {
 		if (wait_message(c, what, number, &until, &told, &message, err) != 0)
@@ -298,11 +359,13 @@ exchange(struct connector *c, enum call_id id, uint32_t number, int64_t until, i
 			reply->message = message;
 			return read_reply(c, what, reply, err);
 		}
-		if ((message->type != FRAME_RESULT && message->type != FRAME_FINDING) || on_event == NULL || on_event(data, message, err) != 0) {
-			message_free(message);
-			return proxy_damaged(c, what, err);
-		}
+		memset(&why, 0, sizeof why);
+		taken = (message->type == FRAME_RESULT || message->type == FRAME_FINDING) && on_event != NULL && on_event(data, message, &why) == 0;
 		message_free(message);
+		if (!taken && why.code == ERROR_MEMORY)
+			error_fill_memory(err);
+		if (!taken)
+			return why.code == ERROR_MEMORY ? proxy_broke(c, what, err) : proxy_damaged(c, what, err);
 	}
 }
 
@@ -316,7 +379,7 @@ look_for_ending(struct connector *c, enum call_id id)
 	    id == CALL_CONTENT_WRITE || id == CALL_CONTENT_FINISH || id == CALL_CONTENT_CLOSE || id == CALL_CONTENT_ABORT)
 		return;
 	if (c->link->op->receive(c->link, 0, 0, &none, NULL) < 0) {
-		drop_link(c, 0, NULL, 0);
+		(void)drop_link(c, 0, NULL, 0);
 		c->crashes++;
 		if (!c->patient)
 			(void)restart_event(&c->restart, RESTART_FAILED, os_monotonic_ms());

@@ -47,6 +47,7 @@ struct reply {
 	struct arena arena;
 	struct wire wire;
 	bool sent; /* something went out, whatever came of it */
+	bool done; /* the connector did it, even if the call fails for what came with its reply */
 };
 void reply_free(struct reply *reply);
 
@@ -70,6 +71,13 @@ int proxy_broke(struct connector *connector, const char *what, struct error *err
 /* Makes a class that isn't OK an error with the system's name. */
 int proxy_refused(struct connector *connector, const char *what, uint32_t klass, const struct syncline_error *said, struct error *err);
 int proxy_damaged(struct connector *connector, const char *what, struct error *err);
+/* A message that can't be read to its end: damaged, or without memory here, which is no fault of the connector. */
+int proxy_unread(struct connector *connector, const char *what, const struct wire *wire, struct error *err);
+/*
+ * A call that closes a read or a document of this incarnation, if that still runs.  What can't be closed so, for whatever reason,
+ * goes with its process.  Takes over head.
+ */
+void proxy_close(struct connector *connector, enum call_id id, uint32_t incarnation, struct buffer *head);
 int proxy_offers(const struct connector *connector, const char *part, struct error *err);
 /* Is the process that made this stream still the one that runs? */
 bool proxy_same(const struct connector *connector, uint32_t incarnation);

@@ -144,7 +144,7 @@ set(const struct syncline_host *host, const char *key, const struct syncline_sli
 		return SYNCLINE_RETRY;
 	if (item == NULL && (item = add(state, key)) == NULL) {
 		free(data);
-		return SYNCLINE_INVALID;
+		return state->count >= CODEC_STATE_KEYS_MAX ? SYNCLINE_INVALID : SYNCLINE_RETRY;
 	}
 	state->total = state->total - item->length + length;
 	if (item->changed) {

@@ -77,6 +77,7 @@ wire_init(struct wire *wire, const void *data, size_t length, struct arena *aren
 	wire->end = wire->at + (data != NULL ? length : 0);
 	wire->arena = arena;
 	wire->bad = false;
+	wire->starved = false;
 }
 
 void
@@ -84,6 +85,13 @@ wire_fail(struct wire *wire)
 {
 	wire->bad = true;
 	wire->at = wire->end;
+}
+
+static void
+starve(struct wire *wire)
+{
+	wire_fail(wire);
+	wire->starved = true;
 }
 
 static uint64_t
@@ -137,11 +145,12 @@ wire_get_text(struct wire *wire, size_t max)
 	if (wire->bad || length == NONE)
 		return NULL;
 	slice = take(wire, length, max);
-	if (wire->bad || (slice.length > 0 && !text_is_utf8(slice.data, slice.length)) ||
-	    (text = arena_copy(wire->arena, slice.data, slice.length)) == NULL) {
+	if (wire->bad || (slice.length > 0 && !text_is_utf8(slice.data, slice.length))) {
 		wire_fail(wire);
 		return NULL;
 	}
+	if ((text = arena_copy(wire->arena, slice.data, slice.length)) == NULL)
+		starve(wire);
 	return text;
 }
 
@@ -238,8 +247,8 @@ wire_array(struct wire *wire, size_t count, size_t size)
 {
 	void *array = wire->bad ? NULL : arena_array(wire->arena, count > 0 ? count : 1, size);
 
-	if (array == NULL)
-		wire_fail(wire);
+	if (array == NULL && !wire->bad)
+		starve(wire);
 	return array;
 }
 

@@ -30,6 +30,7 @@ struct wire {
 	const uint8_t *end;
 	struct arena *arena; /* for texts and arrays */
 	bool bad;
+	bool starved; /* bad for want of memory, not for what the message says */
 };
 void wire_init(struct wire *wire, const void *data, size_t length, struct arena *arena);
 uint8_t wire_get8(struct wire *wire);

@@ -22,6 +22,7 @@ check_LTLIBRARIES += \
 	tests/connectors/hang.la \
 	tests/connectors/http.la \
 	tests/connectors/ignores-cancel.la \
+	tests/connectors/keeps.la \
 	tests/connectors/leaks.la \
 	tests/connectors/lies-position.la \
 	tests/connectors/lies-results.la \
@@ -72,6 +73,8 @@ tests_connectors_http_la_SOURCES = tests/connectors/http.c
 tests_connectors_http_la_LDFLAGS = $(test_connector_link)
 tests_connectors_ignores_cancel_la_SOURCES = tests/connectors/ignores-cancel.c
 tests_connectors_ignores_cancel_la_LDFLAGS = $(test_connector_link)
+tests_connectors_keeps_la_SOURCES = tests/connectors/keeps.c
+tests_connectors_keeps_la_LDFLAGS = $(test_connector_link)
 tests_connectors_leaks_la_SOURCES = tests/connectors/leaks.c
 tests_connectors_leaks_la_LDFLAGS = $(test_connector_link)
 tests_connectors_lies_position_la_SOURCES = tests/connectors/lies-position.c

@@ -63,13 +63,14 @@ ping(struct link *link, int64_t until, struct error *err)
 	return 0;
 }
 
-static void
+static bool
 close_link(struct link *link, uint32_t grace_ms, char *ending, size_t size)
 {
 	(void)grace_ms;
 	if (size > 0)
 		ending[0] = '\0';
 	free(link);
+	return false;
 }
 
 static const struct link_operations operations = { send_message, receive, expect, forget, wake, ping, close_link };

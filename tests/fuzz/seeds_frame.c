@@ -48,7 +48,7 @@ static int expect(struct link *l, uint32_t number, uint32_t batches) { (void)l; 
 static void forget(struct link *l, uint32_t number) { (void)l; inner->op->forget(inner, number); }
 static void wake(struct link *l) { (void)l; }
 static int ping(struct link *l, int64_t until, struct error *err) { (void)l, (void)until, (void)err; return 0; }
-static void close_link(struct link *l, uint32_t grace, char *ending, size_t size) { (void)l; inner->op->close(inner, grace, ending, size); }
+static bool close_link(struct link *l, uint32_t grace, char *ending, size_t size) { (void)l; return inner->op->close(inner, grace, ending, size); }
 
 static const struct link_operations operations = { send_message, receive, expect, forget, wake, ping, close_link };
 static struct link recorder = { .op = &operations };
