@@ -64,6 +64,9 @@ stand_new(bool direct)
 	assert_int_equal(mkdir(stand->connectors, 0700), 0);
 	assert_int_equal(mkdir(stand_path(stand, "in"), 0700), 0);
 	assert_int_equal(mkdir(stand_path(stand, "out"), 0700), 0);
+	assert_int_equal(mkdir(stand_path(stand, "temp"), 0700), 0);
+	stand->tmpdir = tmp != NULL ? strdup(tmp) : NULL;
+	assert_int_equal(setenv("TMPDIR", stand_path(stand, "temp"), 1), 0);
 	link_all(stand, getenv("SYNCLINE_CONNECTORS"));
 	snprintf(path, sizeof path, "%s/tests/connectors/.libs", getenv("SYNCLINE_BUILD"));
 	link_all(stand, path);
@@ -95,6 +98,8 @@ stand_free(struct stand *stand)
 	config_free(stand->model);
 	snprintf(command, sizeof command, "rm -rf '%s'", stand->dir);
 	assert_int_equal(system(command), 0);
+	assert_int_equal(stand->tmpdir != NULL ? setenv("TMPDIR", stand->tmpdir, 1) : unsetenv("TMPDIR"), 0);
+	free(stand->tmpdir);
 	free(stand);
 }
 
@@ -246,6 +251,26 @@ stand_descriptors(void)
 	for (int fd = 0; fd < 1024; fd++)
 		count += fcntl(fd, F_GETFD) != -1;
 	return count;
+}
+
+void
+stand_holds(struct stand *stand, const char *folder, const char *names)
+{
+	DIR *dir = opendir(stand_path(stand, folder));
+
+	assert_non_null(dir);
+	for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+		size_t length = strlen(entry->d_name);
+		const char *at = names;
+
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		while ((at = strstr(at, entry->d_name)) != NULL && ((at > names && at[-1] != ' ') || (at[length] != ' ' && at[length] != '\0')))
+			at++;
+		if (at == NULL)
+			fail_msg("%s/%s was left behind", folder, entry->d_name);
+	}
+	closedir(dir);
 }
 
 bool

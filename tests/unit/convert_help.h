@@ -13,7 +13,8 @@
 #define REJECTS_MAX 4096
 
 struct stand {
-	char dir[256];        /* with in/, out/ and connectors/ in it */
+	char dir[256];        /* with in/, out/, connectors/ and temp/ in it; connectors are told to use temp/ for temporary files */
+	char *tmpdir;         /* TMPDIR as it was */
 	char connectors[300];
 	struct systems systems;
 	struct model *model;
@@ -46,6 +47,8 @@ void stand_must(struct stand *stand);
 /* Open file descriptors and children of this process. */
 unsigned stand_descriptors(void);
 bool stand_has_children(void);
+/* Nothing is in this subfolder but what is listed, with blanks between; not all of that must be there. */
+void stand_holds(struct stand *stand, const char *folder, const char *names);
 
 /* The usual: customers.csv with id, name, size into out.jsonl. */
 extern const char stand_customers[];
