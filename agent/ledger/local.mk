@@ -6,3 +6,4 @@ libledger_a_SOURCES = agent/ledger/ledger.h agent/ledger/seal.h agent/ledger/sta
 	agent/ledger/schema_core.c agent/ledger/placeholders.c
 libledger_a_CPPFLAGS = $(AGENT_CPPFLAGS)
 libledger_a_CFLAGS = $(AGENT_CFLAGS)
+libledger_a_SOURCES += agent/ledger/feeds.c

@@ -21,6 +21,9 @@ const char ledger_schema_core[] =
 	/* fingerprint NULL: rebased, the next one that is seen is accepted. */
 	"CREATE TABLE fingerprint (system INTEGER PRIMARY KEY, fingerprint BLOB, stamped_us INTEGER NOT NULL);\n"
 	"CREATE TABLE rebase (id INTEGER PRIMARY KEY, system INTEGER NOT NULL, former BLOB, at_us INTEGER NOT NULL, who TEXT, why TEXT NOT NULL);\n"
+	/* Who got every row of an object since a read of everything, and under which effective version. */
+	"CREATE TABLE feed (object INTEGER NOT NULL, credentials INTEGER NOT NULL, flow INTEGER NOT NULL, unit INTEGER NOT NULL,"
+	" version INTEGER NOT NULL, since_us INTEGER NOT NULL, PRIMARY KEY (object, credentials, flow, unit)) WITHOUT ROWID;\n"
 	/* In which epoch a full read of an object was last applied for a unit. */
 	"CREATE TABLE trusted (object INTEGER NOT NULL, unit INTEGER NOT NULL, epoch INTEGER NOT NULL, at_us INTEGER NOT NULL,"
 	" PRIMARY KEY (object, unit)) WITHOUT ROWID;\n";

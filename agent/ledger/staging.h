@@ -52,6 +52,14 @@ int ledger_read_complete(struct ledger *ledger, uint32_t object, uint32_t creden
                          struct ledger_read *ret_read, struct error *err);
 int ledger_read_deleted(struct ledger *ledger, const struct ledger_read *read, uint32_t unit, struct error *err); /* used now */
 
+/*
+ * Feeding.  A (flow, unit) is fed by (object, credentials) when it got every row since a read of everything, without a gap and
+ * under one effective version (ledger_version_id).  Who is off while others read has a gap, and is fed again from the next read
+ * of everything on.  version 0: not fed.
+ */
+int ledger_fed(struct ledger *ledger, uint32_t object, uint32_t credentials, uint32_t flow, uint32_t unit, uint32_t *ret_version, struct error *err);
+int ledger_feed(struct ledger *ledger, uint32_t object, uint32_t credentials, uint32_t flow, uint32_t unit, uint32_t version, struct error *err);
+
 /* The next staged batch with rows that (flow, unit) has not applied, after `after`; 1 with one, 0: no more. */
 int ledger_staged_next(struct ledger *ledger, uint32_t object, uint32_t credentials, uint32_t flow, uint32_t unit, int64_t after,
                        struct ledger_staged *ret_staged, struct error *err);
