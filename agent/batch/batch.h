@@ -149,6 +149,11 @@ void batch_seal(struct batch *batch);
  * version, which belong to where the record came from.  Sealed afterwards.
  */
 int batch_make_writes(struct batch *batch, uint8_t op, const uint8_t (*keys)[16], struct error *err);
+/*
+ * Another value for one field of one record, written as text ("2026-02-28", "12.50"); NULL: null.  Refused when the field's type
+ * can't take it.  Sealed afterwards.
+ */
+int batch_put_text(struct batch *batch, uint32_t index, uint32_t field, const char *text, struct error *err);
 
 /* Native ids of several key parts (service.h: join_key, split_key). */
 int batch_join_key(struct buffer *buffer, const struct syncline_slice *parts, uint32_t count);

@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * apply.c: what was staged becomes records, links, marks and findings.  A dry pass is the same in one transaction that is rolled
+ * back; what it counts and lists is therefore what the real one would do.
+ *
+ * The order: staged batches, object by object in the order of the flow's bindings; rows that people decided about or want to be
+ * tried again; rows whose parent has come; what full reads no longer showed.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flow/apply.h"
+#include "flow/values.h"
+
+#define PAGE 500u
+
+void
+intake_result_free(struct intake_result *result)
+{
+	free(result->bindings);
+	result->bindings = NULL;
+}
+
+static uint32_t
+object_id(const struct work *work, const struct config_binding *binding)
+{
+	return ledger_object_id(work->ledger, binding->object);
+}
+
+/* One more than the flow has bindings: the last takes what belongs to other flows. */
+static int
+make_result(struct intake *intake, struct intake_result *result, struct error *err)
+{
+	const struct config_flow *flow = intake->flow;
+
+	memset(result, 0, sizeof *result);
+	if ((result->bindings = calloc(flow->binding_count + 1u, sizeof *result->bindings)) == NULL)
+		return error_memory(err);
+	result->binding_count = flow->binding_count;
+	for (uint32_t i = 0; i < flow->binding_count; i++) {
+		result->bindings[i].binding = &flow->bindings[i];
+		if (ledger_links_count(intake->engine->ledger, ledger_object_id(intake->engine->ledger, flow->bindings[i].object), intake->unit_id,
+		                       &result->bindings[i].links, err) != 0) {
+			intake_result_free(result);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* In a dry pass there is one transaction around all. */
+static int
+begin(struct work *work, struct error *err)
+{
+	return work->mode == INTAKE_REAL ? ledger_begin(work->ledger, err) : 0;
+}
+
+static int
+end(struct work *work, int result, struct error *err)
+{
+	if (work->mode != INTAKE_REAL)
+		return result;
+	if (result == 0)
+		return ledger_commit(work->ledger, err);
+	ledger_rollback(work->ledger);
+	return -1;
+}
+
+static int
+load_slots(struct work *work, struct error *err)
+{
+	struct syncline_slice *natives = arena_array(&work->arena, work->row_count + 1u, sizeof *natives);
+
+	if (natives == NULL)
+		return error_memory(err);
+	for (uint32_t i = 0; i < work->row_count; i++)
+		natives[i] = work->rows[i].native;
+	return work_load_links(work, natives, work->row_count, err);
+}
+
+static int
+resolve_all(struct work *work, struct error *err)
+{
+	for (uint32_t i = 0; i < work->row_count; i++)
+		if (work_resolve(work, &work->rows[i], err) != 0)
+			return -1;
+	return work_flush(work, err);
+}
+
+/* Rows of a batch through all steps, in the caller's transaction. */
+static int
+apply_rows(struct work *work, struct bound *bound, const struct batch *native, uint64_t started, int64_t read_us, bool full, struct error *err)
+{
+	if (work_begin(work, bound, native, started, read_us, full, err) != 0 || work_rows(work, work->intake->unit, err) != 0 ||
+	    load_slots(work, err) != 0)
+		return -1;
+	work->result->rows += work->row_count;
+	return resolve_all(work, err);
+}
+
+/* What was seen while we wrote is read again, now that we know what we wrote. */
+static int
+read_again(struct work *work, struct error *err)
+{
+	uint32_t count = work->again_count;
+	struct syncline_slice *natives;
+	struct connector *connector;
+	struct batch *rows = NULL;
+	struct error why = { 0 };
+	uint64_t sequence = ledger_sequence(work->ledger);
+	int result = 0;
+
+	if (count == 0 || work->mode != INTAKE_REAL)
+		return 0;
+	if (engine_connector(work->engine, work->bound->binding->system, work->intake->unit, 0, &connector, err) != 0)
+		return -1;
+	if ((connector_info(connector)->optional & CONNECTOR_HAS_GET) == 0)
+		return 0;
+	if ((natives = calloc(count, sizeof *natives)) == NULL)
+		return error_memory(err);
+	for (uint32_t i = 0; i < count; i++)
+		natives[i] = *work->again[i];
+	/* A system that can't answer now is asked by the next read. */
+	if (connector_get(connector, config_sdk_object(work->bound->binding->object), natives, count, &rows, &why) == 0) {
+		result = ledger_begin(work->ledger, err);
+		if (result == 0)
+			result = end(work, apply_rows(work, work->bound, rows, sequence + 1, ledger_now(work->ledger), false, err), err);
+	}
+	batch_free(rows);
+	free(natives);
+	return result;
+}
+
+static int
+apply_staged(struct work *work, struct bound *bound, struct ledger_staged *staged, struct error *err)
+{
+	int result;
+
+	if (begin(work, err) != 0)
+		return -1;
+	result = staged->batch != NULL ? apply_rows(work, bound, staged->batch, staged->started, staged->read_us, staged->full, err) : 0;
+	if (result == 0)
+		result = ledger_applied(work->ledger, staged->object, staged->credentials, work->intake->flow_id, work->intake->unit_id, staged->id, err);
+	result = end(work, result, err);
+	return result == 0 && staged->batch != NULL ? read_again(work, err) : result;
+}
+
+static int
+apply_object(struct work *work, struct bound *bound, struct error *err)
+{
+	const struct config_binding *binding = bound->binding;
+	uint32_t object = object_id(work, binding), credentials = engine_credentials(work->engine, binding->system, work->intake->unit);
+	struct ledger_staged staged = { 0 };
+	uint64_t done = 0;
+	char what[320];
+	int found;
+
+	snprintf(what, sizeof what, "%s %s.%s", work->mode == INTAKE_DRY ? "comparing" : "applying", binding->system->head.name,
+	         binding->object->head.name);
+	while ((found = ledger_staged_next(work->ledger, object, credentials, work->intake->flow_id, work->intake->unit_id, staged.id, &staged,
+	                                   err)) == 1) {
+		int result = 0;
+		bool beyond = work->options->staged_to != 0 && staged.id > work->options->staged_to;
+
+		if (!beyond) {
+			result = apply_staged(work, bound, &staged, err);
+			done += staged.batch != NULL ? staged.batch->header->record_count : 0;
+			if (staged.id > work->result->staged_to)
+				work->result->staged_to = staged.id;
+		}
+		batch_free(staged.batch);
+		staged.batch = NULL;
+		if (result != 0)
+			return -1;
+		if (beyond || !engine_progress(work->engine, what, done, 0))
+			return 0;
+	}
+	return found;
+}
+
+/* Findings that a person has decided, or wants to be tried again. */
+
+struct decision {
+	int64_t id;
+	uint32_t object;
+	char *text; /* NULL: a retry */
+	struct decision *next;
+};
+
+struct decisions {
+	struct arena arena;
+	struct decision *first, **last;
+};
+
+static int
+keep_decision(void *data, const struct ledger_finding *finding, const char *text)
+{
+	struct decisions *all = data;
+	struct decision *one = arena_zalloc(&all->arena, sizeof *one);
+
+	if (one == NULL || (one->text = arena_text(&all->arena, text)) == NULL)
+		return -1;
+	one->id = finding->id;
+	one->object = finding->object;
+	*all->last = one;
+	all->last = &one->next;
+	return 0;
+}
+
+static int
+collect_decisions(struct work *work, struct decisions *all, struct error *err)
+{
+	int64_t ids[PAGE];
+	uint32_t count;
+
+	if (ledger_decisions(work->ledger, work->intake->flow_id, work->intake->unit_id, keep_decision, all, err) != 0 ||
+	    ledger_findings_to_retry(work->ledger, work->intake->flow_id, work->intake->unit_id, ids, PAGE, &count, err) != 0)
+		return -1;
+	for (uint32_t i = 0; i < count; i++) {
+		struct decision *one = arena_zalloc(&all->arena, sizeof *one);
+
+		if (one == NULL)
+			return error_memory(err);
+		one->id = ids[i];
+		*all->last = one;
+		all->last = &one->next;
+	}
+	return 0;
+}
+
+struct bound *
+apply_reader(struct work *work, uint32_t object)
+{
+	for (uint32_t i = 0; i < work->intake->flow->binding_count; i++) {
+		const struct config_binding *binding = &work->intake->flow->bindings[i];
+
+		if (binding->reads && object_id(work, binding) == object)
+			return engine_bound(work->engine, binding);
+	}
+	return NULL;
+}
+
+static int
+decide_row(struct work *work, struct bound *bound, const struct ledger_finding *finding, const struct batch *native, const char *text,
+           struct error *err)
+{
+	uint64_t now = ledger_sequence(work->ledger);
+
+	if (work_begin(work, bound, native, now, finding->last_us, false, err) != 0)
+		return -1;
+	if (native != NULL) {
+		if (work_rows(work, work->intake->unit, err) != 0)
+			return -1;
+	} else if ((work->rows = arena_array(&work->arena, 1, sizeof *work->rows)) == NULL) {
+		return error_memory(err);
+	} else {
+		work->rows[0] = (struct row){ .what = ROW_GONE, .native = finding->native };
+		work->row_count = 1;
+	}
+	for (uint32_t i = 0; i < work->row_count; i++) {
+		work->rows[i].decision = text;
+		work->rows[i].finding = finding->id;
+	}
+	return load_slots(work, err) != 0 ? -1 : resolve_all(work, err);
+}
+
+/* In a transaction.  What was decided and carried out is decided no more: the finding ended, or is open again with a new reason. */
+static int
+decide(struct work *work, const struct decision *decision, struct error *err)
+{
+	struct ledger_finding finding;
+	struct batch *row = NULL;
+	struct arena arena;
+	struct bound *bound;
+	int result;
+
+	arena_init(&arena, 0);
+	result = ledger_finding_get(work->ledger, decision->id, &arena, &finding, err);
+	if (result == 0 && (bound = apply_reader(work, finding.object)) != NULL && finding.native.length > 0) {
+		result = ledger_finding_row_get(work->ledger, decision->id, &row, err);
+		if (result == 0 && (row != NULL || decision->text != NULL))
+			result = decide_row(work, bound, &finding, row, decision->text, err);
+		if (result == 0 && decision->text != NULL)
+			result = ledger_finding_close(work->ledger, decision->id, LEDGER_DECIDED, decision->text, err);
+	}
+	batch_free(row);
+	arena_free(&arena);
+	return result;
+}
+
+static int
+apply_decisions(struct work *work, struct error *err)
+{
+	struct decisions all = { .first = NULL };
+	int result;
+
+	arena_init(&all.arena, 0);
+	all.last = &all.first;
+	result = collect_decisions(work, &all, err);
+	for (const struct decision *one = all.first; one != NULL && result == 0; one = one->next)
+		if ((result = begin(work, err)) == 0)
+			result = end(work, decide(work, one, err), err);
+	arena_free(&all.arena);
+	return result;
+}
+
+/* Rows whose parent has come, or whose time is over. */
+
+static int
+give_up_waiting(struct work *work, const struct ledger_waiter *waiter, struct error *err)
+{
+	struct ledger_finding finding = { .kind = LEDGER_FINDING_REJECT, .field = waiter->field, .cause = "the record that it refers to did not come",
+		.hint = "Find out why the parent is missing at its source; a retry waits once more." };
+	char message[400];
+
+	snprintf(message, sizeof message, "the record that %s refers to, %.*s of %s, did not come", waiter->field,
+	         (int)(waiter->parent_native.length < 200 ? waiter->parent_native.length : 200), (const char *)waiter->parent_native.data,
+	         ledger_object_name(work->ledger, waiter->parent_object));
+	finding.message = message;
+	work_count(work, LEDGER_COUNT_REJECTED, 1);
+	return work_find(work, &work->rows[0], &finding, true, err);
+}
+
+static int
+apply_waiter(struct work *work, struct bound *bound, const struct ledger_waiter *waiter, struct error *err)
+{
+	if (work_begin(work, bound, waiter->batch, waiter->started, waiter->read_us, waiter->full, err) != 0 ||
+	    work_rows(work, work->intake->unit, err) != 0 || load_slots(work, err) != 0)
+		return -1;
+	if (work->row_count == 1 && work->rows[0].waits_for != NULL) {
+		if (waiter->until_us > ledger_now(work->ledger))
+			return 0; /* it waits for another parent now */
+		if (give_up_waiting(work, waiter, err) != 0)
+			return -1;
+	} else if (resolve_all(work, err) != 0) {
+		return -1;
+	}
+	return ledger_wait_end(work->ledger, waiter->flow, waiter->unit, waiter->object, waiter->native, err);
+}
+
+static int
+apply_ready(struct work *work, int64_t *after, uint32_t *ret_count, struct error *err)
+{
+	struct ledger_waiter *waiters = calloc(PAGE, sizeof *waiters);
+	struct arena arena;
+	int result;
+
+	if (waiters == NULL)
+		return error_memory(err);
+	arena_init(&arena, 0);
+	result = ledger_wait_ready(work->ledger, work->intake->flow_id, work->intake->unit_id, *after, &arena, waiters, PAGE, ret_count, err);
+	for (uint32_t i = 0; result == 0 && i < *ret_count; i++) {
+		struct bound *bound = apply_reader(work, waiters[i].object);
+
+		*after = waiters[i].id;
+		if (bound == NULL)
+			continue;
+		if ((result = begin(work, err)) == 0)
+			result = end(work, apply_waiter(work, bound, &waiters[i], err), err);
+	}
+	for (uint32_t i = 0; i < *ret_count; i++)
+		batch_free(waiters[i].batch);
+	arena_free(&arena);
+	free(waiters);
+	return result;
+}
+
+static int
+apply_waiters(struct work *work, struct error *err)
+{
+	int64_t after = 0;
+	uint32_t count = 1;
+
+	while (count > 0)
+		if (apply_ready(work, &after, &count, err) != 0)
+			return -1;
+	return 0;
+}
+
+/* What a complete full read no longer showed. */
+
+static int
+miss_page(struct work *work, struct bound *bound, int64_t read, int64_t *after, uint32_t *ret_count, struct error *err)
+{
+	struct ledger_link *links;
+	int64_t *ids;
+
+	if (work_begin(work, bound, NULL, ledger_sequence(work->ledger), ledger_now(work->ledger), true, err) != 0)
+		return -1;
+	links = arena_array(&work->arena, PAGE, sizeof *links);
+	ids = arena_array(&work->arena, PAGE, sizeof *ids);
+	if (links == NULL || ids == NULL)
+		return error_memory(err);
+	if (ledger_links_missing(work->ledger, work->entity, read, bound->object, work->intake->unit_id, *after, &work->arena, links, PAGE, ret_count,
+	                         NULL, err) != 0)
+		return -1;
+	for (uint32_t i = 0; i < *ret_count; i++)
+		ids[i] = links[i].record;
+	if (work_load_records(work, ids, *ret_count, err) != 0)
+		return -1;
+	for (uint32_t i = 0; i < *ret_count; i++) {
+		struct work_record *record = work_loaded(work, links[i].record);
+		struct work_link *link = work_link_of(record, links[i].id);
+
+		*after = links[i].id;
+		if (link != NULL && work_gone(work, NULL, link, true, err) != 0)
+			return -1;
+	}
+	return work_flush(work, err);
+}
+
+static int
+apply_missing(struct work *work, struct bound *bound, struct error *err)
+{
+	const struct config_binding *binding = bound->binding;
+	uint32_t credentials = engine_credentials(work->engine, binding->system, work->intake->unit), count = 0;
+	const struct config_unit_system *at =
+		work->intake->unit != NULL ? config_unit_system(work->intake->unit, binding->system->head.name) : NULL;
+	const char *tenant = binding->object->tenant != NULL && at != NULL ? at->tenant : NULL;
+	struct ledger_read read;
+	int64_t after = 0;
+	int result;
+
+	if (ledger_read_complete(work->ledger, bound->object, credentials, tenant, work->intake->unit_id, &read, err) != 0)
+		return -1;
+	if (read.id == 0)
+		return 0;
+	do {
+		if (begin(work, err) != 0)
+			return -1;
+		result = miss_page(work, bound, read.id, &after, &count, err);
+		if (result == 0 && count == 0)
+			result = ledger_read_deleted(work->ledger, &read, work->intake->unit_id, err);
+		result = end(work, result, err);
+	} while (result == 0 && count > 0);
+	return result;
+}
+
+static int
+apply_all(struct work *work, struct error *err)
+{
+	const struct config_flow *flow = work->intake->flow;
+
+	for (uint32_t i = 0; i < flow->binding_count; i++)
+		if (flow->bindings[i].reads && apply_object(work, engine_bound(work->engine, &flow->bindings[i]), err) != 0)
+			return -1;
+	if (work->engine->stopped)
+		return 0;
+	if (apply_decisions(work, err) != 0 || apply_waiters(work, err) != 0)
+		return -1;
+	/* A plan's inputs are what was staged then; what is missing since is the next run's. */
+	for (uint32_t i = 0; i < flow->binding_count; i++)
+		if (flow->bindings[i].reads && apply_missing(work, engine_bound(work->engine, &flow->bindings[i]), err) != 0)
+			return -1;
+	return 0;
+}
+
+/* What deliveries do is counted when they are done. */
+static void
+add_counts(struct ledger_run *run, const struct intake_result *result)
+{
+	for (int i = 0; i < LEDGER_COUNT_COUNT; i++)
+		if (i != LEDGER_COUNT_SENT_CREATES && i != LEDGER_COUNT_SENT_UPDATES && i != LEDGER_COUNT_SENT_DELETES)
+			run->counts[i] += result->counts[i];
+}
+
+int
+intake_apply(struct intake *intake, const struct intake_apply_options *options, struct intake_result *ret_result, struct error *err)
+{
+	struct work *work = calloc(1, sizeof *work);
+	int result;
+
+	if (work == NULL)
+		return error_memory(err);
+	if (make_result(intake, ret_result, err) != 0) {
+		free(work);
+		return -1;
+	}
+	result = work_init(work, intake, options, ret_result, err);
+	if (result == 0 && options->mode == INTAKE_DRY)
+		result = ledger_begin(intake->engine->ledger, err);
+	if (result == 0) {
+		result = apply_all(work, err);
+		if (options->mode == INTAKE_DRY)
+			ledger_rollback(intake->engine->ledger);
+		else
+			add_counts(intake->run, ret_result);
+	}
+	work_free(work);
+	free(work);
+	if (result != 0)
+		intake_result_free(ret_result);
+	return result;
+}
+
+struct bound *
+intake_reader_of(struct engine *engine, const struct config_entity *entity, const struct config_object *object, const struct config_unit *unit)
+{
+	for (uint32_t i = 0; i < engine->bound_count; i++) {
+		const struct config_binding *binding = engine->bounds[i].binding;
+		bool here = unit == NULL || binding->flow->units.count == 0;
+
+		for (uint32_t u = 0; !here && u < binding->flow->units.count; u++)
+			here = strcmp(binding->flow->units.items[u], unit->head.name) == 0;
+		if (here && binding->reads && binding->object == object && binding->flow->entity == entity)
+			return &engine->bounds[i];
+	}
+	return NULL;
+}
+
+int
+intake_observe(struct intake *intake, struct bound *bound, const struct batch *rows, uint64_t sequence, struct error *err)
+{
+	static const struct intake_apply_options real = { .mode = INTAKE_REAL };
+	struct intake_result counted;
+	struct work *work = calloc(1, sizeof *work);
+	int result;
+
+	if (work == NULL)
+		return error_memory(err);
+	if (make_result(intake, &counted, err) != 0) {
+		free(work);
+		return -1;
+	}
+	result = work_init(work, intake, &real, &counted, err);
+	if (result == 0 && (result = ledger_begin(intake->engine->ledger, err)) == 0)
+		result = end(work, apply_rows(work, bound, rows, sequence, ledger_now(intake->engine->ledger), false, err), err);
+	if (result == 0)
+		add_counts(intake->run, &counted);
+	work_free(work);
+	free(work);
+	intake_result_free(&counted);
+	return result;
+}

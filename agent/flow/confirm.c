@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * confirm.c: a write is durable at its target: the link says so from now on, with what was sent and what the target shows, and
+ * whatever waits for that link is wanted again.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "flow/marks.h"
+#include "flow/values.h"
+#include "flow/vector.h"
+#include "flow/work.h"
+#include "flow/world.h"
+
+#define CHILDREN_MAX 1000u
+
+/* What the target stored, in canonical words; unknown where the stored form doesn't say all that the rule reads. */
+
+
+static struct batch *
+batch_of_stored(const struct intake_confirmation *item, struct error *err)
+{
+	struct batch_builder *builder = batch_builder_new(err);
+	uint32_t count = item->payload->header->field_count;
+	struct syncline_field *fields = calloc(count + 1u, sizeof *fields);
+	struct syncline_record record = *item->stored;
+	struct batch *batch = NULL;
+	struct arena names;
+	bool memory = builder != NULL && fields != NULL;
+
+	arena_init(&names, 0);
+	for (uint32_t i = 0; memory && i < count; i++) {
+		struct batch_field field;
+
+		batch_field(item->payload, i, &field);
+		fields[i] = (struct syncline_field){ .struct_size = sizeof *fields, .type = field.type, .flags = field.flags, .scale = field.scale,
+			.max_length = field.max_length, .name = arena_copy(&names, field.name, field.name_length) };
+		memory = fields[i].name != NULL;
+	}
+	record.op = SYNCLINE_OP_SEEN;
+	record.note.type = SYNCLINE_TYPE_ABSENT;
+	if (!memory)
+		error_fill_memory(err);
+	else if (batch_builder_set_fields(builder, fields, count, err) == 0 && batch_builder_add(builder, &record, err) == 0)
+		batch = batch_builder_finish(builder, err);
+	arena_free(&names);
+	free(fields);
+	batch_builder_free(builder);
+	return batch;
+}
+
+/* Does the stored form hold all native fields that this output of the read rules reads? */
+static bool
+says_all(const struct bound *reader, uint32_t output, const struct batch *stored)
+{
+	const struct config_contract *contract = reader->binding->object->contract;
+	struct rules_dependencies needs;
+
+	if (contract == NULL)
+		return false;
+	mapping_dependencies(reader->read, output, &needs);
+	if ((needs.uses & ~(RULES_USES_LOOKUP | RULES_USES_UNIT)) != 0)
+		return false;
+	for (uint32_t i = 0; i < contract->field_count; i++) {
+		const char *name = contract->fields[i].name;
+		int at;
+
+		if (i / 64 >= needs.words || (needs.fields[i / 64] >> (i % 64) & 1) == 0)
+			continue;
+		if ((at = batch_find_field(stored, name, strlen(name))) < 0 || batch_record(stored, 0)->cells[at].type == SYNCLINE_TYPE_ABSENT)
+			return false;
+	}
+	return true;
+}
+
+static int
+stored_words(struct work *work, const struct intake_confirmation *item, struct bound *reader, uint64_t *seen, struct error *err)
+{
+	struct batch *stored = batch_of_stored(item, err), *canonical = NULL;
+	struct batch_builder *builder = stored != NULL ? batch_builder_new(err) : NULL;
+	struct rules_report report = { .rejected = NULL };
+	struct world world;
+	int result = -1;
+
+	world_read(&world, work->engine, reader, work->intake->unit, work->intake->run_time_us);
+	if (builder != NULL && mapping_run(work->engine->rules, reader->read, &world.rules, stored, builder, &report, err) == 0)
+		result = (canonical = batch_builder_finish(builder, err)) != NULL ? 0 : -1;
+	/* A stored form that the rules reject says nothing; the next read will, with the reject's reason. */
+	for (uint32_t i = 0; result == 0 && canonical->header->record_count == 1 && i < canonical->header->field_count; i++) {
+		const struct config_field *field = config_field(work->entity, mapping_output_fields(reader->read)[i].name);
+		struct syncline_value value = batch_value(canonical, &batch_record(canonical, 0)->cells[i]);
+
+		if (!says_all(reader, i, stored) || field->type == CONFIG_FIELD_REF || field->type == CONFIG_FIELD_CONTENT)
+			continue;
+		if (vector_word(ledger_hash_key(work->ledger), &value, &work->scratch, &seen[ledger_field_id(work->ledger, work->entity, field)]) != 0)
+			result = error_memory(err);
+	}
+	world_free(&world);
+	batch_builder_free(builder);
+	batch_free(stored);
+	batch_free(canonical);
+	return result;
+}
+
+static int
+confirm_words(struct work *work, const struct intake_confirmation *item, struct work_link *link, struct error *err)
+{
+	struct bound *reader = intake_reader_of(work->engine, work->entity, item->bound->binding->object, work->intake->unit);
+
+	for (uint32_t i = 0; i < work->entity->field_count; i++) {
+		uint32_t word = work_word(work, i);
+
+		if (bound_has(item->bound->writes, i) && item->sent[word] != VECTOR_UNKNOWN)
+			link->sent[word] = link->seen[word] = item->sent[word];
+	}
+	link->at.flags |= LEDGER_LINK_UNSEEN;
+	if (item->stored == NULL || reader == NULL || reader->read == NULL)
+		return 0;
+	return stored_words(work, item, reader, link->seen, err);
+}
+
+/* The link that a confirmed write is about: the record's own at this object, or a new one. */
+static int
+confirmed_link(struct work *work, const struct intake_confirmation *item, struct work_record *record, struct work_link **ret_link,
+               struct error *err)
+{
+	struct work_link *link = work_link_at(record, work->bound->object);
+
+	for (uint32_t i = 0; link == NULL && i < record->link_count; i++) {
+		struct work_link *one = record->links[i];
+
+		if (one->at.object == work->bound->object && (item->native.length == 0 || (one->at.native.length == item->native.length &&
+		    memcmp(one->at.native.data, item->native.data, item->native.length) == 0)))
+			link = one;
+	}
+	if (link == NULL && item->native.length == 0)
+		return error_set(err, ERROR_INTERNAL, "The connector must give a native id with a committed create.",
+		                 "a record was created at %s, and its native id is not known", ledger_object_name(work->ledger, work->bound->object));
+	if (link == NULL && (link = work_new_link(work, record, work->bound->object, item->native, err)) == NULL)
+		return -1;
+	*ret_link = link;
+	return 0;
+}
+
+static int
+tell(struct work *work, const struct intake_confirmation *item, const struct work_record *record, const struct work_link *link, struct error *err)
+{
+	struct ledger_history row = { .record = record->at.id, .object = work->bound->object, .generation = item->generation,
+		.native = link->at.native, .note = item->note };
+
+	row.event = item->adopted                                              ? LEDGER_EVENT_ADOPTED
+	          : item->op == SYNCLINE_OP_DELETE || item->deactivate         ? LEDGER_EVENT_SENT_DELETE
+	          : item->op == SYNCLINE_OP_CREATE                             ? LEDGER_EVENT_SENT_CREATE
+	                                                                       : LEDGER_EVENT_SENT_UPDATE;
+	work_count(work, row.event == LEDGER_EVENT_SENT_DELETE   ? LEDGER_COUNT_SENT_DELETES
+	               : item->op == SYNCLINE_OP_CREATE          ? LEDGER_COUNT_SENT_CREATES
+	                                                         : LEDGER_COUNT_SENT_UPDATES, 1);
+	return work_history(work, &row, err);
+}
+
+static int
+confirm_one(struct work *work, const struct intake_confirmation *item, struct error *err)
+{
+	struct work_record *record;
+	struct work_link *link;
+
+	if (work_record(work, item->record, &record, err) != 0)
+		return -1;
+	if (record == NULL)
+		return error_set(err, ERROR_INTERNAL, "`syncline doctor` checks the ledger.", "the record %lld of a delivery is not there",
+		                 (long long)item->record);
+	if (confirmed_link(work, item, record, &link, err) != 0)
+		return -1;
+	link->dirty = true;
+	link->at.confirmed = ledger_sequence(work->ledger);
+	link->at.confirmed_us = ledger_now(work->ledger);
+	if (item->op == SYNCLINE_OP_DELETE || item->deactivate) {
+		link->at.state = LEDGER_LINK_TOMBSTONE;
+		link->at.flags = item->deactivate ? LEDGER_LINK_SCOPED_OUT : 0;
+	} else {
+		link->at.state = LEDGER_LINK_LIVE;
+		link->at.flags &= (uint8_t)~LEDGER_LINK_SCOPED_OUT;
+		link->at.version = item->version;
+		if (confirm_words(work, item, link, err) != 0)
+			return -1;
+	}
+	return tell(work, item, record, link, err);
+}
+
+/* What waits for this link, or writes it elsewhere. */
+
+static bool
+names_system(const struct bound *bound, uint32_t uses, const char *system)
+{
+	struct rules_dependencies needs;
+
+	if (bound->write == NULL)
+		return false;
+	mapping_dependencies(bound->write, UINT32_MAX, &needs);
+	for (uint32_t i = 0; (needs.uses & uses) != 0 && i < needs.system_count; i++)
+		if (strcmp(needs.systems[i], system) == 0)
+			return true;
+	return false;
+}
+
+static int
+mark(struct work *work, const struct bound *target, int64_t record, uint64_t generation, struct error *err)
+{
+	struct work_record about = { .at = { .id = record, .generation = generation } };
+
+	return work_mark(work, target, &about, LEDGER_WANT_WRITE, err);
+}
+
+/* Children that were written before their parent was linked: link() was absent then. */
+static int
+mark_children(struct work *work, const struct bound *target, int64_t parent, struct error *err)
+{
+	const struct config_entity *child = target->binding->flow->entity;
+	uint64_t count;
+
+	if (ledger_records_count(work->ledger, child, work->intake->unit_id, &count, err) != 0)
+		return -1;
+	for (uint32_t i = 0; count > 0 && i < child->field_count; i++) {
+		int64_t ids[CHILDREN_MAX];
+		uint32_t found;
+
+		if (child->fields[i].type != CONFIG_FIELD_REF || strcmp(child->fields[i].entity, work->entity->head.name) != 0)
+			continue;
+		if (ledger_records_referring(work->ledger, child, &child->fields[i], parent, 0, ids, CHILDREN_MAX, &found, err) != 0)
+			return -1;
+		for (uint32_t k = 0; k < found; k++) {
+			struct ledger_link link;
+
+			if (ledger_link_at(work->ledger, child, ids[k], ledger_object_id(work->ledger, target->binding->object), &work->arena, &link, err) != 0)
+				return -1;
+			if (link.id != 0 && mark(work, target, ids[k], 1, err) != 0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+static int
+wake(struct work *work, const struct intake_confirmation *items, uint32_t count, struct error *err)
+{
+	const char *system = work->bound->binding->system->head.name;
+	int64_t *parents = arena_array(&work->arena, count + 1u, sizeof *parents);
+	uint32_t created = 0;
+
+	if (parents == NULL)
+		return error_memory(err);
+	for (uint32_t i = 0; i < count; i++)
+		if (items[i].op == SYNCLINE_OP_CREATE)
+			parents[created++] = items[i].record;
+	for (uint32_t b = 0; created > 0 && b < work->engine->bound_count; b++) {
+		const struct bound *target = &work->engine->bounds[b];
+		bool same = target->binding->flow->entity == work->entity;
+
+		if (!names_system(target, RULES_USES_LINK | RULES_USES_URL, system))
+			continue;
+		if (ledger_deliveries_wake(work->ledger, target->id, parents, created, err) != 0)
+			return -1;
+		for (uint32_t i = 0; i < created; i++) {
+			const struct work_record *record = work_loaded(work, parents[i]);
+
+			if (same && target->binding->system != work->bound->binding->system && mark(work, target, parents[i], record->at.generation, err) != 0)
+				return -1;
+			if (!same && mark_children(work, target, parents[i], err) != 0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+int
+intake_confirm(struct intake *intake, const struct intake_confirmation *items, uint32_t count, struct error *err)
+{
+	static const struct intake_apply_options real = { .mode = INTAKE_REAL };
+	struct intake_binding_counts others = { .binding = NULL };
+	struct intake_result result = { .bindings = &others };
+	struct work *work = calloc(1, sizeof *work);
+	int64_t *ids;
+	int status;
+
+	if (work == NULL)
+		return error_memory(err);
+	status = work_init(work, intake, &real, &result, err);
+	if (status == 0 && count > 0)
+		status = work_begin(work, items[0].bound, NULL, ledger_sequence(work->ledger), ledger_now(work->ledger), false, err);
+	if (status == 0 && count > 0) {
+		if ((ids = arena_array(&work->arena, count, sizeof *ids)) == NULL)
+			status = error_memory(err);
+		for (uint32_t i = 0; ids != NULL && i < count; i++)
+			ids[i] = items[i].record;
+		if (status == 0)
+			status = work_load_records(work, ids, count, err);
+		for (uint32_t i = 0; status == 0 && i < count; i++)
+			status = confirm_one(work, &items[i], err);
+		if (status == 0)
+			status = wake(work, items, count, err);
+		if (status == 0)
+			status = work_flush(work, err);
+	}
+	for (int i = 0; status == 0 && i < LEDGER_COUNT_COUNT; i++)
+		intake->run->counts[i] += result.counts[i];
+	work_free(work);
+	free(work);
+	return status;
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * gone.c: native records that were deleted, or that a complete full read no longer showed.  Where a record may come from there
+ * (its owner, or a binding that originates), that is a deletion at the source; elsewhere the record is missing at a target.
+ */
+#include <string.h>
+
+#include "flow/work.h"
+
+static bool
+is_source(const struct work *work)
+{
+	const struct config_binding *binding = work->bound->binding;
+
+	return binding->originates || strcmp(work->entity->owner, binding->system->head.name) == 0;
+}
+
+static int
+event(struct work *work, const struct work_record *record, const struct work_link *link, enum ledger_event what, const char *note,
+      struct error *err)
+{
+	struct ledger_history row = { .record = record->at.id, .object = work->bound->object, .event = what, .generation = record->at.generation,
+		.native = link->at.native, .note = note };
+
+	return work_history(work, &row, err);
+}
+
+static int
+ask(struct work *work, const struct row *row, struct work_link *link, const struct work_record *record, enum ledger_review_kind kind,
+    struct error *err)
+{
+	bool source = kind == LEDGER_REVIEW_DELETED;
+	struct row about = { .what = ROW_GONE, .native = link->at.native };
+	struct ledger_finding finding = { .kind = LEDGER_FINDING_REVIEW, .record = record->at.id, .cause = ledger_review_name(kind),
+		.message = source ? "it is gone at its source" : "it is gone at a target",
+		.hint = source ? "`syncline reviews decide` accepts, ignores or restores it." : "`syncline reviews decide` creates it again or unlinks it." };
+
+	if (link->at.state != LEDGER_LINK_MISSING) {
+		link->at.state = LEDGER_LINK_MISSING;
+		link->dirty = true;
+	}
+	work_count(work, LEDGER_COUNT_REVIEWS, 1);
+	if (work_item(work, LEDGER_COUNT_REVIEWS, work->bound->object, link->at.native, record, NULL, NULL, finding.message, err) != 0)
+		return -1;
+	return work_find(work, row != NULL ? row : &about, &finding, false, err);
+}
+
+static int
+entomb(struct work *work, struct work_link *link, const struct work_record *record, const char *note, struct error *err)
+{
+	link->at.state = LEDGER_LINK_TOMBSTONE;
+	link->dirty = true;
+	return event(work, record, link, LEDGER_EVENT_GONE, note, err);
+}
+
+int
+work_delete_record(struct work *work, struct work_record *record, uint32_t object, struct error *err)
+{
+	struct ledger_history row = { .record = record->at.id, .object = object, .event = LEDGER_EVENT_DELETED, .generation = record->at.generation + 1 };
+
+	if (record->deleted)
+		return 0;
+	record->deleted = true;
+	record->source = object;
+	work->counts->deletes++;
+	work_count(work, LEDGER_COUNT_DELETED, 1);
+	buffer_clear(&work->text);
+	if (work_json(work, &work->text, record->at.values, NULL) != 0 ||
+	    (row.before = arena_copy(&work->arena, work->text.data, work->text.length)) == NULL)
+		return error_memory(err);
+	if (work_item(work, LEDGER_COUNT_DELETED, object, (struct syncline_slice){ "", 0 }, record, row.before, NULL, NULL, err) != 0)
+		return -1;
+	return work_history(work, &row, err);
+}
+
+/* A deletion counts only from the record's owner, or from a binding that says so. */
+static int
+accept(struct work *work, struct work_link *link, struct work_record *record, struct error *err)
+{
+	if (entomb(work, link, record, "deleted at the source", err) != 0)
+		return -1;
+	return work_delete_record(work, record, work->bound->object, err);
+}
+
+static int
+recreate(struct work *work, struct work_link *link, struct work_record *record, struct error *err)
+{
+	if (entomb(work, link, record, "gone; it is created again", err) != 0)
+		return -1;
+	record->wanted = true;
+	return 0;
+}
+
+static int
+at_source(struct work *work, const struct row *row, struct work_link *link, struct work_record *record, uint8_t seen, struct error *err)
+{
+	switch (seen) {
+	case CONFIG_SEEN_ACCEPT:
+		return accept(work, link, record, err);
+	case CONFIG_SEEN_IGNORE:
+		work_count(work, LEDGER_COUNT_IGNORED, 1);
+		return entomb(work, link, record, "deleted at the source, and left elsewhere", err);
+	case CONFIG_SEEN_RESTORE:
+		return recreate(work, link, record, err);
+	default:
+		return ask(work, row, link, record, LEDGER_REVIEW_DELETED, err);
+	}
+}
+
+static int
+at_target(struct work *work, const struct row *row, struct work_link *link, struct work_record *record, uint8_t action, struct error *err)
+{
+	switch (action) {
+	case CONFIG_ACTION_RECREATE:
+		return recreate(work, link, record, err);
+	case CONFIG_ACTION_UNLINK:
+		link->at.state = LEDGER_LINK_UNLINKED;
+		link->dirty = true;
+		return event(work, record, link, LEDGER_EVENT_UNLINKED, "gone at the target", err);
+	default:
+		return ask(work, row, link, record, LEDGER_REVIEW_MISSING, err);
+	}
+}
+
+/* "accept", "ignore", "restore", "recreate", "unlink". */
+static int
+by_decision(struct work *work, const struct row *row, struct work_link *link, struct work_record *record, struct error *err)
+{
+	if (ledger_findings_end(work->ledger, LEDGER_FINDING_REVIEW, work->intake->flow_id, work->intake->unit_id, work->bound->object,
+	                        link->at.native, record->at.id, NULL, err) != 0)
+		return -1;
+	if (strcmp(row->decision, "accept") == 0)
+		return accept(work, link, record, err);
+	if (strcmp(row->decision, "restore") == 0 || strcmp(row->decision, "recreate") == 0)
+		return recreate(work, link, record, err);
+	if (strcmp(row->decision, "unlink") == 0)
+		return at_target(work, row, link, record, CONFIG_ACTION_UNLINK, err);
+	return at_source(work, row, link, record, CONFIG_SEEN_IGNORE, err);
+}
+
+int
+work_gone(struct work *work, const struct row *row, struct work_link *link, bool missed, struct error *err)
+{
+	const struct config_binding *binding = work->bound->binding;
+	struct work_record *record = work_record_of(work, link);
+
+	if (record == NULL)
+		return error_set(err, ERROR_INTERNAL, "`syncline doctor` checks the ledger.", "the record %lld of a link is not there",
+		                 (long long)link->at.record);
+	if (row != NULL && row->decision != NULL)
+		return by_decision(work, row, link, record, err);
+	if (link->at.state != LEDGER_LINK_LIVE && link->at.state != LEDGER_LINK_MISSING)
+		return 0;
+	if (missed) {
+		work->counts->missing++;
+		work_count(work, LEDGER_COUNT_MISSING, 1);
+	}
+	/* We deleted it ourselves, or it was to go anyway. */
+	if (record->deleted)
+		return entomb(work, link, record, "gone after the record was deleted", err);
+	if (is_source(work) || binding->deletes->seen != CONFIG_SEEN_REVIEW)
+		return at_source(work, row, link, record, binding->deletes->seen, err);
+	return at_target(work, row, link, record, binding->situations->missing, err);
+}

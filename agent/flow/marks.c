@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* marks.c: see marks.h. */
+#include "flow/marks.h"
+
+static struct intake_binding_counts *
+counts_of(struct work *work, const struct bound *bound)
+{
+	for (uint32_t i = 0; i < work->result->binding_count; i++)
+		if (work->result->bindings[i].binding == bound->binding)
+			return &work->result->bindings[i];
+	return &work->result->bindings[work->result->binding_count];
+}
+
+static int
+mark(struct work *work, const struct bound *target, struct work_record *record, const struct work_link *link, uint8_t op, struct error *err)
+{
+	static const enum ledger_count what[] = { LEDGER_COUNT_SENT_CREATES, LEDGER_COUNT_SENT_UPDATES, LEDGER_COUNT_SENT_DELETES };
+	struct intake_binding_counts *counts = counts_of(work, target);
+	unsigned kind = op != LEDGER_WANT_WRITE ? 2 : link != NULL || target->binding->attach_to != NULL ? 1 : 0;
+	struct syncline_slice native = { "", 0 };
+
+	if (link != NULL)
+		native = link->at.native;
+	if (kind == 0)
+		counts->creates++;
+	else if (kind == 1)
+		counts->updates++;
+	else
+		counts->deletes++;
+	if (work_item(work, what[kind], ledger_object_id(work->ledger, target->binding->object), native, record, NULL, NULL, NULL, err) != 0)
+		return -1;
+	return work_mark(work, target, record, op, err);
+}
+
+static bool
+lacks_any(struct work *work, const struct bound *target, const struct work_record *record, const struct work_link *link)
+{
+	for (uint32_t i = 0; i < work->entity->field_count; i++)
+		if (bound_has(target->writes, i) && marks_lacks(link->sent, link->seen, record->words, work_word(work, i)))
+			return true;
+	return false;
+}
+
+static bool
+touches(const struct work *work, const struct bound *target, const struct work_record *record)
+{
+	for (uint32_t w = 0; w < BOUND_WORDS(work->entity); w++)
+		if ((target->writes[w] & record->changed[w]) != 0)
+			return true;
+	return false;
+}
+
+/* A link at this object in any state: one that ended is a reason not to create a second one. */
+static struct work_link *
+any_link(const struct work_record *record, uint32_t object)
+{
+	for (uint32_t i = 0; i < record->link_count; i++)
+		if (record->links[i]->at.object == object)
+			return record->links[i];
+	return NULL;
+}
+
+static int
+mark_deleted(struct work *work, const struct bound *target, struct work_record *record, struct work_link *link, struct error *err)
+{
+	const struct config_deletes *deletes = target->binding->deletes;
+
+	if (link == NULL)
+		return ledger_delivery_drop(work->ledger, target->id, record->at.id, err);
+	switch (deletes->act) {
+	case CONFIG_DO_DELETE:
+		return mark(work, target, record, link, LEDGER_WANT_DELETE, err);
+	case CONFIG_DO_DEACTIVATE:
+		return mark(work, target, record, link, LEDGER_WANT_DEACTIVATE, err);
+	case CONFIG_DO_UNLINK:
+		link->at.state = LEDGER_LINK_UNLINKED;
+		link->dirty = true;
+		break;
+	default:
+		break;
+	}
+	return ledger_delivery_drop(work->ledger, target->id, record->at.id, err);
+}
+
+static int
+mark_live(struct work *work, const struct bound *target, struct work_record *record, struct work_link *link, bool changed, struct error *err)
+{
+	if (target->binding->attach_to != NULL)
+		return changed && (record->fresh || touches(work, target, record)) ? mark(work, target, record, NULL, LEDGER_WANT_WRITE, err) : 0;
+	if (link != NULL)
+		return lacks_any(work, target, record, link) || (record->restored && link->at.flags & LEDGER_LINK_SCOPED_OUT) ?
+		       mark(work, target, record, link, LEDGER_WANT_WRITE, err) : 0;
+	if (target->condition < 0 || (!record->wanted && any_link(record, ledger_object_id(work->ledger, target->binding->object)) != NULL))
+		return 0;
+	return changed || record->fresh || record->restored || record->wanted ? mark(work, target, record, NULL, LEDGER_WANT_WRITE, err) : 0;
+}
+
+int
+marks_of_record(struct work *work, struct work_record *record, bool changed, bool state, struct error *err)
+{
+	struct bound *const *targets = engine_writers(work->engine, work->entity, work->intake->unit);
+
+	for (; targets != NULL && *targets != NULL; targets++) {
+		struct work_link *link = work_link_at(record, ledger_object_id(work->ledger, (*targets)->binding->object));
+		int result = 0;
+
+		if (!record->deleted)
+			result = mark_live(work, *targets, record, link, changed, err);
+		else if (state)
+			result = mark_deleted(work, *targets, record, link, err);
+		if (result != 0)
+			return -1;
+	}
+	return 0;
+}

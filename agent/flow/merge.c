@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * merge.c: a row into its record, field by field against the last agreed base: whose value counts.
+ *
+ *     the row's word        against               means
+ *     = seen                                      the system changed nothing
+ *     = golden                                    both agree: seen follows
+ *     = sent, first sight                         our own write
+ *     else                                        the system changed it: the field's policy decides
+ *
+ * Fields of a group win and lose together.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "flow/lists.h"
+#include "flow/values.h"
+#include "flow/vector.h"
+#include "base/text.h"
+#include "flow/work.h"
+
+#define UNIT_MAX 64u
+
+/* What becomes of a field, or of a group of them. */
+enum verdict {
+	VERDICT_TAKE,    /* the row's values count */
+	VERDICT_SEND,    /* ours count, and the system gets them */
+	VERDICT_RESTORE, /* the same over an edit by a system that does not own the value */
+	VERDICT_IGNORE,  /* ours count, and the system may show what it likes */
+	VERDICT_ASK,     /* a review: a person decides; nothing is written until then */
+	VERDICT_HOLD,    /* locked */
+	VERDICT_CONFLICT,
+	VERDICT_UNION,
+};
+
+struct unit {
+	const struct config_field *first;
+	const struct config_group *group; /* NULL: one field */
+	uint32_t fields[UNIT_MAX];        /* that the row says something of */
+	uint32_t count;
+	bool base; /* something was agreed before */
+	int64_t at_us;
+	uint8_t clock;
+};
+
+static bool
+reads_field(const struct work *work, uint32_t object, uint32_t field)
+{
+	for (uint32_t i = 0; i < work->engine->bound_count; i++) {
+		const struct bound *bound = &work->engine->bounds[i];
+
+		if (bound->object == object && bound->reads != NULL && bound->binding->flow->entity == work->entity && bound_has(bound->reads, field))
+			return true;
+	}
+	return false;
+}
+
+static bool
+system_has(const struct work *work, const struct work_record *record, const char *system, uint32_t field)
+{
+	for (uint32_t i = 0; i < record->link_count; i++) {
+		const struct work_link *link = record->links[i];
+		const struct config_object *object = ledger_object(work->ledger, link->at.object);
+
+		if (object != NULL && link->at.state == LEDGER_LINK_LIVE && strcmp(object->system->head.name, system) == 0 &&
+		    reads_field(work, link->at.object, field))
+			return true;
+	}
+	return false;
+}
+
+const char *
+work_owner(const struct work *work, const struct work_record *record, const struct config_field *field)
+{
+	const char *owner = config_owner(work->intake->unit, work->entity, field), *here = work->bound->binding->system->head.name;
+	const struct config_texts *rank = field->rank.count > 0 ? &field->rank : &work->entity->rank;
+	uint32_t index = field_index(work->entity, field);
+
+	if (strcmp(owner, here) == 0 || system_has(work, record, owner, index))
+		return owner;
+	for (uint32_t i = 0; i < rank->count; i++)
+		if (strcmp(rank->items[i], here) == 0 || system_has(work, record, rank->items[i], index))
+			return rank->items[i];
+	return here;
+}
+
+/* The time of a change: the group's or field's own stamp, else the record's, else when it was read. */
+static void
+stamp_unit(const struct work *work, const struct row *row, struct unit *unit)
+{
+	const struct config_binding *binding = work->bound->binding;
+	const char *names[3] = { unit->group != NULL ? unit->group->head.name : unit->first->head.name, unit->first->head.name, "record" };
+
+	unit->at_us = work->read_us;
+	unit->clock = LEDGER_CLOCK_READ;
+	for (unsigned n = 0; n < 3; n++)
+		for (uint32_t i = 0; i < binding->changed_count; i++) {
+			const struct config_changed *changed = &binding->changed[i];
+			struct syncline_value value;
+			int field;
+
+			if (strcmp(changed->name, names[n]) != 0 || (field = batch_find_field(work->native, changed->native, strlen(changed->native))) < 0)
+				continue;
+			value = batch_value(work->native, &batch_record(work->native, row->index)->cells[field]);
+			if (!values_stamp(&value, &unit->at_us))
+				continue;
+			unit->clock = n < 2 ? LEDGER_CLOCK_GROUP : LEDGER_CLOCK_RECORD;
+			return;
+		}
+}
+
+static const struct ledger_stamp *
+stamp_of(const struct work *work, const struct work_record *record, uint32_t field)
+{
+	uint32_t id = work_word(work, field);
+
+	for (uint32_t i = 0; i < record->at.stamp_count; i++)
+		if (record->at.stamps[i].field == id)
+			return &record->at.stamps[i];
+	return NULL;
+}
+
+static int
+set_stamp(struct work *work, struct work_record *record, const struct unit *unit, uint32_t field)
+{
+	struct ledger_stamp stamp = { .field = work_word(work, field), .object = work->bound->object, .at_us = unit->at_us, .clock = unit->clock };
+	uint32_t count = record->at.stamp_count, i;
+
+	if (record->stamps == NULL) {
+		struct ledger_stamp *stamps = arena_array(&work->arena, work->entity->field_count + count + 1u, sizeof *stamps);
+
+		if (stamps == NULL)
+			return -1;
+		if (count > 0)
+			memcpy(stamps, record->at.stamps, count * sizeof *stamps);
+		record->at.stamps = record->stamps = stamps;
+	}
+	for (i = 0; i < count && record->stamps[i].field != stamp.field; i++)
+		;
+	record->stamps[i] = stamp;
+	record->at.stamp_count = i == count ? count + 1 : count;
+	return 0;
+}
+
+static bool
+newer(const struct work *work, const struct work_record *record, const struct unit *unit)
+{
+	int64_t resolution = work->bound->binding->object->mark_resolution_ms * 1000, current = INT64_MIN;
+	const char *tie = unit->group != NULL && unit->group->tie != NULL ? unit->group->tie : unit->first->tie;
+
+	for (uint32_t i = 0; i < unit->count; i++) {
+		const struct ledger_stamp *stamp = stamp_of(work, record, unit->fields[i]);
+
+		if (stamp != NULL && stamp->at_us > current)
+			current = stamp->at_us;
+	}
+	if (current == INT64_MIN || unit->at_us > current + resolution)
+		return true;
+	if (unit->at_us < current - resolution)
+		return false;
+	if (tie == NULL)
+		tie = work_owner(work, record, unit->first);
+	return strcmp(tie, work->bound->binding->system->head.name) == 0;
+}
+
+static bool
+golden_is_null(const struct work_record *record, const struct unit *unit)
+{
+	for (uint32_t i = 0; i < unit->count; i++)
+		if (record->at.values[unit->fields[i]].type != SYNCLINE_TYPE_NULL)
+			return false;
+	return true;
+}
+
+static bool
+row_is_null(const struct row *row, const struct unit *unit)
+{
+	for (uint32_t i = 0; i < unit->count; i++)
+		if (row->values[unit->fields[i]].type != SYNCLINE_TYPE_NULL)
+			return false;
+	return true;
+}
+
+/* Did the golden values change since this system last agreed? */
+static bool
+golden_moved(const struct work *work, const struct work_record *record, const struct work_link *link, const struct unit *unit)
+{
+	for (uint32_t i = 0; i < unit->count; i++) {
+		uint32_t word = work_word(work, unit->fields[i]);
+
+		if (record->words[word] != link->seen[word] && record->words[word] != link->sent[word])
+			return true;
+	}
+	return false;
+}
+
+struct lock_search {
+	const char *field;
+	bool found;
+};
+
+static int
+is_locked(void *data, const struct ledger_lock *lock)
+{
+	struct lock_search *search = data;
+
+	search->found = search->found || lock->field == NULL || strcmp(lock->field, search->field) == 0;
+	return 0;
+}
+
+static int
+locked(struct work *work, const struct work_record *record, const struct unit *unit, bool *ret_locked, struct error *err)
+{
+	*ret_locked = false;
+	if (record->fresh || !ledger_has_locks(work->ledger))
+		return 0;
+	for (uint32_t i = 0; i < unit->count && !*ret_locked; i++) {
+		struct lock_search search = { .field = work_field(work, unit->fields[i])->head.name };
+
+		if (ledger_locks(work->ledger, record->at.id, is_locked, &search, err) != 0)
+			return -1;
+		*ret_locked = search.found;
+	}
+	return 0;
+}
+
+static enum verdict
+by_owner(const struct work *work, const struct row *row, const struct work_record *record, const struct unit *unit)
+{
+	const char *here = work->bound->binding->system->head.name;
+
+	if (strcmp(work_owner(work, record, unit->first), here) == 0) {
+		if (row_is_null(row, unit) && !golden_is_null(record, unit) && (!unit->base || !unit->first->clear))
+			return unit->base ? VERDICT_RESTORE : VERDICT_SEND;
+		return VERDICT_TAKE;
+	}
+	if (!unit->base)
+		return golden_is_null(record, unit) && !row_is_null(row, unit) ? VERDICT_TAKE : VERDICT_SEND;
+	switch (unit->first->edits) {
+	case CONFIG_EDITS_IGNORE:
+		return VERDICT_IGNORE;
+	case CONFIG_EDITS_RAISE:
+		return VERDICT_ASK;
+	default:
+		return VERDICT_RESTORE;
+	}
+}
+
+static enum verdict
+by_policy(const struct work *work, const struct row *row, const struct work_record *record, const struct work_link *link,
+          const struct unit *unit)
+{
+	uint8_t policy = unit->group != NULL ? unit->group->policy : unit->first->policy;
+
+	if (unit->base && golden_moved(work, record, link, unit) &&
+	    (policy == CONFIG_POLICY_MANUAL || work->bound->binding->situations->both_changed == CONFIG_ACTION_MANUAL))
+		return VERDICT_CONFLICT;
+	switch (policy) {
+	case CONFIG_POLICY_NEWEST:
+		if (!unit->base && row_is_null(row, unit))
+			return VERDICT_SEND;
+		return newer(work, record, unit) ? VERDICT_TAKE : VERDICT_SEND;
+	case CONFIG_POLICY_SET_IF_EMPTY:
+		return golden_is_null(record, unit) ? VERDICT_TAKE : VERDICT_IGNORE;
+	case CONFIG_POLICY_UNION:
+		return VERDICT_UNION;
+	case CONFIG_POLICY_MANUAL:
+		if (unit->base)
+			return VERDICT_TAKE;
+		return golden_is_null(record, unit) ? VERDICT_TAKE : VERDICT_CONFLICT;
+	default:
+		return by_owner(work, row, record, unit);
+	}
+}
+
+/* Carrying a verdict out. */
+
+static int
+take(struct work *work, const struct row *row, struct work_record *record, struct work_link *link, const struct unit *unit, struct error *err)
+{
+	uint8_t policy = unit->group != NULL ? unit->group->policy : unit->first->policy;
+
+	for (uint32_t i = 0; i < unit->count; i++) {
+		uint32_t field = unit->fields[i], word = work_word(work, field);
+
+		link->seen[word] = row->words[word];
+		if (policy == CONFIG_POLICY_NEWEST && set_stamp(work, record, unit, field) != 0)
+			return error_memory(err);
+		if (record->words[word] != row->words[word] && work_set(work, record, field, &row->values[field], err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+join_lists(struct work *work, const struct row *row, struct work_record *record, struct work_link *link, const struct unit *unit,
+           struct error *err)
+{
+	for (uint32_t i = 0; i < unit->count; i++) {
+		uint32_t field = unit->fields[i], word = work_word(work, field);
+		struct syncline_value joined;
+
+		link->seen[word] = row->words[word];
+		if (lists_join(&work->arena, work_field(work, field), &record->at.values[field], &row->values[field], &joined, err) != 0 ||
+		    work_set(work, record, field, &joined, err) != 0)
+			return -1;
+		if (record->words[word] != row->words[word])
+			link->sent[word] = VECTOR_UNKNOWN;
+	}
+	return 0;
+}
+
+/* {"field":[ours, theirs],…} */
+static const char *
+both_sides(struct work *work, const struct row *row, const struct work_record *record, const struct unit *unit)
+{
+	buffer_clear(&work->text);
+	for (uint32_t i = 0; i < unit->count; i++) {
+		const char *name = work_field(work, unit->fields[i])->head.name;
+
+		buffer_char(&work->text, i == 0 ? '{' : ',');
+		text_json_string(&work->text, name, strlen(name));
+		buffer_text(&work->text, ":{\"golden\":");
+		values_json(&work->text, &record->at.values[unit->fields[i]]);
+		buffer_text(&work->text, ",\"incoming\":");
+		values_json(&work->text, &row->values[unit->fields[i]]);
+		buffer_char(&work->text, '}');
+	}
+	buffer_char(&work->text, '}');
+	return work->text.failed ? NULL : arena_copy(&work->arena, work->text.data, work->text.length);
+}
+
+static int
+tell_edit(struct work *work, const struct row *row, const struct work_record *record, const struct unit *unit, const char *note,
+          struct error *err)
+{
+	struct ledger_history event = { .record = record->at.id, .object = work->bound->object, .event = LEDGER_EVENT_EDIT,
+		.generation = record->at.generation, .native = row->native, .note = note };
+
+	work_count(work, LEDGER_COUNT_EDITS, 1);
+	if ((event.after = both_sides(work, row, record, unit)) == NULL)
+		return error_memory(err);
+	for (uint32_t i = 0; i < unit->count; i++)
+		if (ledger_edit_count(work->ledger, work->intake->flow_id, work->intake->unit_id, work->bound->object, work_word(work, unit->fields[i]), 1,
+		                      err) != 0)
+			return -1;
+	return work_history(work, &event, err);
+}
+
+static void
+send(struct work *work, const struct row *row, struct work_link *link, const struct unit *unit)
+{
+	for (uint32_t i = 0; i < unit->count; i++) {
+		uint32_t word = work_word(work, unit->fields[i]);
+
+		link->seen[word] = row->words[word];
+		link->sent[word] = VECTOR_UNKNOWN;
+	}
+}
+
+/* A value that came back after ours had been restored: the system rewrites it, or somebody insists.  A finding, and no third time. */
+static int
+restore(struct work *work, const struct row *row, struct work_record *record, struct work_link *link, const struct unit *unit,
+        struct error *err)
+{
+	bool insists = false;
+
+	for (uint32_t i = 0; i < unit->count; i++) {
+		uint32_t word = work_word(work, unit->fields[i]), times = 0;
+
+		if (row->words[word] == record->words[word])
+			continue;
+		if (ledger_flip(work->ledger, record->at.id, word, work->bound->object, row->words[word], &times, err) != 0)
+			return -1;
+		insists = insists || times > 0;
+	}
+	if (insists) {
+		struct ledger_finding finding = { .kind = LEDGER_FINDING_FLIP, .record = record->at.id, .cause = unit->first->head.name,
+			.field = unit->first->head.name, .message = "the system shows another value again after ours was restored",
+			.hint = "Change it at the system that owns it, make this system its owner, or lock the field." };
+
+		if ((finding.detail = both_sides(work, row, record, unit)) == NULL)
+			return error_memory(err);
+		if (work_find(work, row, &finding, false, err) != 0)
+			return -1;
+	}
+	send(work, row, link, unit);
+	for (uint32_t i = 0; insists && i < unit->count; i++)
+		link->sent[work_word(work, unit->fields[i])] = record->words[work_word(work, unit->fields[i])];
+	return tell_edit(work, row, record, unit, insists ? "left as it is: it came back after it was restored" : "restored", err);
+}
+
+static int
+ignore(struct work *work, const struct row *row, struct work_record *record, struct work_link *link, const struct unit *unit, struct error *err)
+{
+	for (uint32_t i = 0; i < unit->count; i++) {
+		uint32_t word = work_word(work, unit->fields[i]);
+
+		link->seen[word] = row->words[word];
+		link->sent[word] = record->words[word];
+	}
+	return unit->base ? tell_edit(work, row, record, unit, "left as it is", err) : 0;
+}
+
+/* Nothing moves in either direction until a person has decided; the link stays open to be looked at again. */
+static int
+ask(struct work *work, const struct row *row, struct work_record *record, struct work_link *link, const struct unit *unit, bool conflict,
+    struct error *err)
+{
+	struct ledger_finding finding = { .kind = conflict ? LEDGER_FINDING_CONFLICT : LEDGER_FINDING_REVIEW, .record = record->at.id,
+		.field = unit->first->head.name,
+		.cause = conflict ? unit->first->head.name : ledger_review_name(LEDGER_REVIEW_EDITED),
+		.message = conflict ? "both sides changed it since they last agreed" : "a system changed a value that it does not own",
+		.hint = conflict ? "`syncline conflicts decide` keeps one side." : "`syncline reviews decide` keeps one side." };
+
+	if ((finding.detail = both_sides(work, row, record, unit)) == NULL)
+		return error_memory(err);
+	for (uint32_t i = 0; i < unit->count; i++) {
+		uint32_t word = work_word(work, unit->fields[i]);
+
+		link->sent[word] = record->words[word];
+	}
+	link->at.flags |= LEDGER_LINK_HELD;
+	work_count(work, conflict ? LEDGER_COUNT_CONFLICTS : LEDGER_COUNT_REVIEWS, 1);
+	return work_find(work, row, &finding, true, err);
+}
+
+static int
+carry_out(struct work *work, const struct row *row, struct work_record *record, struct work_link *link, const struct unit *unit,
+          enum verdict verdict, struct error *err)
+{
+	switch (verdict) {
+	case VERDICT_TAKE:
+		return take(work, row, record, link, unit, err);
+	case VERDICT_UNION:
+		return join_lists(work, row, record, link, unit, err);
+	case VERDICT_SEND:
+		send(work, row, link, unit);
+		return 0;
+	case VERDICT_RESTORE:
+		return restore(work, row, record, link, unit, err);
+	case VERDICT_IGNORE:
+		return ignore(work, row, record, link, unit, err);
+	case VERDICT_ASK:
+	case VERDICT_CONFLICT:
+		return ask(work, row, record, link, unit, verdict == VERDICT_CONFLICT, err);
+	default:
+		link->at.flags |= LEDGER_LINK_HELD;
+		work_count(work, LEDGER_COUNT_HELD, 1);
+		return 0;
+	}
+}
+
+/*
+ * What a person decided about this unit: "take" the row's values, or "keep" ours.  An edit that is to be kept out is restored.
+ */
+static bool
+decided(const struct row *row, enum verdict *verdict)
+{
+	if (row->decision == NULL || (*verdict != VERDICT_CONFLICT && *verdict != VERDICT_ASK))
+		return false;
+	*verdict = strcmp(row->decision, "take") == 0 ? VERDICT_TAKE : VERDICT_RESTORE;
+	return true;
+}
+
+static int
+merge_unit(struct work *work, const struct row *row, struct work_link *link, struct work_record *record, struct unit *unit, struct error *err)
+{
+	bool changed = !unit->base, agreed = true, is_lock, stored;
+	enum verdict verdict;
+
+	for (uint32_t i = 0; i < unit->count; i++) {
+		uint32_t word = work_word(work, unit->fields[i]);
+
+		unit->base = unit->base && link->seen[word] != VECTOR_UNKNOWN;
+		changed = changed || row->words[word] != link->seen[word];
+		agreed = agreed && row->words[word] == record->words[word];
+	}
+	/* A target that rewrites what it is given: what it shows under the version of our own write is its stored form. */
+	stored = (link->at.flags & LEDGER_LINK_UNSEEN) != 0 && row->version.length > 0 && row->version.length == link->at.version.length &&
+	         memcmp(row->version.data, link->at.version.data, row->version.length) == 0;
+	if (agreed || !changed || stored) {
+		for (uint32_t i = 0; i < unit->count; i++) {
+			uint32_t word = work_word(work, unit->fields[i]);
+
+			link->seen[word] = row->words[word];
+		}
+		if (agreed && changed && unit->base && (link->at.flags & LEDGER_LINK_HELD) != 0)
+			return ledger_findings_end(work->ledger, LEDGER_FINDING_CONFLICT, work->intake->flow_id, work->intake->unit_id, work->bound->object,
+			                           row->native, record->at.id, unit->first->head.name, err);
+		return 0;
+	}
+	stamp_unit(work, row, unit);
+	verdict = by_policy(work, row, record, link, unit);
+	if (!decided(row, &verdict)) {
+		if (locked(work, record, unit, &is_lock, err) != 0)
+			return -1;
+		if (is_lock)
+			verdict = VERDICT_HOLD;
+	}
+	return carry_out(work, row, record, link, unit, verdict, err);
+}
+
+/* The fields that win and lose together with this one, of those that the row says something of. */
+static void
+make_unit(const struct work *work, const struct row *row, uint32_t field, bool base, struct unit *unit)
+{
+	const struct config_field *first = work_field(work, field);
+
+	*unit = (struct unit){ .first = first, .group = first->group, .base = base };
+	for (uint32_t i = 0; i < work->entity->field_count && unit->count < UNIT_MAX; i++)
+		if (i == field || (first->group != NULL && work_field(work, i)->group == first->group && row->values[i].type != SYNCLINE_TYPE_ABSENT))
+			unit->fields[unit->count++] = i;
+}
+
+int
+work_merge(struct work *work, const struct row *row, struct work_link *link, struct work_record *record, bool base, struct error *err)
+{
+	link->at.flags &= (uint8_t)~LEDGER_LINK_HELD;
+	for (uint32_t i = 0; i < work->entity->field_count; i++) {
+		const struct config_field *field = work_field(work, i);
+		struct unit unit;
+
+		if (row->values[i].type == SYNCLINE_TYPE_ABSENT)
+			continue;
+		make_unit(work, row, i, base, &unit);
+		/* A group is merged with the first of its fields. */
+		if (field->group != NULL && unit.fields[0] != i)
+			continue;
+		if (merge_unit(work, row, link, record, &unit, err) != 0)
+			return -1;
+	}
+	return 0;
+}

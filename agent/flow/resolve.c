@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * resolve.c: one table for every way in: what a row, its link and its matches look like together is a situation, and each
+ * situation has one configured action.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flow/values.h"
+#include "flow/work.h"
+
+/* Held by a person's decision, or asked for. */
+static int
+review(struct work *work, const struct row *row, enum ledger_review_kind kind, int64_t record, const char *message, const char *hint,
+       const char *detail, struct error *err)
+{
+	struct ledger_finding finding = { .kind = LEDGER_FINDING_REVIEW, .record = record, .cause = ledger_review_name(kind), .message = message,
+		.hint = hint, .detail = detail };
+
+	work_count(work, LEDGER_COUNT_REVIEWS, 1);
+	if (row->link != NULL && row->link->at.state == LEDGER_LINK_LIVE) {
+		row->link->at.flags |= LEDGER_LINK_HELD;
+		row->link->dirty = true;
+	}
+	if (work_item(work, LEDGER_COUNT_REVIEWS, work->bound->object, row->native, NULL, NULL, NULL, message, err) != 0)
+		return -1;
+	return work_find(work, row, &finding, true, err);
+}
+
+/* The row is good and has its place: what was said against it before is settled. */
+static int
+settle(struct work *work, const struct row *row, struct error *err)
+{
+	static const enum ledger_finding_kind kinds[] = { LEDGER_FINDING_REJECT, LEDGER_FINDING_REVIEW };
+
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		if (ledger_findings_end(work->ledger, kinds[i], work->intake->flow_id, work->intake->unit_id, work->bound->object, row->native, 0, NULL,
+		                        err) != 0)
+			return -1;
+	return 0;
+}
+
+static void
+understood(struct work *work, const struct row *row, struct work_link *link)
+{
+	memcpy(link->at.raw, row->raw, sizeof link->at.raw);
+	link->at.version = row->version;
+	link->at.effective = work->version;
+}
+
+/* Did the merge leave the link's own state as it was, but for what was understood? */
+struct link_state {
+	uint64_t sent, seen;
+	uint8_t flags, state;
+};
+
+static uint64_t
+sum(const uint64_t *words, uint32_t count)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		sum = (sum ^ words[i]) * UINT64_C(0x9E3779B97F4A7C15) + i;
+	return sum;
+}
+
+static struct link_state
+state_of(const struct work *work, const struct work_link *link)
+{
+	return (struct link_state){ sum(link->sent, work->field_limit), sum(link->seen, work->field_limit), link->at.flags, link->at.state };
+}
+
+static int
+merge(struct work *work, struct row *row, struct work_link *link, struct work_record *record, bool base, struct error *err)
+{
+	struct link_state before = state_of(work, link), after;
+	bool ours = (link->at.flags & LEDGER_LINK_UNSEEN) != 0, had = (link->at.flags & (LEDGER_LINK_HELD | LEDGER_LINK_REJECTED)) != 0;
+	uint64_t edits = work->result->counts[LEDGER_COUNT_EDITS];
+
+	if (work_merge(work, row, link, record, base, err) != 0)
+		return -1;
+	link->at.flags &= (uint8_t) ~(LEDGER_LINK_UNSEEN | LEDGER_LINK_REJECTED);
+	if (ours && !record->dirty && edits == work->result->counts[LEDGER_COUNT_EDITS])
+		work_count(work, LEDGER_COUNT_ABSORBED, 1);
+	if ((link->at.flags & LEDGER_LINK_HELD) == 0)
+		understood(work, row, link);
+	after = state_of(work, link);
+	if (before.sent != after.sent || before.seen != after.seen || before.flags != after.flags || before.state != after.state || link->at.id == 0)
+		link->dirty = true;
+	else
+		link->understood = true;
+	return had || row->finding != 0 ? settle(work, row, err) : 0;
+}
+
+static bool
+later_version(const struct work *work, const struct row *row, const struct work_link *link)
+{
+	const struct config_object *object = work->bound->binding->object;
+	const struct syncline_connector *descriptor = object->system->descriptor;
+
+	if (descriptor == NULL || descriptor->capabilities == NULL || descriptor->capabilities->version_comparable == SYNCLINE_NONE ||
+	    row->version.length == 0 || link->at.version.length == 0)
+		return false;
+	if (row->version.length != link->at.version.length)
+		return row->version.length > link->at.version.length;
+	return memcmp(row->version.data, link->at.version.data, row->version.length) > 0;
+}
+
+/*
+ * What was read while we wrote is neither the old state nor the new one for sure, unless the system's own version says so.  It
+ * is read again.
+ */
+static int
+is_indeterminate(struct work *work, const struct row *row, const struct work_link *link, bool *ret_is, struct error *err)
+{
+	uint8_t open = 0;
+
+	*ret_is = false;
+	if (ledger_open_attempts(work->ledger, work->bound->object, &link->at.record, 1, &open, err) != 0)
+		return -1;
+	if (open == 0 && link->at.confirmed <= work->started)
+		return 0;
+	*ret_is = !later_version(work, row, link);
+	return 0;
+}
+
+static int
+keep_again(struct work *work, const struct row *row, struct error *err)
+{
+	if (work->again_count == work->again_room) {
+		uint32_t room = work->again_room > 0 ? work->again_room * 2 : 64;
+		const struct syncline_slice **again = arena_array(&work->arena, room, sizeof *again);
+
+		if (again == NULL)
+			return error_memory(err);
+		if (work->again_count > 0)
+			memcpy(again, work->again, work->again_count * sizeof *again);
+		work->again = again;
+		work->again_room = room;
+	}
+	work->again[work->again_count++] = &row->native;
+	work_count(work, LEDGER_COUNT_INDETERMINATE, 1);
+	return 0;
+}
+
+/* linked, and those that were. */
+
+static int
+back_from_missing(struct work *work, struct row *row, struct work_link *link, struct error *err)
+{
+	link->at.state = LEDGER_LINK_LIVE;
+	link->dirty = true;
+	return settle(work, row, err);
+}
+
+static int
+resurrect(struct work *work, struct row *row, struct work_link *link, struct work_record *record, struct error *err)
+{
+	uint8_t action = work->bound->binding->deletes->resurrect;
+
+	if (row->decision != NULL)
+		action = strcmp(row->decision, "accept") == 0 ? CONFIG_SEEN_ACCEPT : CONFIG_SEEN_IGNORE;
+	if (action == CONFIG_SEEN_REVIEW)
+		return review(work, row, LEDGER_REVIEW_RESURRECTED, record->at.id, "it was deleted before, and is here again",
+		              "`syncline reviews decide` takes it back or leaves it.", NULL, err);
+	if (action == CONFIG_SEEN_IGNORE) {
+		work_count(work, LEDGER_COUNT_IGNORED, 1);
+		return row->finding != 0 ? settle(work, row, err) : 0;
+	}
+	if (record->deleted) {
+		struct ledger_history event = { .record = record->at.id, .object = work->bound->object, .event = LEDGER_EVENT_RESTORED,
+			.generation = record->at.generation, .native = row->native };
+
+		record->deleted = false;
+		record->restored = true;
+		if (work_history(work, &event, err) != 0)
+			return -1;
+	}
+	link->at.state = LEDGER_LINK_LIVE;
+	link->dirty = true;
+	return merge(work, row, link, record, true, err);
+}
+
+static int
+linked(struct work *work, struct row *row, struct error *err)
+{
+	struct work_link *link = row->link;
+	struct work_record *record = work_record_of(work, link);
+	bool indeterminate;
+
+	if (record == NULL)
+		return error_set(err, ERROR_INTERNAL, "`syncline doctor` checks the ledger.", "the record %lld of a link is not there",
+		                 (long long)link->at.record);
+	switch (link->at.state) {
+	case LEDGER_LINK_UNLINKED:
+		work_count(work, LEDGER_COUNT_IGNORED, 1);
+		return 0;
+	case LEDGER_LINK_TOMBSTONE:
+		return resurrect(work, row, link, record, err);
+	case LEDGER_LINK_MISSING:
+		if (back_from_missing(work, row, link, err) != 0)
+			return -1;
+		break;
+	default:
+		break;
+	}
+	if (work->bound->binding->situations->linked == CONFIG_ACTION_HOLD) {
+		work_count(work, LEDGER_COUNT_HELD, 1);
+		return 0;
+	}
+	if (is_indeterminate(work, row, link, &indeterminate, err) != 0)
+		return -1;
+	if (indeterminate)
+		return keep_again(work, row, err);
+	return merge(work, row, link, record, true, err);
+}
+
+/* Not linked yet. */
+
+static int
+make_link(struct work *work, struct row *row, struct work_record *record, struct error *err)
+{
+	struct work_slot *slot = work_slot(work, row->native);
+
+	if (slot == NULL)
+		return error_memory(err);
+	if ((row->link = work_new_link(work, record, work->bound->object, row->native, err)) == NULL)
+		return -1;
+	row->link->reader = work->bound;
+	slot->link = row->link;
+	return 0;
+}
+
+/* link: an existing record is this row's too. */
+static int
+link_to(struct work *work, struct row *row, struct work_record *record, const char *note, struct error *err)
+{
+	struct ledger_history event = { .record = record->at.id, .object = work->bound->object, .event = LEDGER_EVENT_LINKED,
+		.generation = record->at.generation, .native = row->native, .note = note };
+
+	if (make_link(work, row, record, err) != 0 || work_history(work, &event, err) != 0)
+		return -1;
+	work_count(work, LEDGER_COUNT_LINKED, 1);
+	if (work_item(work, LEDGER_COUNT_LINKED, work->bound->object, row->native, record, NULL, NULL, note, err) != 0)
+		return -1;
+	return settle(work, row, err) != 0 ? -1 : merge(work, row, row->link, record, false, err);
+}
+
+static int
+create(struct work *work, struct row *row, struct error *err)
+{
+	struct work_record *record = work_new_record(work, err);
+
+	if (record == NULL || make_link(work, row, record, err) != 0)
+		return -1;
+	record->source = work->bound->object;
+	return settle(work, row, err) != 0 ? -1 : merge(work, row, row->link, record, false, err);
+}
+
+static int
+hold(struct work *work, struct row *row, struct error *err)
+{
+	struct ledger_finding finding = { .kind = LEDGER_FINDING_REVIEW, .cause = ledger_review_name(LEDGER_REVIEW_UNMATCHED),
+		.message = "no record matches, and nothing says that this system may bring new ones",
+		.hint = "`syncline reviews decide` creates or links it; `originates = true` in the binding creates all." };
+
+	work_count(work, LEDGER_COUNT_HELD, 1);
+	return work_find(work, row, &finding, true, err);
+}
+
+static int
+unmatched(struct work *work, struct row *row, struct error *err)
+{
+	uint8_t action = work->bound->binding->situations->unmatched;
+
+	if (action == CONFIG_ACTION_DEFAULT)
+		action = work->bound->binding->originates ? CONFIG_ACTION_CREATE : CONFIG_ACTION_HOLD;
+	switch (action) {
+	case CONFIG_ACTION_CREATE:
+		return create(work, row, err);
+	case CONFIG_ACTION_IGNORE:
+		work_count(work, LEDGER_COUNT_IGNORED, 1);
+		return 0;
+	default:
+		return hold(work, row, err);
+	}
+}
+
+/* The candidates that people choose from. */
+static const char *
+candidates(struct work *work, const int64_t *records, uint32_t count)
+{
+	buffer_clear(&work->text);
+	buffer_text(&work->text, "{\"candidates\":[");
+	for (uint32_t i = 0; i < count; i++)
+		buffer_format(&work->text, "%s%lld", i > 0 ? "," : "", (long long)records[i]);
+	buffer_text(&work->text, "]}");
+	return work->text.failed ? NULL : arena_copy(&work->arena, work->text.data, work->text.length);
+}
+
+static int
+disputed(struct work *work, struct row *row, const int64_t *records, uint32_t count, const char *message, struct error *err)
+{
+	const char *detail = candidates(work, records, count);
+
+	if (detail == NULL)
+		return error_memory(err);
+	return review(work, row, LEDGER_REVIEW_DISPUTED, count == 1 ? records[0] : 0, message,
+	              "`syncline reviews decide` links it to one of them or creates another.", detail, err);
+}
+
+static int
+unlinked(struct work *work, struct row *row, struct work_record *record, struct error *err)
+{
+	uint8_t action = work->bound->binding->situations->unlinked;
+	const char *detail;
+
+	switch (action) {
+	case CONFIG_ACTION_DEFAULT: /* only exact keys come here */
+	case CONFIG_ACTION_LINK:
+		return link_to(work, row, record, "by an exact match key", err);
+	case CONFIG_ACTION_CREATE:
+		return create(work, row, err);
+	default:
+		if ((detail = candidates(work, &record->at.id, 1)) == NULL)
+			return error_memory(err);
+		return review(work, row, LEDGER_REVIEW_UNLINKED, record->at.id, "one record matches",
+		              "`syncline reviews decide` links it or creates another.", detail, err);
+	}
+}
+
+static bool
+twin_in_batch(const struct work *work, const struct row *row)
+{
+	for (uint32_t i = 0; i < work->row_count; i++) {
+		const struct row *other = &work->rows[i];
+
+		if (other != row && other->what == ROW_SEEN && other->link == NULL && other->decision == NULL && other->words != NULL)
+			for (uint32_t m = 0; m < work->entity->match_count; m++) {
+				const struct config_texts *exact = &work->entity->matches[m].exact;
+				uint32_t same = 0;
+
+				for (uint32_t k = 0; k < exact->count; k++) {
+					uint32_t word = ledger_field_id(work->ledger, work->entity, config_field(work->entity, exact->items[k]));
+
+					same += row->words[word] > 1 && row->words[word] == other->words[word];
+				}
+				if (exact->count > 0 && same == exact->count &&
+				    (row->native.length != other->native.length || memcmp(row->native.data, other->native.data, row->native.length) != 0))
+					return true;
+			}
+	}
+	return false;
+}
+
+static int
+by_match(struct work *work, struct row *row, struct error *err)
+{
+	int64_t records[LEDGER_MATCHES_MAX];
+	struct work_record *record = NULL;
+	uint32_t count;
+	bool exact;
+
+	if (work_match(work, row, records, &count, &exact, err) != 0)
+		return -1;
+	if (count == 0)
+		return unmatched(work, row, err);
+	if (count > 1)
+		return disputed(work, row, records, count, "several records match", err);
+	if (work_record(work, records[0], &record, err) != 0)
+		return -1;
+	if (record == NULL || record->deleted)
+		return unmatched(work, row, err);
+	if (work_link_at(record, work->bound->object) != NULL)
+		return disputed(work, row, records, count, "the record that matches is linked to another native record already", err);
+	if (twin_in_batch(work, row))
+		return disputed(work, row, records, count, "two native records match the same record", err);
+	return unlinked(work, row, record, err);
+}
+
+/*
+ * A create of ours whose answer was lost may be what we look at: its external key says whose it is.  What is open is confirmed
+ * by this sight of it.
+ */
+static int
+confirm_open(struct work *work, const struct row *row, struct work_record *record, const struct bound *writer, bool *ret_open, struct error *err)
+{
+	struct ledger_uncertain open;
+	struct ledger_outcome outcome = { .kind = LEDGER_CONFIRMED };
+	int result;
+
+	*ret_open = false;
+	if (ledger_uncertain_of(work->ledger, writer->id, record->at.id, &work->arena, &open, err) != 0)
+		return -1;
+	if (open.attempt == 0)
+		return 0;
+	*ret_open = true;
+	outcome.index = open.index;
+	result = ledger_attempt_close(work->ledger, open.attempt, &outcome, 1, err);
+	if (result == 0 && open.vector != NULL)
+		memcpy(row->link->sent, open.vector, (open.words < work->field_limit ? open.words : work->field_limit) * sizeof *open.vector);
+	batch_free(open.payload);
+	return result;
+}
+
+static int
+adopt(struct work *work, struct row *row, struct work_record *record, struct error *err)
+{
+	struct ledger_history event = { .record = record->at.id, .object = work->bound->object, .event = LEDGER_EVENT_ADOPTED,
+		.generation = record->at.generation, .native = row->native, .note = "found by its external key" };
+
+	if (make_link(work, row, record, err) != 0)
+		return -1;
+	for (uint32_t i = 0; i < work->engine->bound_count; i++) {
+		const struct bound *writer = &work->engine->bounds[i];
+		bool open;
+
+		if (writer->write == NULL || ledger_object_id(work->ledger, writer->binding->object) != work->bound->object)
+			continue;
+		if (confirm_open(work, row, record, writer, &open, err) != 0)
+			return -1;
+	}
+	if (work_history(work, &event, err) != 0)
+		return -1;
+	work_count(work, LEDGER_COUNT_LINKED, 1);
+	memcpy(row->link->seen, row->link->sent, work->field_limit * sizeof *row->link->seen);
+	return settle(work, row, err) != 0 ? -1 : merge(work, row, row->link, record, true, err);
+}
+
+/* Our id in the field that holds it: 1 handled, 0 there is none, -1. */
+static int
+by_external_key(struct work *work, struct row *row, struct error *err)
+{
+	const struct config_object *object = work->bound->binding->object;
+	struct work_record *record = NULL;
+	struct syncline_value value;
+	int64_t id;
+	int field;
+
+	if (object->external_key == NULL || (field = batch_find_field(work->native, object->external_key, strlen(object->external_key))) < 0)
+		return 0;
+	value = batch_value(work->native, &batch_record(work->native, row->index)->cells[field]);
+	if (value.type != SYNCLINE_TYPE_TEXT || (id = ledger_record_of_external_id(work->ledger, value.u.data, value.length)) == 0)
+		return 0;
+	if (ledger_record_entity(work->ledger, id) != work->entity)
+		return 0;
+	if (work_record(work, id, &record, err) != 0)
+		return -1;
+	if (record == NULL || (record->at.unit != work->intake->unit_id && !work->entity->shared))
+		return 0;
+	if (work_link_at(record, work->bound->object) != NULL)
+		return disputed(work, row, &id, 1, "it bears the id of a record that is linked to another native record: a double", err) != 0 ? -1 : 1;
+	return adopt(work, row, record, err) != 0 ? -1 : 1;
+}
+
+/* "link 4711", "create", "ignore". */
+static int
+by_decision(struct work *work, struct row *row, struct error *err)
+{
+	struct work_record *record = NULL;
+
+	if (strcmp(row->decision, "create") == 0)
+		return create(work, row, err);
+	if (strncmp(row->decision, "link ", 5) == 0) {
+		int64_t id = strtoll(row->decision + 5, NULL, 10);
+
+		if (work_record(work, id, &record, err) != 0)
+			return -1;
+		if (record != NULL && !record->deleted && work_link_at(record, work->bound->object) == NULL)
+			return link_to(work, row, record, "a person decided", err);
+		return disputed(work, row, &id, 1, "the record that was decided for is gone, or linked to another native record", err);
+	}
+	work_count(work, LEDGER_COUNT_IGNORED, 1);
+	return settle(work, row, err);
+}
+
+/* A parent that is not there yet. */
+static int
+wait_for_parent(struct work *work, const struct row *row, struct error *err)
+{
+	int64_t now = ledger_now(work->ledger);
+	struct ledger_waiter waiter = { .flow = work->intake->flow_id, .unit = work->intake->unit_id, .object = work->bound->object,
+		.native = row->native, .parent_object = row->parent_object, .parent_native = row->parent_native, .field = row->waits_for->head.name,
+		.since_us = now, .until_us = now + row->waits_for->wait_ms * 1000, .started = work->started, .read_us = work->read_us, .full = work->full };
+	int result;
+
+	work_count(work, LEDGER_COUNT_WAITING, 1);
+	if ((waiter.batch = values_one_row(work->native, row->index, err)) == NULL)
+		return -1;
+	result = ledger_wait(work->ledger, &waiter, err);
+	batch_free(waiter.batch);
+	return result;
+}
+
+/* A reject keeps its link open, so that the row is looked at again however often it comes. */
+static int
+rejected(struct work *work, struct row *row, struct error *err)
+{
+	const struct work_slot *slot = work_slot(work, row->native);
+
+	if (slot == NULL)
+		return error_memory(err);
+	if (slot->link != NULL && (slot->link->at.flags & LEDGER_LINK_REJECTED) == 0) {
+		slot->link->at.flags |= LEDGER_LINK_REJECTED;
+		slot->link->dirty = true;
+	}
+	return 0;
+}
+
+int
+work_resolve(struct work *work, struct row *row, struct error *err)
+{
+	const struct work_slot *slot;
+	int found;
+
+	if (row->what == ROW_REJECTED)
+		return rejected(work, row, err);
+	if (work->options->leave != NULL && work->options->leave(work->options->leave_data, work->bound->object, row->native))
+		return 0;
+	if ((slot = work_slot(work, row->native)) == NULL)
+		return error_memory(err);
+	row->link = slot->link;
+	if (row->what == ROW_GONE)
+		return row->link != NULL ? work_gone(work, row, row->link, false, err) : 0;
+	if (row->waits_for != NULL)
+		return wait_for_parent(work, row, err);
+	if (row->link != NULL)
+		return linked(work, row, err);
+	if (row->decision != NULL)
+		return by_decision(work, row, err);
+	if ((found = by_external_key(work, row, err)) != 0)
+		return found < 0 ? -1 : 0;
+	return by_match(work, row, err);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* values.h: canonical values as texts, and single rows of batches.  Pure functions. */
+#ifndef FLOW_VALUES_H
+#define FLOW_VALUES_H
+
+#include "batch/batch.h"
+
+/* A JSON value: integers and booleans as they are, lists and JSON as they stand, all else as a string; decimals keep their digits. */
+int values_json(struct buffer *out, const struct syncline_value *value);
+/* What people read. */
+int values_text(struct buffer *out, const struct syncline_value *value);
+/* A batch with this one record and the same fields, origin and place. */
+struct batch *values_one_row(const struct batch *batch, uint32_t index, struct error *err);
+/* A stamp of a native record: TIMESTAMP, DATE, or a text that is one.  false: none. */
+bool values_stamp(const struct syncline_value *value, int64_t *ret_us);
+bool values_equal(const struct syncline_value *a, const struct syncline_value *b);
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * work.h: one batch of inbound rows at work: the rows, the golden records and links that they touch, and what becomes of them.
+ * Everything is loaded batch-wise, changed in memory row by row, and written back batch-wise, within one transaction of the
+ * ledger.  Private to agent/flow.
+ *
+ *     rows.c     native rows -> canonical rows: tenants, corrections, rules, rejects, refs
+ *     resolve.c  a row -> its situation -> what to do
+ *     match.c    exact match keys
+ *     merge.c    a row into its record: whose value counts
+ *     gone.c     rows that were deleted, or that a full read no longer showed
+ *     work.c     loading, and writing back: records, links, history, marks
+ */
+#ifndef FLOW_WORK_H
+#define FLOW_WORK_H
+
+#include "flow/intake.h"
+#include "ledger/deliveries.h"
+#include "ledger/findings.h"
+#include "ledger/records.h"
+
+/* A link with its vectors as words, whatever the ledger keeps of them. */
+struct work_link {
+	struct ledger_link at;  /* its `sent` and `seen` are set when it is written back */
+	uint64_t *sent, *seen;  /* words by field id */
+	struct bound *reader;   /* whose rows made it known here; NULL: not in this batch */
+	bool dirty, understood; /* to be written back whole, or only its raw hash and version */
+};
+
+struct work_record {
+	struct ledger_record at;       /* its values are the present ones */
+	struct syncline_value *before; /* as they were loaded; NULL: fresh */
+	uint64_t *words, *was;         /* of the present values, and as loaded */
+	struct work_link **links;
+	uint32_t link_count, link_room;
+	uint64_t *changed;             /* set of fields (indexes) that changed in this batch */
+	uint64_t *conflicted;          /* set of fields that wait for a decision; may be NULL */
+	struct ledger_stamp *stamps;   /* when dirty */
+	bool fresh, dirty, deleted, restored, wanted;
+	uint32_t source;               /* object id of the last row that changed it */
+	struct work_record *next;      /* in the order of loading */
+	struct work_record *chain;     /* hash table */
+};
+
+#define ROW_SEEN 0u
+#define ROW_GONE 1u
+#define ROW_REJECTED 2u
+struct row {
+	uint32_t index;               /* in the native batch */
+	uint8_t what;                 /* ROW_* */
+	uint8_t raw[16];
+	struct syncline_slice native, version;
+	uint64_t place;
+	const struct syncline_value *values; /* of the entity's fields; ABSENT: not said */
+	uint64_t *words;
+	struct work_link *link;       /* NULL: not linked */
+	/* A parent that is not known yet. */
+	const struct config_field *waits_for;
+	uint32_t parent_object;
+	struct syncline_slice parent_native;
+	/* What a person decided, or a retry: these rows come from findings. */
+	int64_t finding;
+	const char *decision;         /* "link 4711", "create", NULL */
+};
+
+/* A native id of this batch's object and the link that it has, or gets. */
+struct work_slot {
+	struct syncline_slice native;
+	struct work_link *link;
+	struct work_slot *chain;
+};
+
+#define WORK_BUCKETS 2048u
+struct work {
+	struct intake *intake;
+	struct engine *engine;
+	struct ledger *ledger;
+	const struct config_entity *entity;
+	uint32_t entity_id, field_limit;
+	enum intake_mode mode;
+	struct ledger_plan_draft *draft;
+	struct intake_result *result;
+	const struct intake_apply_options *options;
+
+	/* Of the batch at work. */
+	struct arena arena;
+	struct bound *bound;
+	struct intake_binding_counts *counts; /* of its binding; never NULL */
+	const struct batch *native;
+	uint64_t started;     /* the read's sequence */
+	int64_t read_us;
+	bool full;
+	uint32_t version;     /* effective version's id */
+	struct row *rows;
+	uint32_t row_count;
+	struct work_record *records, **last;
+	struct work_record *record_buckets[WORK_BUCKETS];
+	struct work_slot *slots[WORK_BUCKETS];
+	struct ledger_history *history;
+	uint32_t history_count, history_room;
+	struct ledger_delivery *marks;
+	uint32_t mark_count, mark_room;
+	const struct syncline_slice **again;  /* native ids to be read again: what was seen of them is indeterminate */
+	uint32_t again_count, again_room;
+	uint64_t uncertain_creates; /* at this object */
+	struct buffer scratch, text, after;
+};
+
+int work_init(struct work *work, struct intake *intake, const struct intake_apply_options *options, struct intake_result *result,
+              struct error *err);
+void work_free(struct work *work);
+/* Begins with a batch of rows of one binding; what the last one left is forgotten. */
+int work_begin(struct work *work, struct bound *bound, const struct batch *native, uint64_t started, int64_t read_us, bool full,
+               struct error *err);
+/* work_begin, rows, resolve and merge each, work_flush: within the caller's transaction. */
+int work_rows(struct work *work, const struct config_unit *unit, struct error *err);
+int work_resolve(struct work *work, struct row *row, struct error *err);
+int work_flush(struct work *work, struct error *err);
+
+/* Loading.  NULL with err clear when there is none (a record of another entity, deleted for good); -1 through the pointer's error. */
+int work_load_links(struct work *work, const struct syncline_slice *natives, uint32_t count, struct error *err); /* into slots, with their records */
+struct work_slot *work_slot(struct work *work, struct syncline_slice native); /* made when it is new; NULL: no memory */
+int work_load_records(struct work *work, const int64_t *ids, uint32_t count, struct error *err); /* with all their links */
+int work_record(struct work *work, int64_t id, struct work_record **ret_record, struct error *err); /* NULL: there is none */
+struct work_record *work_loaded(const struct work *work, int64_t id);
+struct work_record *work_new_record(struct work *work, struct error *err);
+struct work_link *work_new_link(struct work *work, struct work_record *record, uint32_t object, struct syncline_slice native, struct error *err);
+/* The link of this id among those of a record (which may be NULL); and the live one at an object.  NULL: none. */
+struct work_link *work_link_of(const struct work_record *record, int64_t id);
+struct work_link *work_link_at(const struct work_record *record, uint32_t object);
+struct work_record *work_record_of(const struct work *work, const struct work_link *link);
+
+/* Changing. */
+int work_set(struct work *work, struct work_record *record, uint32_t field, const struct syncline_value *value, struct error *err);
+int work_history(struct work *work, const struct ledger_history *row, struct error *err); /* texts stay valid until the flush */
+int work_mark(struct work *work, const struct bound *target, const struct work_record *record, uint8_t op, struct error *err);
+int work_find(struct work *work, const struct row *row, struct ledger_finding *finding, bool keep_row, struct error *err);
+void work_count(struct work *work, enum ledger_count count, uint64_t more);
+int work_item(struct work *work, enum ledger_count what, uint32_t object, struct syncline_slice native, const struct work_record *record,
+              const char *before, const char *after, const char *note, struct error *err);
+/* {"field":value,…} of the fields in `set` (NULL: those that are not null). */
+int work_json(struct work *work, struct buffer *out, const struct syncline_value *values, const uint64_t *set);
+
+/* match.c */
+int work_match(struct work *work, const struct row *row, int64_t ret_records[LEDGER_MATCHES_MAX], uint32_t *ret_count, bool *ret_exact,
+               struct error *err);
+int work_match_keys(struct work *work, struct work_record *record, struct error *err);
+
+/* merge.c: base false: this link is new, nothing was agreed before. */
+int work_merge(struct work *work, const struct row *row, struct work_link *link, struct work_record *record, bool base, struct error *err);
+/* Whose value counts for a field of this record: the owner if it has it, else the first in rank that has. */
+const char *work_owner(const struct work *work, const struct work_record *record, const struct config_field *field);
+
+/* gone.c */
+int work_gone(struct work *work, const struct row *row, struct work_link *link, bool missed, struct error *err);
+int work_delete_record(struct work *work, struct work_record *record, uint32_t object, struct error *err);
+
+static inline const struct config_field *
+work_field(const struct work *work, uint32_t index)
+{
+	return &work->entity->fields[index];
+}
+static inline uint32_t
+work_word(const struct work *work, uint32_t index)
+{
+	return ledger_field_id(work->ledger, work->entity, &work->entity->fields[index]);
+}
+
+#endif
