@@ -129,6 +129,8 @@ int ledger_correction_add(struct ledger *ledger, const struct ledger_correction 
 /* The corrections that hold for these native ids: calls `each` for each.  Cheap when a binding has none. */
 int ledger_corrections_for(struct ledger *ledger, uint32_t binding, uint32_t unit, const struct syncline_slice *natives, uint32_t count,
                            int (*each)(void *data, uint32_t index, const struct ledger_correction *row), void *data, struct error *err);
+/* It was put in the place of the source's value so many times more. */
+int ledger_correction_applied(struct ledger *ledger, int64_t id, uint64_t times, struct error *err);
 int ledger_correction_end(struct ledger *ledger, int64_t id, const char *why, struct error *err);
 int ledger_corrections(struct ledger *ledger, bool all, int (*each)(void *data, const struct ledger_correction *row), void *data,
                        struct error *err);

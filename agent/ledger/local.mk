@@ -7,3 +7,8 @@ libledger_a_SOURCES = agent/ledger/ledger.h agent/ledger/seal.h agent/ledger/sta
 libledger_a_CPPFLAGS = $(AGENT_CPPFLAGS)
 libledger_a_CFLAGS = $(AGENT_CFLAGS)
 libledger_a_SOURCES += agent/ledger/feeds.c
+# What waits for a person, and what waits for a target.
+libledger_a_SOURCES += agent/ledger/findings.c agent/ledger/findings_inside.h agent/ledger/finding_lists.c agent/ledger/finding_rows.c \
+	agent/ledger/corrections.c agent/ledger/locks.c agent/ledger/flips.c \
+	agent/ledger/deliveries.c agent/ledger/deliveries_inside.h agent/ledger/due.c agent/ledger/attempts.c agent/ledger/attempt_close.c \
+	agent/ledger/uncertain.c agent/ledger/delivery_lists.c

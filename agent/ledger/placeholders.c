@@ -38,40 +38,6 @@ ledger_prune_history(struct ledger *ledger, int64_t before_us, uint32_t budget, 
 	return 0;
 }
 
-/* findings.c */
-const char ledger_schema_findings[] = "";
-
-int
-ledger_refresh_findings(struct ledger *ledger, struct error *err)
-{
-	(void)ledger, (void)err;
-	return 0;
-}
-
-int
-ledger_check_findings(struct ledger *ledger, ledger_fault *fault, void *data, struct error *err)
-{
-	(void)ledger, (void)fault, (void)data, (void)err;
-	return 0;
-}
-
-/* deliveries.c */
-const char ledger_schema_deliveries[] = "";
-
-int
-ledger_recover_attempts(struct ledger *ledger, bool new_epoch, struct error *err)
-{
-	(void)ledger, (void)new_epoch, (void)err;
-	return 0;
-}
-
-int
-ledger_check_deliveries(struct ledger *ledger, ledger_fault *fault, void *data, struct error *err)
-{
-	(void)ledger, (void)fault, (void)data, (void)err;
-	return 0;
-}
-
 /* staging.c, runs.c, plans.c, schema_views.c */
 const char ledger_schema_staging[] = "";
 const char ledger_schema_runs[] = "";

@@ -26,3 +26,4 @@ include tests/unit/rules.mk
 include tests/unit/functions.mk
 include tests/unit/flow.mk
 include tests/unit/ledger.mk
+include tests/unit/ledger_findings.mk

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* finding_lists.c: looking at findings: one, many, by cause, what a person decided or wants tried again; and their own check. */
+#include "ledger/findings_inside.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const char *
+finding_text(sqlite3_stmt *statement, int at, bool *ret_failed)
+{
+	const char *text;
+
+	if (sqlite3_column_type(statement, at) == SQLITE_NULL)
+		return NULL;
+	text = (const char *)sqlite3_column_text(statement, at);
+	if (text == NULL)
+		*ret_failed = true;
+	return text;
+}
+
+int
+finding_after(sqlite3_stmt *statement, int answer)
+{
+	sqlite3_reset(statement);
+	return answer < 0 ? -1 : 0;
+}
+
+/* A sealed detail whose key is gone, or that this process can't open, is left out: the rest of the finding is still of use. */
+static int
+read_detail(struct ledger *ledger, sqlite3_stmt *statement, struct buffer *plain, struct ledger_finding *f, bool *failed, struct error *err)
+{
+	int opened;
+
+	if (sqlite3_column_type(statement, 15) == SQLITE_NULL) {
+		f->detail = finding_text(statement, 14, failed);
+		return 0;
+	}
+	buffer_clear(plain);
+	opened = finding_unseal(ledger, sqlite3_column_int64(statement, 15), ledger_column_view(statement, 14), plain, err);
+	if (opened < 0)
+		return -1;
+	if (opened == 1 && (f->detail = buffer_string(plain)) == NULL)
+		*failed = true;
+	return 0;
+}
+
+int
+finding_read(struct ledger *ledger, sqlite3_stmt *statement, enum ledger_finding_kind kind, struct buffer *plain,
+             struct ledger_finding *ret_finding, struct error *err)
+{
+	struct ledger_finding f = { .kind = kind };
+	struct syncline_slice raw = ledger_column_view(statement, 16);
+	bool failed = false;
+
+	f.id = sqlite3_column_int64(statement, 0);
+	f.state = (uint8_t)sqlite3_column_int(statement, 1);
+	f.flow = (uint32_t)sqlite3_column_int64(statement, 2);
+	f.unit = (uint32_t)sqlite3_column_int64(statement, 3);
+	f.object = (uint32_t)sqlite3_column_int64(statement, 4);
+	f.native = ledger_column_view(statement, 5);
+	f.record = sqlite3_column_int64(statement, 6);
+	f.run = sqlite3_column_int64(statement, 7);
+	f.cause = finding_text(statement, 8, &failed);
+	f.field = finding_text(statement, 9, &failed);
+	f.message = finding_text(statement, 10, &failed);
+	f.hint = finding_text(statement, 11, &failed);
+	f.rule = finding_text(statement, 12, &failed);
+	f.place = finding_text(statement, 13, &failed);
+	if (read_detail(ledger, statement, plain, &f, &failed, err) != 0)
+		return -1;
+	if (raw.length == sizeof f.raw)
+		memcpy(f.raw, raw.data, sizeof f.raw);
+	f.first_us = sqlite3_column_int64(statement, 17);
+	f.last_us = sqlite3_column_int64(statement, 18);
+	f.seen = (uint64_t)sqlite3_column_int64(statement, 19);
+	f.ended_by = finding_text(statement, 20, &failed);
+	f.ended_why = finding_text(statement, 21, &failed);
+	f.ended_us = sqlite3_column_int64(statement, 22);
+	if (failed || (f.native.data == NULL && sqlite3_column_bytes(statement, 5) > 0))
+		return error_memory(err);
+	*ret_finding = f;
+	return 0;
+}
+
+#define FILTER                                                                                                                    \
+	" WHERE (?1 OR state = 0) AND (?2 = 0 OR flow = ?2) AND (?3 = 0 OR unit = ?3) AND (?4 = 0 OR object = ?4)"                   \
+	" AND (?5 IS NULL OR cause = ?5) AND (?6 = 0 OR record = ?6) AND id > ?7"
+
+static void
+bind_filter(sqlite3_stmt *statement, const struct ledger_finding_filter *filter)
+{
+	sqlite3_bind_int(statement, 1, filter->all);
+	sqlite3_bind_int64(statement, 2, filter->flow);
+	sqlite3_bind_int64(statement, 3, filter->unit);
+	sqlite3_bind_int64(statement, 4, filter->object);
+	ledger_bind_text(statement, 5, filter->cause);
+	sqlite3_bind_int64(statement, 6, filter->record);
+	sqlite3_bind_int64(statement, 7, filter->after);
+	sqlite3_bind_int64(statement, 8, filter->max > 0 ? (int64_t)filter->max : -1);
+}
+
+int
+ledger_findings(struct ledger *ledger, const struct ledger_finding_filter *filter, int (*each)(void *data, const struct ledger_finding *row),
+                void *data, struct error *err)
+{
+	static const char *const sql[] = EACH_FINDING_TABLE("SELECT " FINDING_COLUMNS " FROM ", FILTER " ORDER BY id LIMIT ?8");
+	sqlite3_stmt *statement = ledger_statement(ledger, sql[filter->kind], err);
+	struct ledger_finding row;
+	struct buffer plain;
+	int got, answer = 0;
+
+	if (statement == NULL)
+		return -1;
+	bind_filter(statement, filter);
+	buffer_init(&plain, 0);
+	while ((got = ledger_step(ledger, statement, err)) == 1) {
+		if (finding_read(ledger, statement, filter->kind, &plain, &row, err) != 0)
+			answer = -1;
+		else
+			answer = each(data, &row);
+		if (answer != 0)
+			break;
+	}
+	buffer_free(&plain);
+	return got < 0 ? -1 : finding_after(statement, answer);
+}
+
+int
+ledger_findings_by_cause(struct ledger *ledger, const struct ledger_finding_filter *filter,
+                         int (*each)(void *data, uint32_t flow, uint32_t unit, uint32_t object, const char *cause, uint64_t count,
+                                     int64_t oldest_us, const char *example), void *data, struct error *err)
+{
+	/* With min(), SQLite takes `message` from the row that has it: the example is the oldest. */
+	static const char *const sql[] = EACH_FINDING_TABLE(
+		"SELECT flow, unit, object, coalesce(cause, ''), count(*), min(first_us), coalesce(message, '') FROM ",
+		FILTER " GROUP BY flow, unit, object, cause ORDER BY count(*) DESC, flow, unit, object, cause LIMIT ?8");
+	sqlite3_stmt *statement = ledger_statement(ledger, sql[filter->kind], err);
+	int got, answer = 0;
+
+	if (statement == NULL)
+		return -1;
+	bind_filter(statement, filter);
+	while ((got = ledger_step(ledger, statement, err)) == 1) {
+		bool failed = false;
+		const char *cause = finding_text(statement, 3, &failed), *example = finding_text(statement, 6, &failed);
+
+		answer = failed ? error_memory(err)
+		                : each(data, (uint32_t)sqlite3_column_int64(statement, 0), (uint32_t)sqlite3_column_int64(statement, 1),
+		                       (uint32_t)sqlite3_column_int64(statement, 2), cause, (uint64_t)sqlite3_column_int64(statement, 4),
+		                       sqlite3_column_int64(statement, 5), example);
+		if (answer != 0)
+			break;
+	}
+	return got < 0 ? -1 : finding_after(statement, answer);
+}
+
+static int
+keep_text(struct arena *arena, const char **text)
+{
+	return *text == NULL || (*text = arena_text(arena, *text)) != NULL ? 0 : -1;
+}
+
+static int
+keep(struct arena *arena, struct ledger_finding *f, struct error *err)
+{
+	if (keep_text(arena, &f->cause) != 0 || keep_text(arena, &f->field) != 0 || keep_text(arena, &f->message) != 0 ||
+	    keep_text(arena, &f->hint) != 0 || keep_text(arena, &f->rule) != 0 || keep_text(arena, &f->place) != 0 ||
+	    keep_text(arena, &f->detail) != 0 || keep_text(arena, &f->ended_by) != 0 || keep_text(arena, &f->ended_why) != 0 ||
+	    (f->native.length > 0 && (f->native.data = arena_copy(arena, f->native.data, f->native.length)) == NULL))
+		return error_memory(err);
+	return 0;
+}
+
+int
+ledger_finding_get(struct ledger *ledger, int64_t id, struct arena *arena, struct ledger_finding *ret_finding, struct error *err)
+{
+	static const char *const sql[] = EACH_FINDING_TABLE("SELECT " FINDING_COLUMNS " FROM ", " WHERE id = ?1");
+	struct ledger_finding f;
+	enum ledger_finding_kind kind;
+	sqlite3_stmt *statement;
+	struct buffer plain;
+	uint8_t state;
+	int status, got;
+
+	if (finding_locate(ledger, id, &kind, &state, err) != 0 || (statement = ledger_statement(ledger, sql[kind], err)) == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, id);
+	if ((got = ledger_step(ledger, statement, err)) != 1)
+		return got < 0 ? -1 : error_set(err, ERROR_LEDGER_NOT_FOUND, NULL, "finding %lld has just gone", (long long)id);
+	buffer_init(&plain, 0);
+	status = finding_read(ledger, statement, kind, &plain, &f, err);
+	if (status == 0)
+		status = keep(arena, &f, err);
+	buffer_free(&plain);
+	sqlite3_reset(statement);
+	if (status == 0)
+		*ret_finding = f;
+	return status;
+}
+
+int
+ledger_finding_open(struct ledger *ledger, enum ledger_finding_kind kind, int64_t record, const char *field, bool *ret_open, struct error *err)
+{
+	static const char *const sql[] = EACH_FINDING_TABLE(
+		"SELECT 1 FROM ", " WHERE state = 0 AND record = ?1 AND record <> 0 AND (?2 IS NULL OR field = ?2) LIMIT 1");
+	sqlite3_stmt *statement = ledger_statement(ledger, sql[kind], err);
+	int got;
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, record);
+	ledger_bind_text(statement, 2, field);
+	if ((got = ledger_step(ledger, statement, err)) < 0)
+		return -1;
+	sqlite3_reset(statement);
+	*ret_open = got == 1;
+	return 0;
+}
+
+/* Parents were found before the children that need them, so the order of the numbers is the order of dependence. */
+int
+ledger_findings_to_retry(struct ledger *ledger, uint32_t flow, uint32_t unit, int64_t *ret_ids, uint32_t max, uint32_t *ret_count,
+                         struct error *err)
+{
+#define RETRIES(table) "SELECT id FROM " table " WHERE state = 0 AND retry_us IS NOT NULL AND flow = ?1 AND unit = ?2"
+	static const char sql[] = RETRIES("reject") " UNION ALL " RETRIES("conflict") " UNION ALL " RETRIES("review") " UNION ALL " RETRIES("flip")
+		" UNION ALL " RETRIES("dead_letter") " ORDER BY id LIMIT ?3";
+	sqlite3_stmt *statement = ledger_statement(ledger, sql, err);
+	uint32_t count = 0;
+	int got = 0;
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, flow);
+	sqlite3_bind_int64(statement, 2, unit);
+	sqlite3_bind_int64(statement, 3, max);
+	while (count < max && (got = ledger_step(ledger, statement, err)) == 1)
+		ret_ids[count++] = sqlite3_column_int64(statement, 0);
+	if (got < 0)
+		return -1;
+	sqlite3_reset(statement);
+	*ret_count = count;
+	return 0;
+}
+
+static int
+decisions_of(struct ledger *ledger, enum ledger_finding_kind kind, uint32_t flow, uint32_t unit,
+             int (*each)(void *data, const struct ledger_finding *row, const char *decision), void *data, int *ret_answer, struct error *err)
+{
+	static const char *const sql[] = EACH_FINDING_TABLE(
+		"SELECT " FINDING_COLUMNS ", decision FROM ",
+		" WHERE state = 0 AND decision IS NOT NULL AND (?1 = 0 OR flow = ?1) AND (?2 = 0 OR unit = ?2) ORDER BY id");
+	sqlite3_stmt *statement = ledger_statement(ledger, sql[kind], err);
+	struct ledger_finding row;
+	struct buffer plain;
+	int got, answer = 0;
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, flow);
+	sqlite3_bind_int64(statement, 2, unit);
+	buffer_init(&plain, 0);
+	while ((got = ledger_step(ledger, statement, err)) == 1) {
+		bool failed = false;
+		const char *decision = finding_text(statement, FINDING_COLUMN_COUNT, &failed);
+
+		if (failed)
+			answer = error_memory(err);
+		else if (finding_read(ledger, statement, kind, &plain, &row, err) != 0)
+			answer = -1;
+		else
+			answer = each(data, &row, decision);
+		if (answer != 0)
+			break;
+	}
+	buffer_free(&plain);
+	*ret_answer = answer;
+	return got < 0 ? -1 : finding_after(statement, answer);
+}
+
+int
+ledger_decisions(struct ledger *ledger, uint32_t flow, uint32_t unit,
+                 int (*each)(void *data, const struct ledger_finding *row, const char *decision), void *data, struct error *err)
+{
+	for (unsigned kind = 0; kind < LEDGER_FINDING_COUNT; kind++) {
+		int answer;
+
+		if (decisions_of(ledger, (enum ledger_finding_kind)kind, flow, unit, each, data, &answer, err) != 0)
+			return -1;
+		if (answer != 0)
+			break;
+	}
+	return 0;
+}
+
+/* A rule of this story: a query of sentences, each a row that breaks it. */
+static int
+check_rule(struct ledger *ledger, const char *sql, ledger_fault *fault, void *data, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger, sql, err);
+	int got;
+
+	if (statement == NULL)
+		return -1;
+	while ((got = ledger_step(ledger, statement, err)) == 1) {
+		bool failed = false;
+		const char *sentence = finding_text(statement, 0, &failed);
+
+		if (failed || sentence == NULL) {
+			sqlite3_reset(statement);
+			return error_memory(err);
+		}
+		fault(data, sentence);
+	}
+	return got;
+}
+
+int
+ledger_check_findings(struct ledger *ledger, ledger_fault *fault, void *data, struct error *err)
+{
+#define NUMBERS(table) "SELECT id FROM " table
+	static const char *const ended[] = EACH_FINDING_TABLE(
+		"SELECT printf('finding %d is ' || CASE state WHEN 0 THEN 'open and has an end' ELSE 'ended and has no time of it' END, id) FROM ",
+		" WHERE (state = 0) <> (ended_us = 0) LIMIT 100");
+	static const char numbers[] =
+		"SELECT printf('number %d was given twice', id) FROM (" NUMBERS("reject") " UNION ALL " NUMBERS("conflict") " UNION ALL "
+		NUMBERS("review") " UNION ALL " NUMBERS("flip") " UNION ALL " NUMBERS("dead_letter") " UNION ALL " NUMBERS("correction")
+		" UNION ALL " NUMBERS("lock") ") GROUP BY id HAVING count(*) > 1 LIMIT 100";
+	static const char corrections[] =
+		"SELECT printf('two corrections of the field %s hold for one record, %d and %d', field, min(id), max(id)) FROM correction"
+		" WHERE ended_us = 0 GROUP BY binding, unit, native, field HAVING count(*) > 1 LIMIT 100";
+
+	for (unsigned kind = 0; kind < LEDGER_FINDING_COUNT; kind++)
+		if (check_rule(ledger, ended[kind], fault, data, err) != 0)
+			return -1;
+	return check_rule(ledger, numbers, fault, data, err) != 0 || check_rule(ledger, corrections, fault, data, err) != 0 ? -1 : 0;
+}
