@@ -21,6 +21,7 @@ struct deliver_options {
 	 * 0: don't wait.
 	 */
 	int64_t patience_ms;
+	bool approved; /* a person applied the plan that this is about: a flow in preview may write it */
 	void (*wait)(void *data, int64_t ms); /* NULL: poll(2); tests move their clock */
 	void *wait_data;
 };

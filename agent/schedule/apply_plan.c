@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * apply_plan.c: applying a plan.  The dry pass is made again over the plan's staged inputs: an entry that comes out as it was
+ * planned still holds, every other one is stale and is left alone, and so is what was not planned.
+ */
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "schedule/unit.h"
+
+/* An item by what it is about, and by what it would do. */
+struct entry {
+	uint8_t key[16], effect[16];
+	uint64_t number;
+	uint32_t object;
+	bool source; /* about an inbound row, which can be left alone */
+	bool held;   /* the other side has the same */
+	char *native;
+	size_t native_length;
+};
+struct entries {
+	struct arena arena;
+	struct entry *items;
+	size_t count, room;
+};
+
+static void
+put(crypto_generichash_state *state, const void *data, size_t length)
+{
+	uint64_t size = length;
+
+	crypto_generichash_update(state, (const unsigned char *)&size, sizeof size);
+	if (length > 0)
+		crypto_generichash_update(state, data, length);
+}
+
+static bool
+is_source(enum ledger_count what)
+{
+	return what == LEDGER_COUNT_CREATED || what == LEDGER_COUNT_CHANGED || what == LEDGER_COUNT_LINKED || what == LEDGER_COUNT_DELETED;
+}
+
+static int
+keep_entry(void *data, const struct ledger_plan_item *item)
+{
+	struct entries *all = data;
+	crypto_generichash_state state;
+	struct entry *entry;
+	uint32_t what = item->what;
+
+	if (all->count == all->room) {
+		size_t room = all->room > 0 ? all->room * 2 : 1024;
+		struct entry *items = realloc(all->items, room * sizeof *items);
+
+		if (items == NULL)
+			return -1;
+		all->items = items;
+		all->room = room;
+	}
+	entry = &all->items[all->count];
+	*entry = (struct entry){ .number = item->number, .object = item->object, .source = is_source(item->what), .native_length = item->native.length };
+	if ((entry->native = arena_copy(&all->arena, item->native.data, item->native.length)) == NULL)
+		return -1;
+	crypto_generichash_init(&state, NULL, 0, sizeof entry->key);
+	put(&state, &what, sizeof what);
+	put(&state, &item->object, sizeof item->object);
+	put(&state, item->native.data, item->native.length);
+	put(&state, &item->record, sizeof item->record);
+	crypto_generichash_final(&state, entry->key, sizeof entry->key);
+	crypto_generichash_init(&state, NULL, 0, sizeof entry->effect);
+	put(&state, &item->generation, sizeof item->generation);
+	put(&state, item->before, item->before != NULL ? strlen(item->before) : 0);
+	put(&state, item->after, item->after != NULL ? strlen(item->after) : 0);
+	crypto_generichash_final(&state, entry->effect, sizeof entry->effect);
+	all->count++;
+	return 0;
+}
+
+static int
+by_key(const void *a, const void *b)
+{
+	int order = memcmp(((const struct entry *)a)->key, ((const struct entry *)b)->key, 16);
+
+	return order != 0 ? order : memcmp(((const struct entry *)a)->effect, ((const struct entry *)b)->effect, 16);
+}
+
+static void
+entries_free(struct entries *entries)
+{
+	arena_free(&entries->arena);
+	free(entries->items);
+}
+
+static int
+read_entries(struct ledger *ledger, int64_t plan, struct entries *entries, struct error *err)
+{
+	memset(entries, 0, sizeof *entries);
+	arena_init(&entries->arena, 0);
+	if (ledger_plan_items(ledger, plan, 0, 0, keep_entry, entries, err) != 0)
+		return -1;
+	if (entries->count > 0)
+		qsort(entries->items, entries->count, sizeof *entries->items, by_key);
+	return 0;
+}
+
+/* Both are sorted: what stands on both sides, key and effect, holds. */
+static void
+compare(struct entries *planned, struct entries *now)
+{
+	size_t i = 0, k = 0;
+
+	while (i < planned->count && k < now->count) {
+		int order = by_key(&planned->items[i], &now->items[k]);
+
+		if (order == 0)
+			planned->items[i++].held = now->items[k++].held = true;
+		else if (order < 0)
+			i++;
+		else
+			k++;
+	}
+}
+
+/* Natives to be left alone, sorted. */
+struct left {
+	struct entry **items;
+	size_t count;
+};
+
+static int
+by_native(const struct entry *entry, uint32_t object, struct syncline_slice native)
+{
+	size_t length = entry->native_length < native.length ? entry->native_length : native.length;
+	int order = entry->object < object ? -1 : entry->object > object;
+
+	if (order == 0 && length > 0)
+		order = memcmp(entry->native, native.data, length);
+	return order != 0 ? order : entry->native_length < native.length ? -1 : entry->native_length > native.length;
+}
+
+static int
+sort_natives(const void *a, const void *b)
+{
+	const struct entry *y = *(struct entry *const *)b;
+
+	return by_native(*(struct entry *const *)a, y->object, (struct syncline_slice){ y->native, y->native_length });
+}
+
+static bool
+is_left(void *data, uint32_t object, struct syncline_slice native)
+{
+	const struct left *left = data;
+	size_t low = 0, high = left->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = by_native(left->items[middle], object, native);
+
+		if (order == 0)
+			return true;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return false;
+}
+
+static int
+collect_left(struct entries *planned, struct entries *now, struct left *left, struct error *err)
+{
+	if ((left->items = calloc(planned->count + now->count + 1, sizeof *left->items)) == NULL)
+		return error_memory(err);
+	for (size_t i = 0; i < planned->count; i++)
+		if (planned->items[i].source && !planned->items[i].held)
+			left->items[left->count++] = &planned->items[i];
+	for (size_t i = 0; i < now->count; i++)
+		if (now->items[i].source && !now->items[i].held)
+			left->items[left->count++] = &now->items[i];
+	if (left->count > 0)
+		qsort(left->items, left->count, sizeof *left->items, sort_natives);
+	return 0;
+}
+
+/* The dry pass over the plan's inputs, as entries.  It is stored as a plan and read back, and nothing of that is kept. */
+static int
+plan_anew(struct unit_run *u, const struct ledger_plan *plan, struct entries *now, struct error *err)
+{
+	struct ledger *ledger = u->engine->ledger;
+	struct ledger_plan_draft *draft = ledger_plan_draft_new(ledger, err);
+	struct intake_apply_options dry = { .mode = INTAKE_DRY, .draft = draft, .staged_to = plan->staged_to };
+	struct ledger_plan fresh = { .flow = plan->flow, .unit = plan->unit, .run = u->run.number, .version = plan->version, .reason = "" };
+	struct intake_result counted = { .bindings = NULL };
+	int result = -1;
+
+	if (draft != NULL && intake_apply(&u->intake, &dry, &counted, err) == 0 && ledger_begin(ledger, err) == 0) {
+		result = ledger_plan_store(ledger, draft, &fresh, err);
+		if (result == 0)
+			result = read_entries(ledger, fresh.number, now, err);
+		ledger_rollback(ledger);
+	}
+	ledger_plan_draft_free(draft);
+	intake_result_free(&counted);
+	return result;
+}
+
+struct telling {
+	const struct apply_options *options;
+	const struct entries *planned;
+	size_t stale;
+};
+
+static int
+tell_stale(void *data, const struct ledger_plan_item *item)
+{
+	struct telling *telling = data;
+
+	for (size_t i = 0; i < telling->planned->count; i++) {
+		const struct entry *entry = &telling->planned->items[i];
+
+		if (entry->number != item->number || entry->held || !entry->source)
+			continue;
+		telling->stale++;
+		if (telling->options->stale != NULL)
+			telling->options->stale(telling->options->data, item, "the record, its links or its source changed since it was planned");
+	}
+	return 0;
+}
+
+static size_t
+count_stale(const struct entries *planned)
+{
+	size_t stale = 0;
+
+	for (size_t i = 0; i < planned->count; i++)
+		stale += planned->items[i].source && !planned->items[i].held;
+	return stale;
+}
+
+static int
+apply_held(struct unit_run *u, const struct apply_options *o, const struct ledger_plan *plan, struct error *err)
+{
+	struct entries planned = { .items = NULL }, now = { .items = NULL };
+	struct telling telling = { .options = o, .planned = &planned };
+	struct left left = { .items = NULL };
+	struct intake_apply_options real = { .mode = INTAKE_REAL, .staged_to = plan->staged_to, .leave = is_left, .leave_data = &left };
+	int result;
+
+	result = read_entries(u->engine->ledger, plan->number, &planned, err);
+	if (result == 0)
+		result = plan_anew(u, plan, &now, err);
+	if (result == 0) {
+		compare(&planned, &now);
+		result = collect_left(&planned, &now, &left, err);
+	}
+	if (result == 0 && count_stale(&planned) > 0)
+		result = ledger_plan_items(u->engine->ledger, plan->number, 0, 0, tell_stale, &telling, err);
+	if (result == 0 && o->strict && telling.stale > 0)
+		result = error_set(err, ERROR_LEDGER_PLAN, "Run the flow again for a new plan, or apply without --strict.",
+		                   "%zu entries of plan %lld are stale; nothing was written", telling.stale, (long long)plan->number);
+	if (result == 0)
+		result = unit_write(u, &real, plan, NULL, err);
+	entries_free(&planned);
+	entries_free(&now);
+	free(left.items);
+	return result;
+}
+
+static int
+check_plan(const struct unit_run *u, const struct ledger_plan *plan, struct error *err)
+{
+	if (plan->version != u->run.version)
+		return error_set(err, ERROR_LEDGER_PLAN, "Run the flow again for a new plan.",
+		                 "plan %lld was made under other rules, owners or lookups", (long long)plan->number);
+	return 0;
+}
+
+static int
+find_plan(const struct apply_options *o, struct arena *arena, struct ledger_plan *plan, struct error *err)
+{
+	static const char *const ends[] = { "open", "applied already", "replaced by a newer one", "dropped" };
+	bool found;
+
+	if (ledger_plan_get(o->engine->ledger, o->plan, arena, plan, &found, err) != 0)
+		return -1;
+	if (!found)
+		return error_set(err, ERROR_LEDGER_PLAN, "`syncline plans` lists them.", "there is no plan %lld", (long long)o->plan);
+	if (plan->state != LEDGER_PLAN_OPEN)
+		return error_set(err, ERROR_LEDGER_PLAN, "`syncline plans` lists those that are open.", "plan %lld is %s", (long long)o->plan,
+		                 plan->state < 4 ? ends[plan->state] : "over");
+	if (ledger_flow(o->engine->ledger, plan->flow) == NULL)
+		return error_set(err, ERROR_LEDGER_PLAN, "Put the flow back, or drop the plan.", "the flow %s of plan %lld is no longer configured",
+		                 ledger_flow_name(o->engine->ledger, plan->flow), (long long)o->plan);
+	return 0;
+}
+
+int
+run_apply(const struct apply_options *options, struct run_result *ret_result, struct error *err)
+{
+	struct ledger *ledger = options->engine->ledger;
+	struct ledger_plan plan;
+	struct unit_run u;
+	struct arena arena;
+	struct error why = { 0 };
+	char cause[48];
+	int result;
+
+	memset(ret_result, 0, sizeof *ret_result);
+	arena_init(&arena, 0);
+	result = find_plan(options, &arena, &plan, err);
+	if (result == 0)
+		result = unit_init(&u, options->engine, ledger_flow(ledger, plan.flow), ledger_unit(ledger, plan.unit), false, err);
+	if (result != 0) {
+		arena_free(&arena);
+		return -1;
+	}
+	u.result = ret_result;
+	u.patience_ms = options->patience_ms;
+	u.approved = true;
+	u.ended = options->ended;
+	u.data = options->data;
+	snprintf(cause, sizeof cause, "apply %lld", (long long)plan.number);
+	if (unit_begin(&u, cause, err) != 1) {
+		result = -1;
+	} else if (check_plan(&u, &plan, &why) != 0 || apply_held(&u, options, &plan, &why) != 0) {
+		result = unit_fail(&u, &why, err);
+	}
+	unit_free(&u);
+	arena_free(&arena);
+	return result;
+}

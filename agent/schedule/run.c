@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * run.c: a flow for its units:
+ *
+ *     lease -> what is uncertain -> read (once for all units) -> dry pass -> guards ─┬─> apply -> deliver -> done
+ *                                                                                     └─> plan -> held
+ */
+#include "schedule/run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "schedule/unit.h"
+
+struct flow_run {
+	const struct run_options *options;
+	struct engine *engine;
+	struct run_result *result;
+	struct unit_run *units;
+	uint32_t count;
+};
+
+/* The units of the flow that are asked for; a flow without units is the house, one unit without a name. */
+static int
+choose_units(struct flow_run *f, struct error *err)
+{
+	const struct run_options *o = f->options;
+	uint32_t count = o->units != NULL ? o->unit_count : o->flow->units.count > 0 ? o->flow->units.count : 1;
+
+	if ((f->units = calloc(count + 1u, sizeof *f->units)) == NULL)
+		return error_memory(err);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct config_unit *unit = o->units != NULL ? o->units[i] :
+		                                 o->flow->units.count > 0 ? config_unit(f->engine->model, o->flow->units.items[i]) : NULL;
+		struct unit_run *u = &f->units[f->count];
+
+		if (unit_init(u, f->engine, o->flow, unit, o->full, err) != 0)
+			return -1;
+		f->count++;
+		u->result = f->result;
+		u->patience_ms = o->patience_ms;
+		u->ended = o->ended;
+		u->data = o->data;
+	}
+	return 0;
+}
+
+/* The plan of a run that is held. */
+static int
+keep_plan(struct unit_run *u, struct ledger_plan_draft *draft, const struct intake_result *dry, const char *why, struct ledger_plan *plan,
+          struct error *err)
+{
+	struct ledger *ledger = u->engine->ledger;
+
+	*plan = (struct ledger_plan){ .flow = u->run.flow, .unit = u->run.unit, .run = u->run.number, .version = u->run.version, .reason = why,
+		.staged_to = dry->staged_to, .bulk = dry->bulk, .made_us = ledger_now(ledger) };
+	memcpy(plan->counts, dry->counts, sizeof plan->counts);
+	if (ledger_begin(ledger, err) != 0)
+		return -1;
+	if (ledger_plan_store(ledger, draft, plan, err) != 0) {
+		ledger_rollback(ledger);
+		return -1;
+	}
+	return ledger_commit(ledger, err);
+}
+
+static void
+keep_counts(struct ledger_run *run, const struct intake_result *dry)
+{
+	for (int i = 0; i < LEDGER_COUNT_COUNT; i++)
+		if (i != LEDGER_COUNT_SENT_CREATES && i != LEDGER_COUNT_SENT_UPDATES && i != LEDGER_COUNT_SENT_DELETES)
+			run->counts[i] += dry->counts[i];
+}
+
+/* Dry pass and guards: 1 go on; 0 held, with the plan; -1. */
+static int
+judge(struct unit_run *u, struct buffer *why, struct ledger_plan *plan, struct error *err)
+{
+	struct ledger_plan_draft *draft = ledger_plan_draft_new(u->engine->ledger, err);
+	struct intake_apply_options options = { .mode = INTAKE_DRY, .draft = draft };
+	struct intake_result dry = { .bindings = NULL };
+	int result;
+
+	if (draft == NULL)
+		return -1;
+	result = intake_apply(&u->intake, &options, &dry, err);
+	if (result == 0 && (result = intake_guard(&u->intake, &dry, why, err)) == 1 && u->flag.mode == LEDGER_FLAG_PREVIEW) {
+		buffer_text(why, "The flow is in preview.");
+		result = 0;
+	}
+	if (result == 0) {
+		const char *text = buffer_string(why);
+
+		keep_counts(&u->run, &dry);
+		if (text == NULL)
+			result = error_memory(err);
+		else if (keep_plan(u, draft, &dry, text, plan, err) != 0)
+			result = -1;
+	}
+	ledger_plan_draft_free(draft);
+	intake_result_free(&dry);
+	return result;
+}
+
+static int
+finish_unit(struct unit_run *u, const struct error *read_failed, struct error *err)
+{
+	static const struct intake_apply_options real = { .mode = INTAKE_REAL };
+	struct ledger_plan plan = { .number = 0 };
+	struct buffer why;
+	int result;
+
+	if (u->flag.mode == LEDGER_FLAG_PAUSED)
+		return unit_end(u, read_failed != NULL ? LEDGER_RUN_FAILED : LEDGER_RUN_DONE, read_failed, NULL, err);
+	buffer_init(&why, 0);
+	result = judge(u, &why, &plan, err);
+	if (result == 1)
+		result = unit_write(u, &real, NULL, read_failed, err);
+	else if (result == 0)
+		result = unit_end(u, LEDGER_RUN_HELD, read_failed, &plan, err);
+	buffer_free(&why);
+	return result;
+}
+
+static int
+resolve_unit(struct unit_run *u, struct error *err)
+{
+	struct deliver_options options = { .intake = &u->intake, .patience_ms = u->patience_ms };
+	struct deliver_result result = { .left = 0 };
+
+	return deliver_resolve(&options, &result, err);
+}
+
+/* Leases and numbers for all units; those that another process runs are told and left. */
+static int
+begin_all(struct flow_run *f, const char *cause, struct intake **readers, uint32_t *ret_count, struct error *err)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < f->count; i++) {
+		struct unit_run *u = &f->units[i];
+		struct error busy = { 0 };
+		int begun;
+
+		if (u->flag.mode == LEDGER_FLAG_OFF) {
+			f->result->off++;
+			continue;
+		}
+		if ((begun = unit_begin(u, cause, &busy)) < 0) {
+			*err = busy;
+			return -1;
+		}
+		if (begun == 0) {
+			f->result->failed++;
+			engine_say(f->engine, SYNCLINE_LOG_WARNING, "%s", busy.message);
+			continue;
+		}
+		readers[count++] = &u->intake;
+	}
+	*ret_count = count;
+	return 0;
+}
+
+/* What was begun and can't go on ends as failed; -1 when not even that can be kept. */
+static int
+fail_all(struct flow_run *f, const struct error *why, struct error *err)
+{
+	for (uint32_t i = 0; i < f->count; i++)
+		if (unit_fail(&f->units[i], why, err) != 0)
+			return -1;
+	return 0;
+}
+
+static int
+finish_all(struct flow_run *f, const struct error *read_failed, struct error *err)
+{
+	for (uint32_t i = 0; i < f->count; i++) {
+		struct error why = { 0 };
+
+		if (f->units[i].begun && finish_unit(&f->units[i], read_failed, &why) != 0 && unit_fail(&f->units[i], &why, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+run_units(struct flow_run *f, struct error *err)
+{
+	struct intake **readers = calloc(f->count + 1u, sizeof *readers);
+	struct error why = { 0 }, first = { 0 };
+	bool read_failed = false;
+	uint32_t count = 0;
+	int result;
+
+	if (readers == NULL)
+		return error_memory(err);
+	result = begin_all(f, f->options->cause != NULL ? f->options->cause : "manual", readers, &count, &why);
+	for (uint32_t i = 0; i < f->count && result == 0; i++)
+		if (f->units[i].begun)
+			result = resolve_unit(&f->units[i], &why);
+	if (result == 0 && count > 0)
+		result = intake_read(readers, count, &read_failed, &first, &why);
+	free(readers);
+	if (result == 0)
+		return finish_all(f, read_failed ? &first : NULL, err);
+	if (f->result->runs == 0) {
+		*err = why;
+		return -1;
+	}
+	return fail_all(f, &why, err);
+}
+
+int
+run_flow(const struct run_options *options, struct run_result *ret_result, struct error *err)
+{
+	struct flow_run f = { .options = options, .engine = options->engine, .result = ret_result };
+	int result;
+
+	memset(ret_result, 0, sizeof *ret_result);
+	result = choose_units(&f, err);
+	if (result == 0)
+		result = run_units(&f, err);
+	for (uint32_t i = 0; i < f.count; i++)
+		unit_free(&f.units[i]);
+	free(f.units);
+	return result;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* unit.c: see unit.h. */
+#include "schedule/unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LEASE_MS (INT64_C(15) * 60 * 1000)
+
+int
+unit_init(struct unit_run *u, struct engine *engine, const struct config_flow *flow, const struct config_unit *unit, bool full, struct error *err)
+{
+	memset(u, 0, sizeof *u);
+	u->engine = engine;
+	u->intake = (struct intake){ .engine = engine, .flow = flow, .unit = unit, .flow_id = ledger_flow_id(engine->ledger, flow),
+		.unit_id = ledger_unit_id(engine->ledger, unit), .run = &u->run, .full = full };
+	snprintf(u->lease, sizeof u->lease, "run %s/%s", flow->head.name, unit != NULL && unit->head.name != NULL ? unit->head.name : "");
+	return ledger_flag_get(engine->ledger, u->intake.flow_id, u->intake.unit_id, 0, &u->flag, err);
+}
+
+void
+unit_free(struct unit_run *u)
+{
+	if (u->leased)
+		ledger_lease_end(u->engine->ledger, u->lease);
+	u->leased = false;
+}
+
+static int
+commit(struct ledger *ledger, int result, struct error *err)
+{
+	if (result == 0)
+		return ledger_commit(ledger, err);
+	ledger_rollback(ledger);
+	return -1;
+}
+
+int
+unit_begin(struct unit_run *u, const char *cause, struct error *err)
+{
+	struct ledger *ledger = u->engine->ledger;
+	uint8_t version[RULES_VERSION_BYTES];
+	int taken, result;
+
+	if ((taken = ledger_lease(ledger, u->lease, LEASE_MS, err)) <= 0)
+		return taken;
+	u->leased = true;
+	if (ledger_run_begin(ledger, u->intake.flow_id, u->intake.unit_id, cause, &u->run.number, err) != 0)
+		return -1;
+	u->begun = true;
+	u->run.flow = u->intake.flow_id;
+	u->run.unit = u->intake.unit_id;
+	u->run.cause = cause;
+	u->run.started_us = ledger_now(ledger);
+	u->intake.run_time_us = u->run.started_us;
+	u->result->runs++;
+	engine_flow_version(u->engine, u->intake.flow, version);
+	if (ledger_begin(ledger, err) != 0)
+		return -1;
+	result = ledger_version_id(ledger, u->intake.flow_id, version, &u->run.version, err);
+	if (result == 0)
+		result = ledger_run_keep(ledger, &u->run, err);
+	return commit(ledger, result, err) == 0 ? 1 : -1;
+}
+
+static void
+count_end(struct run_result *result, uint8_t state)
+{
+	switch (state) {
+	case LEDGER_RUN_DONE:
+		result->done++;
+		break;
+	case LEDGER_RUN_FINDINGS:
+		result->findings++;
+		break;
+	case LEDGER_RUN_HELD:
+		result->held++;
+		break;
+	default:
+		result->failed++;
+		break;
+	}
+}
+
+int
+unit_end(struct unit_run *u, uint8_t state, const struct error *why, const struct ledger_plan *plan, struct error *err)
+{
+	struct ledger *ledger = u->engine->ledger;
+	char message[1100] = "";
+
+	u->over = true;
+	if (why != NULL)
+		snprintf(message, sizeof message, "%s%s%s%s%s", why->place, why->place[0] != '\0' ? ": " : "", why->message,
+		         why->hint[0] != '\0' ? ".  " : "", why->hint);
+	else if (plan != NULL && plan->reason != NULL)
+		snprintf(message, sizeof message, "%s", plan->reason);
+	u->run.state = state;
+	u->run.ended_us = ledger_now(ledger);
+	u->run.message = message[0] != '\0' ? message : NULL;
+	u->run.plan = plan != NULL ? plan->number : u->run.plan;
+	count_end(u->result, state);
+	if (ledger_begin(ledger, err) != 0 || commit(ledger, ledger_run_end(ledger, &u->run, err), err) != 0)
+		return -1;
+	unit_free(u);
+	if (u->ended != NULL)
+		u->ended(u->data, &u->run, plan, why);
+	u->run.message = NULL;
+	return 0;
+}
+
+int
+unit_fail(struct unit_run *u, const struct error *why, struct error *err)
+{
+	return u->over || !u->begun ? 0 : unit_end(u, LEDGER_RUN_FAILED, why, NULL, err);
+}
+
+static bool
+has_findings(const struct ledger_run *run)
+{
+	return run->counts[LEDGER_COUNT_REJECTED] + run->counts[LEDGER_COUNT_REVIEWS] + run->counts[LEDGER_COUNT_CONFLICTS] +
+	       run->counts[LEDGER_COUNT_DEAD] + run->counts[LEDGER_COUNT_PARKED] > 0;
+}
+
+static int
+applied(struct ledger *ledger, const struct ledger_plan *plan, struct error *err)
+{
+	if (plan == NULL)
+		return 0;
+	if (ledger_begin(ledger, err) != 0)
+		return -1;
+	return commit(ledger, ledger_plan_end(ledger, plan->number, LEDGER_PLAN_APPLIED, err), err);
+}
+
+int
+unit_write(struct unit_run *u, const struct intake_apply_options *real, const struct ledger_plan *plan, const struct error *read_failed,
+           struct error *err)
+{
+	struct deliver_options options = { .intake = &u->intake, .patience_ms = u->patience_ms, .approved = u->approved };
+	struct intake_result counted = { .bindings = NULL };
+	struct deliver_result delivered = { .left = 0 };
+
+	if (intake_apply(&u->intake, real, &counted, err) != 0)
+		return -1;
+	intake_result_free(&counted);
+	if (!u->engine->stopped && (applied(u->engine->ledger, plan, err) != 0 || deliver_pending(&options, &delivered, err) != 0))
+		return -1;
+	if (u->engine->stopped)
+		return unit_end(u, LEDGER_RUN_STOPPED, NULL, plan, err);
+	if (read_failed != NULL)
+		return unit_end(u, LEDGER_RUN_FAILED, read_failed, plan, err);
+	if (delivered.failed)
+		return unit_end(u, LEDGER_RUN_FAILED, &delivered.first, plan, err);
+	return unit_end(u, has_findings(&u->run) ? LEDGER_RUN_FINDINGS : LEDGER_RUN_DONE, NULL, plan, err);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* unit.h: the run of one unit, from its lease to its end; what a run of a flow and applying a plan share.  Private to agent/schedule. */
+#ifndef SCHEDULE_UNIT_H
+#define SCHEDULE_UNIT_H
+
+#include "schedule/run.h"
+
+struct unit_run {
+	struct intake intake;
+	struct ledger_run run;
+	struct ledger_flag flag;
+	char lease[600];
+	bool leased, begun, over;
+	/* Of whoever runs it. */
+	struct engine *engine;
+	struct run_result *result;
+	int64_t patience_ms;
+	bool approved; /* a person applied its plan */
+	void (*ended)(void *data, const struct ledger_run *run, const struct ledger_plan *plan, const struct error *why);
+	void *data;
+};
+
+int unit_init(struct unit_run *u, struct engine *engine, const struct config_flow *flow, const struct config_unit *unit, bool full,
+              struct error *err);
+/* Lease and number.  1: begun; 0: another process runs it (said in err). */
+int unit_begin(struct unit_run *u, const char *cause, struct error *err);
+/* Applies what is staged, delivers, and ends the run.  `plan` (may be NULL) becomes applied between the two. */
+int unit_write(struct unit_run *u, const struct intake_apply_options *real, const struct ledger_plan *plan, const struct error *read_failed,
+               struct error *err);
+/* Its counts and its end are durable, its lease is free. */
+int unit_end(struct unit_run *u, uint8_t state, const struct error *why, const struct ledger_plan *plan, struct error *err);
+/* A failure that ends one unit's run says so in the ledger; -1 only when even that fails. */
+int unit_fail(struct unit_run *u, const struct error *why, struct error *err);
+void unit_free(struct unit_run *u);
+
+#endif
