@@ -14,6 +14,8 @@
 struct names;       /* names.c: ids of the model's names */
 struct statements;  /* statement.c: prepared statements by their text */
 struct engine_lock; /* engine.c: that this process is the engine */
+struct golden;      /* golden.h: an entity's table */
+struct missing;     /* links_missing.c: what a full read did not show */
 
 struct ledger {
 	sqlite3 *db;
@@ -35,6 +37,9 @@ struct ledger {
 	uint32_t wal_pages, wal_kept; /* written, and not carried over to the file yet */
 	/* Small things that hot paths ask; refreshed when a transaction begins and the file was changed by another process. */
 	bool has_locks, has_corrections;
+	struct golden *goldens;                  /* those that were asked for; in the arena */
+	const struct config_entity *last_entity; /* of ledger_record_entity() */
+	struct missing *missing;                 /* of the read that was asked for last, or NULL */
 	struct arena arena; /* as long as it is open */
 };
 
@@ -107,7 +112,7 @@ int ledger_refresh_findings(struct ledger *ledger, struct error *err);
 int ledger_own_begin(struct ledger *ledger, bool *ret_own, struct error *err);
 int ledger_own_end(struct ledger *ledger, bool own, int result, struct error *err);
 
-/* Golden tables of the model: made, columns added, renamed by `was` (records.c). */
+/* Golden tables of the model: made, columns added, renamed by `was` (golden.c). */
 int ledger_adopt_entities(struct ledger *ledger, struct error *err);
 /* names.c: reads the names that are there; those of the model that are not there are made by ledger_adopt_names(). */
 int ledger_names_load(struct ledger *ledger, struct error *err);
@@ -131,6 +136,12 @@ bool ledger_stamp_is_there(const char *state_dir);
 /* ENGINE, first of its process: compares file and stamp; a new epoch when they are not what they were.  Stamps anew. */
 int ledger_stamp_check(struct ledger *ledger, bool *ret_new_epoch, struct error *err);
 int ledger_stamp(struct ledger *ledger, struct error *err);
+/* seen.c: which links a read saw, in all its batches; for the links that a full read missed. */
+struct ledger_seen;
+struct ledger_seen *ledger_seen_load(struct ledger *ledger, int64_t read, struct error *err);
+bool ledger_seen_has(const struct ledger_seen *seen, int64_t link);
+void ledger_seen_free(struct ledger_seen *seen); /* accepts NULL */
+void ledger_missing_free(struct ledger *ledger); /* links_missing.c */
 /* An engine opens: whatever its predecessor left. */
 int ledger_recover_attempts(struct ledger *ledger, bool new_epoch, struct error *err); /* deliveries.c */
 int ledger_recover_runs(struct ledger *ledger, struct error *err);                     /* runs.c */

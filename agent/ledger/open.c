@@ -498,6 +498,7 @@ ledger_close(struct ledger *ledger)
 	if (ledger->db != NULL)
 		disconnect(ledger);
 	ledger_names_free(ledger);
+	ledger_missing_free(ledger);
 	ledger_engine_unlock(ledger->engine);
 	arena_free(&ledger->arena);
 	free(ledger);

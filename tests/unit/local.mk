@@ -27,3 +27,4 @@ include tests/unit/functions.mk
 include tests/unit/flow.mk
 include tests/unit/ledger.mk
 include tests/unit/ledger_findings.mk
+include tests/unit/ledger_records.mk

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * links.c: which native record belongs to which golden one: the tables of records, links and match keys, and looking links up.
+ */
+#include "ledger/links.h"
+
+#include <string.h>
+
+const char ledger_schema_records[] =
+	"CREATE TABLE record_number (epoch INTEGER PRIMARY KEY, used INTEGER NOT NULL);\n"
+	"CREATE TABLE record_count (entity INTEGER NOT NULL, unit INTEGER NOT NULL, live INTEGER NOT NULL, PRIMARY KEY (entity, unit))"
+	" WITHOUT ROWID;\n"
+	/* raw: NULL when no row was ever understood.  sent, seen: 8 bytes a field id; NULL when equal to the record's values. */
+	"CREATE TABLE link (id INTEGER PRIMARY KEY, object INTEGER NOT NULL, unit INTEGER NOT NULL, native TEXT NOT NULL,"
+	" record INTEGER NOT NULL, entity INTEGER NOT NULL, state INTEGER NOT NULL, flags INTEGER NOT NULL, raw BLOB,"
+	" effective INTEGER NOT NULL, version TEXT, sent BLOB, seen BLOB, created INTEGER NOT NULL, confirmed INTEGER NOT NULL,"
+	" confirmed_us INTEGER NOT NULL);\n"
+	"CREATE TABLE link_count (object INTEGER NOT NULL, unit INTEGER NOT NULL, live INTEGER NOT NULL, PRIMARY KEY (object, unit))"
+	" WITHOUT ROWID;\n"
+	/* id: the record's, times 256, and which of its keys: a record's keys stand together and are appended in its order. */
+	"CREATE TABLE match_key (id INTEGER PRIMARY KEY, entity INTEGER NOT NULL, unit INTEGER NOT NULL, rule INTEGER NOT NULL,"
+	" hash BLOB NOT NULL, record INTEGER AS (id >> 8) VIRTUAL);\n"
+	/* before, after: JSON; {\"sealed\":N} stands for the Nth of what is in sealed. */
+	"CREATE TABLE history (id INTEGER PRIMARY KEY, sequence INTEGER NOT NULL, record INTEGER NOT NULL, entity INTEGER NOT NULL,"
+	" unit INTEGER NOT NULL, object INTEGER NOT NULL, run INTEGER NOT NULL, at_us INTEGER NOT NULL, event TEXT NOT NULL,"
+	" generation INTEGER NOT NULL, version INTEGER NOT NULL, native TEXT, who TEXT, correlation TEXT, before TEXT, after TEXT,"
+	" note TEXT, sealed BLOB);\n"
+	"CREATE INDEX history_record ON history (record);\n"
+	"CREATE INDEX history_run ON history (run);\n"
+	/* The same event for every record from first to last, at most 65,536 of them. */
+	"CREATE TABLE history_span (id INTEGER PRIMARY KEY, sequence INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,"
+	" entity INTEGER NOT NULL, unit INTEGER NOT NULL, object INTEGER NOT NULL, run INTEGER NOT NULL, at_us INTEGER NOT NULL,"
+	" event TEXT NOT NULL, generation INTEGER NOT NULL, version INTEGER NOT NULL);\n"
+	"CREATE INDEX history_span_first ON history_span (first);\n"
+	"CREATE INDEX history_span_run ON history_span (run);\n";
+
+const char ledger_schema_indexes[] =
+	"CREATE INDEX IF NOT EXISTS link_native ON link (object, unit, native, state, flags, effective, raw, record);\n"
+	/* NULLs differ from each other: only live ones can be twins. */
+	"CREATE UNIQUE INDEX IF NOT EXISTS link_record ON link (record, object, unit, CASE state WHEN 0 THEN 0 END);\n"
+	"CREATE INDEX IF NOT EXISTS match_key_hash ON match_key (hash, rule, entity, unit);\n";
+
+int
+link_failed(struct ledger *ledger, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger,
+		"SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND name IN ('link_native', 'link_record', 'match_key_hash')", NULL);
+	int there = 3;
+
+	if (statement != NULL && ledger_step(ledger, statement, NULL) == 1) {
+		there = sqlite3_column_int(statement, 0);
+		sqlite3_reset(statement);
+	}
+	if (there < 3)
+		return error_set(err, ERROR_LEDGER_LOADING, "Wait until the run that loads has ended; `syncline runs` shows it.",
+		                 "A first load is at work, and the indexes of links are put away until it ends.");
+	return -1;
+}
+
+uint32_t
+link_words(struct ledger *ledger, const struct config_entity *entity)
+{
+	return ledger_field_limit(ledger, entity);
+}
+
+void
+link_bind_native(sqlite3_stmt *statement, int at, struct syncline_slice native)
+{
+	sqlite3_bind_text64(statement, at, native.length > 0 ? native.data : "", native.length, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+/* A vector may be older than the newest field: what it does not reach is not known. */
+static int
+read_vector(sqlite3_stmt *statement, int at, uint32_t words, struct arena *arena, const uint64_t **ret_vector)
+{
+	const unsigned char *bytes;
+	uint64_t *vector;
+	size_t length;
+
+	if (sqlite3_column_type(statement, at) == SQLITE_NULL)
+		return 0;
+	bytes = sqlite3_column_blob(statement, at);
+	length = (size_t)sqlite3_column_bytes(statement, at) / 8;
+	if (length > words)
+		length = words;
+	if ((vector = arena_array(arena, words + 1u, sizeof *vector)) == NULL || (bytes == NULL && length > 0))
+		return -1;
+	for (size_t i = 0; i < length; i++)
+		for (int k = 0; k < 8; k++)
+			vector[i] |= (uint64_t)bytes[i * 8 + (size_t)k] << (8 * k);
+	*ret_vector = vector;
+	return 0;
+}
+
+int
+link_read(sqlite3_stmt *statement, uint32_t words, struct arena *arena, struct ledger_link *ret_link, struct error *err)
+{
+	struct ledger_link link = { .id = sqlite3_column_int64(statement, 0) };
+	struct syncline_slice raw = ledger_column_view(statement, 7);
+	bool failed = false;
+
+	link.object = (uint32_t)sqlite3_column_int64(statement, 1);
+	link.unit = (uint32_t)sqlite3_column_int64(statement, 2);
+	link.native = ledger_column_slice(statement, 3, arena, &failed);
+	link.record = sqlite3_column_int64(statement, 4);
+	link.state = (uint8_t)sqlite3_column_int(statement, 5);
+	link.flags = (uint8_t)sqlite3_column_int(statement, 6);
+	if (raw.length == sizeof link.raw)
+		memcpy(link.raw, raw.data, sizeof link.raw);
+	link.effective = (uint32_t)sqlite3_column_int64(statement, 8);
+	link.version = ledger_column_slice(statement, 9, arena, &failed);
+	if (failed || read_vector(statement, 10, words, arena, &link.sent) != 0 || read_vector(statement, 11, words, arena, &link.seen) != 0)
+		return error_memory(err);
+	link.created = (uint64_t)sqlite3_column_int64(statement, 12);
+	link.confirmed = (uint64_t)sqlite3_column_int64(statement, 13);
+	link.confirmed_us = sqlite3_column_int64(statement, 14);
+	*ret_link = link;
+	return 0;
+}
+
+/* The unchanged path: the index alone.  state 0 comes first. */
+int
+ledger_links_glance(struct ledger *ledger, uint32_t object, uint32_t unit, const struct syncline_slice *natives, const uint8_t (*raws)[16],
+                    uint32_t count, uint32_t effective, struct ledger_glance *ret_glances, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger,
+		"SELECT id, state, flags, effective, raw FROM link INDEXED BY link_native WHERE object = ?1 AND unit = ?2 AND native = ?3"
+		" ORDER BY state LIMIT 1", err);
+
+	if (statement == NULL)
+		return link_failed(ledger, err);
+	sqlite3_bind_int64(statement, 1, object);
+	sqlite3_bind_int64(statement, 2, unit);
+	for (uint32_t i = 0; i < count; i++) {
+		struct ledger_glance glance = { 0, LEDGER_UNKNOWN };
+		int step;
+
+		link_bind_native(statement, 3, natives[i]);
+		if ((step = ledger_step(ledger, statement, err)) < 0)
+			return link_failed(ledger, err);
+		if (step == 1) {
+			struct syncline_slice raw = ledger_column_view(statement, 4);
+			bool same = sqlite3_column_int64(statement, 1) == (int64_t)LEDGER_LINK_LIVE && sqlite3_column_int64(statement, 2) == 0 &&
+			            sqlite3_column_int64(statement, 3) == effective && raw.length == 16 && memcmp(raw.data, raws[i], 16) == 0;
+
+			glance.link = sqlite3_column_int64(statement, 0);
+			glance.what = same ? LEDGER_UNCHANGED : LEDGER_CHANGED;
+			sqlite3_reset(statement);
+		}
+		ret_glances[i] = glance;
+	}
+	return 0;
+}
+
+/* Live before anything else, then the newest: that is the one which counts for a native id. */
+static bool
+counts_more(const struct ledger_link *a, const struct ledger_link *b)
+{
+	if (b->id == 0 || (a->state == LEDGER_LINK_LIVE) != (b->state == LEDGER_LINK_LIVE))
+		return b->id == 0 || a->state == LEDGER_LINK_LIVE;
+	return a->id > b->id;
+}
+
+int
+ledger_links_get(struct ledger *ledger, const struct config_entity *entity, uint32_t object, uint32_t unit,
+                 const struct syncline_slice *natives, uint32_t count, struct arena *arena, struct ledger_link *ret_links, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger,
+		"SELECT " LINK_COLUMNS " FROM link INDEXED BY link_native WHERE object = ?1 AND unit = ?2 AND native = ?3", err);
+	uint32_t words = link_words(ledger, entity);
+	struct ledger_link link;
+	int step;
+
+	if (statement == NULL)
+		return link_failed(ledger, err);
+	sqlite3_bind_int64(statement, 1, object);
+	sqlite3_bind_int64(statement, 2, unit);
+	for (uint32_t i = 0; i < count; i++) {
+		ret_links[i] = (struct ledger_link){ 0 };
+		link_bind_native(statement, 3, natives[i]);
+		while ((step = ledger_step(ledger, statement, err)) == 1) {
+			if (link_read(statement, words, arena, &link, err) != 0) {
+				sqlite3_reset(statement);
+				return -1;
+			}
+			if (counts_more(&link, &ret_links[i]))
+				ret_links[i] = link;
+		}
+		if (step < 0)
+			return link_failed(ledger, err);
+	}
+	return 0;
+}
+
+struct list {
+	struct arena *arena;
+	struct ledger_link *links;
+	uint32_t count, room;
+};
+
+static struct ledger_link *
+list_more(struct list *list)
+{
+	if (list->count == list->room) {
+		uint32_t room = list->room != 0 ? list->room * 2 : 64;
+		struct ledger_link *links = room > list->room ? arena_array(list->arena, room, sizeof *links) : NULL;
+
+		if (links == NULL)
+			return NULL;
+		if (list->count > 0)
+			memcpy(links, list->links, list->count * sizeof *links);
+		list->links = links;
+		list->room = room;
+	}
+	return &list->links[list->count];
+}
+
+int
+ledger_links_of(struct ledger *ledger, const struct config_entity *entity, const int64_t *records, uint32_t count, struct arena *arena,
+                struct ledger_link **ret_links, uint32_t *ret_first, struct error *err)
+{
+	sqlite3_stmt *statement =
+		ledger_statement(ledger, "SELECT " LINK_COLUMNS " FROM link INDEXED BY link_record WHERE record = ?1", err);
+	uint32_t words = link_words(ledger, entity);
+	struct list list = { .arena = arena };
+	struct ledger_link *link;
+	int step;
+
+	if (statement == NULL || list_more(&list) == NULL)
+		return statement == NULL ? link_failed(ledger, err) : error_memory(err);
+	for (uint32_t i = 0; i < count; i++) {
+		ret_first[i] = list.count;
+		sqlite3_bind_int64(statement, 1, records[i]);
+		while ((step = ledger_step(ledger, statement, err)) == 1) {
+			if ((link = list_more(&list)) == NULL)
+				error_memory(err);
+			if (link == NULL || link_read(statement, words, arena, link, err) != 0) {
+				sqlite3_reset(statement);
+				return -1;
+			}
+			list.count++;
+		}
+		if (step < 0)
+			return link_failed(ledger, err);
+	}
+	ret_first[count] = list.count;
+	*ret_links = list.links;
+	return 0;
+}
+
+int
+ledger_link_at(struct ledger *ledger, const struct config_entity *entity, int64_t record, uint32_t object, struct arena *arena,
+               struct ledger_link *ret_link, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger,
+		"SELECT " LINK_COLUMNS " FROM link INDEXED BY link_record WHERE record = ?1 AND object = ?2 AND state = 0 LIMIT 1", err);
+	struct ledger_link link = { 0 };
+	int step, result = 0;
+
+	if (statement == NULL)
+		return link_failed(ledger, err);
+	sqlite3_bind_int64(statement, 1, record);
+	sqlite3_bind_int64(statement, 2, object);
+	if ((step = ledger_step(ledger, statement, err)) < 0)
+		return link_failed(ledger, err);
+	if (step == 1)
+		result = link_read(statement, link_words(ledger, entity), arena, &link, err);
+	sqlite3_reset(statement);
+	if (result == 0)
+		*ret_link = link;
+	return result;
+}
+
+int
+ledger_links_scan(struct ledger *ledger, const struct config_entity *entity, uint32_t object, uint32_t unit, int64_t after,
+                  struct arena *arena, struct ledger_link *ret_links, uint32_t max, uint32_t *ret_count, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger,
+		"SELECT " LINK_COLUMNS " FROM link NOT INDEXED WHERE id > ?3 AND object = ?1 AND (?2 = 0 OR unit = ?2) ORDER BY id LIMIT ?4", err);
+	uint32_t words = link_words(ledger, entity), count = 0;
+	int step = 0;
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, object);
+	sqlite3_bind_int64(statement, 2, unit);
+	sqlite3_bind_int64(statement, 3, after);
+	sqlite3_bind_int64(statement, 4, max);
+	while (count < max && (step = ledger_step(ledger, statement, err)) == 1) {
+		if (link_read(statement, words, arena, &ret_links[count], err) != 0) {
+			step = -1;
+			break;
+		}
+		count++;
+	}
+	sqlite3_reset(statement);
+	if (step < 0)
+		return -1;
+	*ret_count = count;
+	return 0;
+}
+
+int
+ledger_links_count(struct ledger *ledger, uint32_t object, uint32_t unit, uint64_t *ret_live, struct error *err)
+{
+	sqlite3_stmt *statement =
+		ledger_statement(ledger, "SELECT total(live) FROM link_count WHERE object = ?1 AND (?2 = 0 OR unit = ?2)", err);
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, object);
+	sqlite3_bind_int64(statement, 2, unit);
+	if (ledger_step(ledger, statement, err) != 1)
+		return -1;
+	*ret_live = (uint64_t)sqlite3_column_int64(statement, 0);
+	sqlite3_reset(statement);
+	return 0;
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * links_put.c: writing links, and never a twin: a record has one live link at an object and unit (link_record is unique), a
+ * native id one live link (asked in the statement that writes).
+ */
+#include "ledger/links.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ?1 id … ?16: the order of the table. */
+#define NO_TWIN \
+	"(?7 <> 0 OR NOT EXISTS (SELECT 1 FROM link INDEXED BY link_native WHERE object = ?2 AND unit = ?3 AND native = ?4 AND state = 0" \
+	" AND id IS NOT ?1))"
+
+struct writing {
+	struct ledger *ledger;
+	uint32_t entity, words;
+	unsigned char *sent, *seen; /* as bytes; made when a link has vectors */
+	uint32_t object, unit;      /* whose live links `more` are */
+	int64_t more;
+};
+
+static int
+tally(struct writing *w, uint32_t object, uint32_t unit, int64_t more, struct error *err)
+{
+	if (object != w->object || unit != w->unit) {
+		if (ledger_count_links(w->ledger, w->object, w->unit, w->more, err) != 0)
+			return -1;
+		w->object = object;
+		w->unit = unit;
+		w->more = 0;
+	}
+	w->more += more;
+	return 0;
+}
+
+static int
+bind_vector(struct writing *w, sqlite3_stmt *statement, int at, const uint64_t *vector, unsigned char **bytes)
+{
+	if (vector == NULL)
+		return sqlite3_bind_null(statement, at);
+	if (*bytes == NULL && (*bytes = malloc(w->words * 8u + 1)) == NULL)
+		return SQLITE_NOMEM;
+	for (uint32_t i = 0; i < w->words; i++)
+		for (int k = 0; k < 8; k++)
+			(*bytes)[i * 8 + (uint32_t)k] = (unsigned char)(vector[i] >> (8 * k));
+	return sqlite3_bind_blob64(statement, at, *bytes, w->words * 8u, SQLITE_STATIC);
+}
+
+static void
+bind_raw(sqlite3_stmt *statement, int at, const uint8_t raw[16])
+{
+	static const uint8_t none[16];
+
+	if (memcmp(raw, none, 16) == 0)
+		sqlite3_bind_null(statement, at);
+	else
+		sqlite3_bind_blob(statement, at, raw, 16, SQLITE_STATIC);
+}
+
+static void
+bind_version(sqlite3_stmt *statement, int at, struct syncline_slice version)
+{
+	if (version.length == 0)
+		sqlite3_bind_null(statement, at);
+	else
+		sqlite3_bind_text64(statement, at, version.data, version.length, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+static int
+bind_link(struct writing *w, sqlite3_stmt *statement, const struct ledger_link *link, struct error *err)
+{
+	int failed = 0;
+
+	if (link->id != 0)
+		sqlite3_bind_int64(statement, 1, link->id);
+	else
+		sqlite3_bind_null(statement, 1);
+	sqlite3_bind_int64(statement, 2, link->object);
+	sqlite3_bind_int64(statement, 3, link->unit);
+	link_bind_native(statement, 4, link->native);
+	sqlite3_bind_int64(statement, 5, link->record);
+	sqlite3_bind_int64(statement, 6, w->entity);
+	sqlite3_bind_int64(statement, 7, link->state);
+	sqlite3_bind_int64(statement, 8, link->flags);
+	bind_raw(statement, 9, link->raw);
+	sqlite3_bind_int64(statement, 10, link->effective);
+	bind_version(statement, 11, link->version);
+	failed |= bind_vector(w, statement, 12, link->sent, &w->sent);
+	failed |= bind_vector(w, statement, 13, link->seen, &w->seen);
+	sqlite3_bind_int64(statement, 14, (int64_t)link->created);
+	sqlite3_bind_int64(statement, 15, (int64_t)link->confirmed);
+	sqlite3_bind_int64(statement, 16, link->confirmed_us);
+	return failed ? error_memory(err) : 0;
+}
+
+static int
+twin(struct writing *w, const struct ledger_link *link, bool native, struct error *err)
+{
+	static const char hint[] = "`syncline trace` shows what belongs to what; end one of the links.";
+	const char *object = ledger_object_name(w->ledger, link->object);
+	int length = (int)(link->native.length < 200 ? link->native.length : 200);
+
+	if (native)
+		return error_set(err, ERROR_LEDGER_TWIN, hint, "%.*s at %s would be linked to record %lld, and it is linked already.", length,
+		                 (const char *)link->native.data, object, (long long)link->record);
+	return error_set(err, ERROR_LEDGER_TWIN, hint, "Record %lld would be linked to %.*s at %s, and it is linked to another one there.",
+	                 (long long)link->record, length, (const char *)link->native.data, object);
+}
+
+/* Steps a statement that link_record may refuse.  ret_changed: whether it did anything. */
+static int
+write_row(struct writing *w, sqlite3_stmt *statement, const struct ledger_link *link, bool *ret_changed, struct error *err)
+{
+	int status = sqlite3_step(statement);
+
+	if (status != SQLITE_DONE) {
+		bool record = sqlite3_extended_errcode(w->ledger->db) == SQLITE_CONSTRAINT_UNIQUE;
+
+		if (!record)
+			ledger_sql_error(w->ledger, "a link could not be stored", err);
+		sqlite3_reset(statement);
+		return record ? twin(w, link, false, err) : link_failed(w->ledger, err);
+	}
+	sqlite3_reset(statement);
+	*ret_changed = sqlite3_changes(w->ledger->db) > 0;
+	return 0;
+}
+
+static int
+insert(struct writing *w, struct ledger_link *link, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(w->ledger,
+		"INSERT INTO link (id, object, unit, native, record, entity, state, flags, raw, effective, version, sent, seen, created,"
+		" confirmed, confirmed_us) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16 WHERE " NO_TWIN, err);
+	bool changed;
+
+	if (statement == NULL)
+		return link_failed(w->ledger, err);
+	if (bind_link(w, statement, link, err) != 0 || write_row(w, statement, link, &changed, err) != 0)
+		return -1;
+	if (!changed)
+		return twin(w, link, true, err);
+	link->id = sqlite3_last_insert_rowid(w->ledger->db);
+	return link->state == LEDGER_LINK_LIVE ? tally(w, link->object, link->unit, 1, err) : 0;
+}
+
+/* What a link was; `same`: neither of the indexes' first columns differs, so that most of a row can be written alone. */
+struct former {
+	bool there, live, same, understood;
+	uint32_t object, unit;
+};
+
+static int
+look(struct writing *w, const struct ledger_link *link, struct former *ret_former, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(w->ledger,
+		"SELECT object, unit, native, record, state, flags, effective, raw FROM link WHERE id = ?1", err);
+	static const uint8_t none[16];
+	struct former former = { 0 };
+	struct syncline_slice native, raw;
+	int step;
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, link->id);
+	if ((step = ledger_step(w->ledger, statement, err)) < 0)
+		return -1;
+	if (step == 1) {
+		former.there = true;
+		former.object = (uint32_t)sqlite3_column_int64(statement, 0);
+		former.unit = (uint32_t)sqlite3_column_int64(statement, 1);
+		former.live = sqlite3_column_int64(statement, 4) == (int64_t)LEDGER_LINK_LIVE;
+		native = ledger_column_view(statement, 2);
+		former.same = former.object == link->object && former.unit == link->unit && native.length == link->native.length &&
+		              (native.length == 0 || memcmp(native.data, link->native.data, native.length) == 0) &&
+		              sqlite3_column_int64(statement, 3) == link->record && sqlite3_column_int64(statement, 4) == link->state;
+		raw = ledger_column_view(statement, 7);
+		former.understood = sqlite3_column_int64(statement, 5) == link->flags && sqlite3_column_int64(statement, 6) == link->effective &&
+		                    memcmp(raw.length == 16 ? raw.data : none, link->raw, 16) == 0;
+	}
+	sqlite3_reset(statement);
+	*ret_former = former;
+	return 0;
+}
+
+static int
+replace(struct writing *w, struct ledger_link *link, struct error *err)
+{
+	/* Columns of no index alone; those of link_native's tail too; all. */
+	static const char beside[] = "UPDATE link SET version = ?11, sent = ?12, seen = ?13, created = ?14, confirmed = ?15, confirmed_us = ?16"
+	                             " WHERE id = ?1";
+	static const char inner[] = "UPDATE link SET flags = ?8, raw = ?9, effective = ?10, version = ?11, sent = ?12, seen = ?13, created = ?14,"
+	                            " confirmed = ?15, confirmed_us = ?16 WHERE id = ?1";
+	static const char all[] = "UPDATE link SET object = ?2, unit = ?3, native = ?4, record = ?5, entity = ?6, state = ?7, flags = ?8, raw = ?9,"
+	                          " effective = ?10, version = ?11, sent = ?12, seen = ?13, created = ?14, confirmed = ?15, confirmed_us = ?16"
+	                          " WHERE id = ?1 AND " NO_TWIN;
+	sqlite3_stmt *statement;
+	struct former former;
+	bool changed;
+
+	if (look(w, link, &former, err) != 0)
+		return -1;
+	if (!former.there)
+		return error_set(err, ERROR_INTERNAL, NULL, "The link %lld was to be changed and is not there.", (long long)link->id);
+	statement = ledger_statement(w->ledger, !former.same ? all : former.understood ? beside : inner, err);
+	if (statement == NULL)
+		return link_failed(w->ledger, err);
+	if (bind_link(w, statement, link, err) != 0 || write_row(w, statement, link, &changed, err) != 0)
+		return -1;
+	if (!changed)
+		return twin(w, link, true, err);
+	if (former.live && tally(w, former.object, former.unit, -1, err) != 0)
+		return -1;
+	return link->state == LEDGER_LINK_LIVE ? tally(w, link->object, link->unit, 1, err) : 0;
+}
+
+int
+ledger_links_put(struct ledger *ledger, const struct config_entity *entity, struct ledger_link *links, uint32_t count, struct error *err)
+{
+	struct writing w = { .ledger = ledger, .entity = ledger_entity_id(ledger, entity), .words = link_words(ledger, entity) };
+	int result = 0;
+
+	for (uint32_t i = 0; i < count && result == 0; i++) {
+		if (links[i].native.length == 0 || links[i].native.length > 65536 || links[i].record <= 0)
+			result = error_set(err, ERROR_INTERNAL, NULL, "A link of %s was to be stored without a native id or a record.",
+			                   ledger_object_name(ledger, links[i].object));
+		else
+			result = links[i].id == 0 ? insert(&w, &links[i], err) : replace(&w, &links[i], err);
+	}
+	if (result == 0)
+		result = ledger_count_links(ledger, w.object, w.unit, w.more, err);
+	free(w.sent);
+	free(w.seen);
+	return result;
+}
+
+int
+ledger_links_understood(struct ledger *ledger, const int64_t *links, const uint8_t (*raws)[16], const struct syncline_slice *versions,
+                        uint32_t count, uint32_t effective, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger, "UPDATE link SET raw = ?2, effective = ?3, version = ?4 WHERE id = ?1", err);
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 3, effective);
+	for (uint32_t i = 0; i < count; i++) {
+		sqlite3_bind_int64(statement, 1, links[i]);
+		bind_raw(statement, 2, raws[i]);
+		bind_version(statement, 4, versions != NULL ? versions[i] : (struct syncline_slice){ 0 });
+		if (ledger_run_statement(ledger, statement, err) != 0)
+			return -1;
+	}
+	return 0;
+}

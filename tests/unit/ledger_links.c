@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* ledger_links.c: links in all their states, twins, glances, and match keys. */
+#include "ledger_records.h"
+
+#include <stdio.h>
+
+#define WORDS 16
+
+static struct ledger_link
+get(uint32_t object, uint32_t unit, const char *native)
+{
+	struct syncline_slice slice = bed_slice(native);
+	struct ledger_link link;
+	struct error err;
+
+	assert_ok(ledger_links_get(bed.ledger, bed.customer, object, unit, &slice, 1, &bed.arena, &link, &err));
+	return link;
+}
+
+void
+a_link_comes_back_as_it_was_put(void **state)
+{
+	int64_t record = bed_customer("K1", bed.berlin);
+	struct ledger_link link = bed_link(bed.kunden, bed.berlin, "100|Grüße 'x'", record, 7), back;
+	uint64_t sent[WORDS], seen[WORDS];
+	uint32_t words = ledger_field_limit(bed.ledger, bed.customer);
+	struct error err;
+
+	(void)state;
+	assert_true(words <= WORDS);
+	for (uint32_t i = 0; i < WORDS; i++) {
+		sent[i] = UINT64_MAX - i * 0x0102030405060708u;
+		seen[i] = i;
+	}
+	link.id = bed_put_link(link);
+	back = get(bed.kunden, bed.berlin, "100|Grüße 'x'");
+	assert_true(back.id == link.id && back.record == record && back.object == bed.kunden && back.unit == bed.berlin);
+	assert_null(back.sent);
+	assert_null(back.seen);
+	assert_int_equal(back.version.length, 0);
+	assert_memory_equal(back.raw, link.raw, 16);
+	link.sent = sent;
+	link.seen = seen;
+	link.version = bed_slice("W/\"3f\"");
+	link.flags = LEDGER_LINK_HELD | LEDGER_LINK_UNSEEN;
+	link.effective = 9;
+	link.confirmed = 12;
+	link.confirmed_us = 34;
+	memset(link.raw, 0, sizeof link.raw);
+	bed_put_link(link);
+	back = get(bed.kunden, bed.berlin, "100|Grüße 'x'");
+	assert_int_equal(back.native.length, link.native.length);
+	assert_memory_equal(back.native.data, link.native.data, link.native.length);
+	assert_memory_equal(back.sent, sent, words * 8);
+	assert_memory_equal(back.seen, seen, words * 8);
+	assert_int_equal(back.version.length, 6);
+	assert_memory_equal(back.version.data, "W/\"3f\"", 6);
+	assert_memory_equal(back.raw, link.raw, 16);
+	assert_true(back.flags == link.flags && back.effective == 9 && back.confirmed == 12 && back.confirmed_us == 34 &&
+	            back.created == link.created);
+	assert_int_equal(help_number(bed.ledger, "SELECT raw IS NULL FROM link"), 1);
+	/* Only what no index holds. */
+	link.sent = NULL;
+	link.confirmed = 13;
+	bed_put_link(link);
+	back = get(bed.kunden, bed.berlin, "100|Grüße 'x'");
+	assert_null(back.sent);
+	assert_non_null(back.seen);
+	assert_int_equal(back.confirmed, 13);
+	assert_true(get(bed.kunden, bed.munich, "100|Grüße 'x'").id == 0);
+	assert_true(get(bed.accounts, bed.berlin, "100|Grüße 'x'").id == 0);
+	assert_true(get(bed.kunden, bed.berlin, "100|grüße 'x'").id == 0);
+	/* A change of nothing, and of what is not there. */
+	link.id = 4711;
+	assert_ok(ledger_begin(bed.ledger, &err));
+	assert_int_equal(ledger_links_put(bed.ledger, bed.customer, &link, 1, &err), -1);
+	link.id = 0;
+	link.native.length = 0;
+	assert_int_equal(ledger_links_put(bed.ledger, bed.customer, &link, 1, &err), -1);
+	ledger_rollback(bed.ledger);
+	assert_string_equal(bed_faults(), "");
+}
+
+void
+states_are_told_and_live_ones_come_first(void **state)
+{
+	int64_t record = bed_customer("K1", bed.berlin), other = bed_customer("K2", bed.berlin);
+	struct ledger_link link = bed_link(bed.kunden, bed.berlin, "1", record, 1), again;
+	struct ledger_glance glance;
+	struct syncline_slice native = bed_slice("1");
+	struct error err;
+
+	(void)state;
+	link.id = bed_put_link(link);
+	for (uint8_t s = LEDGER_LINK_TOMBSTONE; s <= LEDGER_LINK_MISSING; s++) {
+		link.state = s;
+		bed_put_link(link);
+		assert_int_equal(get(bed.kunden, bed.berlin, "1").state, s);
+		assert_ok(ledger_links_glance(bed.ledger, bed.kunden, bed.berlin, &native, (const uint8_t(*)[16])link.raw, 1, 1, &glance, &err));
+		assert_true(glance.link == link.id && glance.what == LEDGER_CHANGED);
+	}
+	/* The id is used again for another record: the live link is what counts from now on, the old one stays. */
+	again = bed_link(bed.kunden, bed.berlin, "1", other, 2);
+	again.id = bed_put_link(again);
+	assert_true(get(bed.kunden, bed.berlin, "1").id == again.id);
+	assert_ok(ledger_links_glance(bed.ledger, bed.kunden, bed.berlin, &native, (const uint8_t(*)[16])again.raw, 1, 1, &glance, &err));
+	assert_true(glance.link == again.id && glance.what == LEDGER_UNCHANGED);
+	/* Neither is live: the newest. */
+	again.state = LEDGER_LINK_UNLINKED;
+	bed_put_link(again);
+	assert_true(get(bed.kunden, bed.berlin, "1").id == again.id);
+	assert_string_equal(bed_faults(), "");
+}
+
+static void
+refuse(struct ledger_link link, const char *said)
+{
+	struct error err = { 0 };
+
+	assert_ok(ledger_begin(bed.ledger, &err));
+	assert_int_equal(ledger_links_put(bed.ledger, bed.customer, &link, 1, &err), -1);
+	assert_int_equal(err.code, ERROR_LEDGER_TWIN);
+	assert_non_null(strstr(err.message, said));
+	ledger_rollback(bed.ledger);
+}
+
+void
+twins_are_refused(void **state)
+{
+	int64_t one = bed_customer("K1", bed.berlin), two = bed_customer("K2", bed.berlin);
+	struct ledger_link a = bed_link(bed.kunden, bed.berlin, "1", one, 1), b = bed_link(bed.kunden, bed.berlin, "2", two, 1), third;
+
+	(void)state;
+	a.id = bed_put_link(a);
+	b.id = bed_put_link(b);
+	/* A native id for two records; a record with two native ids; both by changing what is there. */
+	refuse(bed_link(bed.kunden, bed.berlin, "1", two, 3), "1 at erp.kunden");
+	refuse(bed_link(bed.kunden, bed.berlin, "3", one, 3), "3 at erp.kunden");
+	third = b;
+	third.native = bed_slice("1");
+	refuse(third, "1 at erp.kunden");
+	third = b;
+	third.record = one;
+	refuse(third, "2 at erp.kunden");
+	/* Elsewhere it is no twin. */
+	bed_put_link(bed_link(bed.accounts, bed.berlin, "1", one, 1));
+	bed_put_link(bed_link(bed.kunden, bed.munich, "1", one, 1));
+	/* Nor when one of them is not live; but it can't come back to life beside the other. */
+	a.state = LEDGER_LINK_TOMBSTONE;
+	bed_put_link(a);
+	third = bed_link(bed.kunden, bed.berlin, "1", one, 3);
+	third.id = bed_put_link(third);
+	a.state = LEDGER_LINK_LIVE;
+	refuse(a, "1 at erp.kunden");
+	third.state = LEDGER_LINK_UNLINKED;
+	bed_put_link(third);
+	bed_put_link(a);
+	assert_string_equal(bed_faults(), "");
+}
+
+/* The plan of the statement that was used for a text. */
+static const char *
+plan_of(const char *part)
+{
+	static char plan[512], sql[1024];
+	sqlite3_stmt *statement = NULL, *explain = NULL;
+
+	while ((statement = sqlite3_next_stmt(bed.ledger->db, statement)) != NULL)
+		if (strstr(sqlite3_sql(statement), part) != NULL)
+			break;
+	assert_non_null(statement);
+	snprintf(sql, sizeof sql, "EXPLAIN QUERY PLAN %s", sqlite3_sql(statement));
+	assert_int_equal(sqlite3_prepare_v2(bed.ledger->db, sql, -1, &explain, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(explain), SQLITE_ROW);
+	snprintf(plan, sizeof plan, "%s", (const char *)sqlite3_column_text(explain, 3));
+	sqlite3_finalize(explain);
+	return plan;
+}
+
+void
+a_glance_tells_what_is_unchanged(void **state)
+{
+	static const char *const names[] = { "1", "2", "3", "4", "5", "nobody" };
+	struct syncline_slice natives[6];
+	struct ledger_glance glances[6];
+	struct ledger_link links[5];
+	uint8_t raws[6][16];
+	struct error err;
+
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		natives[i] = bed_slice(names[i]);
+		memset(raws[i], i + 1, 16);
+	}
+	for (int i = 0; i < 5; i++) {
+		links[i] = bed_link(bed.kunden, bed.berlin, names[i], bed_customer(names[i], bed.berlin), (unsigned char)(i + 1));
+		if (i == 1)
+			links[i].flags = LEDGER_LINK_HELD;
+		if (i == 2)
+			links[i].effective = 2;
+		if (i == 3)
+			links[i].raw[15] ^= 1;
+		links[i].id = bed_put_link(links[i]);
+	}
+	assert_ok(ledger_links_glance(bed.ledger, bed.kunden, bed.berlin, natives, (const uint8_t(*)[16])raws, 6, 1, glances, &err));
+	for (int i = 0; i < 6; i++) {
+		assert_int_equal(glances[i].what, i == 5 ? LEDGER_UNKNOWN : i == 0 || i == 4 ? LEDGER_UNCHANGED : LEDGER_CHANGED);
+		assert_true(glances[i].link == (i == 5 ? 0 : links[i].id));
+	}
+	/* The table itself isn't touched. */
+	assert_non_null(strstr(plan_of("SELECT id, state, flags, effective, raw"), "COVERING INDEX link_native"));
+}
+
+void
+links_of_records_and_at_objects(void **state)
+{
+	int64_t records[4], wanted[4];
+	struct ledger_link *links, link;
+	uint32_t first[5], n;
+	struct ledger_link page[3];
+	struct error err;
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		records[i] = bed_customer("x", bed.berlin);
+	for (int i = 0; i < 3; i++) {
+		char native[8];
+
+		snprintf(native, sizeof native, "%d", i);
+		bed_put_link(bed_link(bed.kunden, bed.berlin, native, records[i], 1));
+		if (i > 0)
+			bed_put_link(bed_link(bed.accounts, bed.berlin, native, records[i], 1));
+	}
+	for (int i = 0; i < 4; i++)
+		wanted[i] = records[3 - i];
+	assert_ok(ledger_links_of(bed.ledger, bed.customer, wanted, 4, &bed.arena, &links, first, &err));
+	assert_int_equal(first[0], 0);
+	assert_int_equal(first[1], 0);
+	assert_int_equal(first[2], 2);
+	assert_int_equal(first[3], 4);
+	assert_int_equal(first[4], 5);
+	assert_true(links[0].record == records[2] && links[4].record == records[0]);
+	assert_ok(ledger_link_at(bed.ledger, bed.customer, records[1], bed.accounts, &bed.arena, &link, &err));
+	assert_true(link.record == records[1] && link.object == bed.accounts);
+	link.state = LEDGER_LINK_TOMBSTONE;
+	bed_put_link(link);
+	assert_ok(ledger_link_at(bed.ledger, bed.customer, records[1], bed.accounts, &bed.arena, &link, &err));
+	assert_true(link.id == 0);
+	assert_ok(ledger_links_scan(bed.ledger, bed.customer, bed.kunden, bed.berlin, 0, &bed.arena, page, 2, &n, &err));
+	assert_int_equal(n, 2);
+	assert_ok(ledger_links_scan(bed.ledger, bed.customer, bed.kunden, bed.berlin, page[1].id, &bed.arena, page, 2, &n, &err));
+	assert_int_equal(n, 1);
+	assert_true(page[0].record == records[2]);
+	assert_ok(ledger_links_scan(bed.ledger, bed.customer, bed.accounts, 0, 0, &bed.arena, page, 3, &n, &err));
+	assert_int_equal(n, 2);
+}
+
+static uint64_t
+count(uint32_t object, uint32_t unit)
+{
+	struct error err;
+	uint64_t n;
+
+	assert_ok(ledger_links_count(bed.ledger, object, unit, &n, &err));
+	return n;
+}
+
+void
+live_links_are_counted(void **state)
+{
+	struct ledger_link links[6];
+	struct error err;
+
+	(void)state;
+	for (int i = 0; i < 6; i++)
+		links[i] = bed_link(i % 2 == 0 ? bed.kunden : bed.accounts, i < 4 ? bed.berlin : bed.munich, i < 2 ? "1" : i < 4 ? "2" : "3",
+		                    bed_customer("x", bed.berlin), 1);
+	assert_ok(ledger_begin(bed.ledger, &err));
+	assert_ok(ledger_links_put(bed.ledger, bed.customer, links, 6, &err));
+	assert_ok(ledger_commit(bed.ledger, &err));
+	assert_int_equal(count(bed.kunden, bed.berlin), 2);
+	assert_int_equal(count(bed.kunden, 0), 3);
+	links[0].state = LEDGER_LINK_MISSING;
+	links[2].unit = bed.munich;
+	assert_ok(ledger_begin(bed.ledger, &err));
+	assert_ok(ledger_links_put(bed.ledger, bed.customer, links, 6, &err));
+	assert_int_equal(count(bed.kunden, bed.berlin), 0);
+	assert_int_equal(count(bed.kunden, bed.munich), 2);
+	ledger_rollback(bed.ledger);
+	assert_int_equal(count(bed.kunden, bed.berlin), 2);
+	assert_string_equal(bed_faults(), "");
+}
+
+void
+understood_links_take_the_new_hash(void **state)
+{
+	struct ledger_link link = bed_link(bed.kunden, bed.berlin, "1", bed_customer("x", bed.berlin), 1);
+	uint8_t raws[1][16] = { { 42 } };
+	struct syncline_slice version = bed_slice("v2");
+	struct error err;
+
+	(void)state;
+	link.flags = LEDGER_LINK_UNSEEN;
+	link.id = bed_put_link(link);
+	assert_ok(ledger_begin(bed.ledger, &err));
+	assert_ok(ledger_links_understood(bed.ledger, &link.id, (const uint8_t(*)[16])raws, &version, 1, 5, &err));
+	assert_ok(ledger_commit(bed.ledger, &err));
+	link = get(bed.kunden, bed.berlin, "1");
+	assert_int_equal(link.raw[0], 42);
+	assert_int_equal(link.effective, 5);
+	assert_int_equal(link.flags, LEDGER_LINK_UNSEEN);
+	assert_memory_equal(link.version.data, "v2", 2);
+}
+
+/* A field that came later is not known to links that were there before. */
+void
+old_vectors_are_shorter(void **state)
+{
+	uint64_t words[WORDS] = { 1, 2, 3 };
+	struct ledger_link link = bed_link(bed.kunden, bed.berlin, "1", bed_customer("x", bed.berlin), 1);
+	struct error err;
+
+	(void)state;
+	link.sent = words;
+	bed_put_link(link);
+	assert_ok(ledger_execute(bed.ledger, "UPDATE link SET sent = substr(sent, 1, 16)", &err));
+	link = get(bed.kunden, bed.berlin, "1");
+	assert_true(link.sent[0] == 1 && link.sent[1] == 2 && link.sent[2] == 0 &&
+	            link.sent[ledger_field_limit(bed.ledger, bed.customer) - 1] == 0);
+}
+
+void
+match_keys_find_their_records(void **state)
+{
+	int64_t records[6], found[LEDGER_MATCHES_MAX];
+	struct ledger_match keys[3] = { { .rule = 0, .hash = "same" }, { .rule = 1, .hash = "same" }, { .rule = 0, .hash = "other" } };
+	struct error err;
+	uint32_t n;
+
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		records[i] = bed_customer("x", bed.berlin);
+		assert_ok(ledger_begin(bed.ledger, &err));
+		assert_ok(ledger_match_set(bed.ledger, bed.customer, bed.berlin, records[i], keys, 2, &err));
+		assert_ok(ledger_commit(bed.ledger, &err));
+		assert_ok(ledger_match_find(bed.ledger, bed.customer, bed.berlin, 0, keys[0].hash, found, &n, &err));
+		assert_int_equal(n, i < 4 ? i + 1 : 4);
+		for (uint32_t k = 0; k < n; k++)
+			assert_true(found[k] == records[k]);
+	}
+	assert_ok(ledger_match_find(bed.ledger, bed.customer, bed.munich, 0, keys[0].hash, found, &n, &err));
+	assert_int_equal(n, 0);
+	assert_ok(ledger_match_find(bed.ledger, bed.order, bed.berlin, 0, keys[0].hash, found, &n, &err));
+	assert_int_equal(n, 0);
+	/* Another key, the same, none; twice the same of one rule counts once. */
+	assert_ok(ledger_begin(bed.ledger, &err));
+	for (int i = 1; i < 6; i++)
+		assert_ok(ledger_match_set(bed.ledger, bed.customer, bed.berlin, records[i], &keys[2], i == 1 ? 1 : 0, &err));
+	keys[1] = keys[0];
+	assert_ok(ledger_match_set(bed.ledger, bed.customer, bed.berlin, records[0], keys, 2, &err));
+	assert_ok(ledger_match_set(bed.ledger, bed.customer, bed.berlin, records[0], keys, 2, &err));
+	assert_ok(ledger_commit(bed.ledger, &err));
+	assert_ok(ledger_match_find(bed.ledger, bed.customer, bed.berlin, 0, keys[0].hash, found, &n, &err));
+	assert_int_equal(n, 1);
+	assert_true(found[0] == records[0]);
+	assert_ok(ledger_match_find(bed.ledger, bed.customer, bed.berlin, 0, keys[2].hash, found, &n, &err));
+	assert_int_equal(n, 1);
+	assert_true(found[0] == records[1]);
+	assert_int_equal(help_number(bed.ledger, "SELECT count(*) FROM match_key WHERE record = id >> 8"), 3);
+	assert_string_equal(bed_faults(), "");
+}
+
+/* A whole table is never read in silence because an index is away. */
+void
+put_away_indexes_are_an_error_and_no_slow_answer(void **state)
+{
+	struct ledger_link link = bed_link(bed.kunden, bed.berlin, "1", bed_customer("x", bed.berlin), 1), *links;
+	struct ledger_glance glance;
+	uint32_t first[2], n;
+	int64_t found[LEDGER_MATCHES_MAX];
+	struct error err = { 0 };
+
+	(void)state;
+	bed_put_link(link);
+	assert_ok(ledger_links_glance(bed.ledger, bed.kunden, bed.berlin, &link.native, (const uint8_t(*)[16])link.raw, 1, 1, &glance, &err));
+	assert_ok(ledger_execute(bed.ledger, "DROP INDEX link_native; DROP INDEX link_record; DROP INDEX match_key_hash;", &err));
+	assert_int_equal(ledger_links_glance(bed.ledger, bed.kunden, bed.berlin, &link.native, (const uint8_t(*)[16])link.raw, 1, 1, &glance, &err), -1);
+	assert_int_equal(err.code, ERROR_LEDGER_LOADING);
+	err.code = ERROR_NONE;
+	assert_int_equal(ledger_links_of(bed.ledger, bed.customer, &link.record, 1, &bed.arena, &links, first, &err), -1);
+	assert_int_equal(err.code, ERROR_LEDGER_LOADING);
+	err.code = ERROR_NONE;
+	assert_int_equal(ledger_match_find(bed.ledger, bed.customer, bed.berlin, 0, link.raw, found, &n, &err), -1);
+	assert_int_equal(err.code, ERROR_LEDGER_LOADING);
+	err.code = ERROR_NONE;
+	assert_ok(ledger_begin(bed.ledger, &err));
+	assert_int_equal(ledger_links_put(bed.ledger, bed.customer, &link, 1, &err), -1);
+	assert_int_equal(err.code, ERROR_LEDGER_LOADING);
+	ledger_rollback(bed.ledger);
+	assert_ok(ledger_execute(bed.ledger, ledger_schema_indexes, &err));
+	assert_ok(ledger_links_glance(bed.ledger, bed.kunden, bed.berlin, &link.native, (const uint8_t(*)[16])link.raw, 1, 1, &glance, &err));
+	assert_int_equal(glance.what, LEDGER_UNCHANGED);
+}

@@ -1,0 +1,8 @@
+# golden records, links, match keys and history of the ledger
+check_PROGRAMS += tests/bin/test-ledger-records
+TESTS += tests/bin/test-ledger-records
+tests_bin_test_ledger_records_SOURCES = tests/unit/ledger_records.c tests/unit/ledger_records.h tests/unit/ledger_links.c \
+	tests/unit/ledger_history.c $(LEDGER_HELP)
+tests_bin_test_ledger_records_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_bin_test_ledger_records_CFLAGS = $(UNIT_CFLAGS)
+tests_bin_test_ledger_records_LDADD = $(LEDGER_ARCHIVES) $(UNIT_LIBS)
