@@ -264,6 +264,21 @@ not_open(int64_t id, enum ledger_finding_kind kind, uint8_t state, struct error 
 
 /* Who decided is who ends it, even when a run only carries it out. */
 int
+ledger_finding_settle(struct ledger *ledger, int64_t id, struct error *err)
+{
+	static const char *const sql[] = EACH_FINDING_TABLE("UPDATE ", " SET state = 1, ended_us = ?2, retry_us = NULL WHERE id = ?1 AND state = 0");
+	enum ledger_finding_kind kind;
+	sqlite3_stmt *statement;
+	uint8_t was;
+
+	if (finding_locate(ledger, id, &kind, &was, err) != 0 || (statement = ledger_statement(ledger, sql[kind], err)) == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, id);
+	sqlite3_bind_int64(statement, 2, ledger_now(ledger));
+	return ledger_run_statement(ledger, statement, err);
+}
+
+int
 ledger_finding_close(struct ledger *ledger, int64_t id, uint8_t state, const char *why, struct error *err)
 {
 	static const char *const sql[] = EACH_FINDING_TABLE(
