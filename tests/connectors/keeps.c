@@ -18,6 +18,10 @@
 #include <syncline/connector.h>
 
 static char kept[1024];
+static const struct syncline_param params[] = { { .struct_size = sizeof(struct syncline_param), .type = SYNCLINE_PARAM_PATH,
+	.scope = SYNCLINE_SCOPE_SYSTEM, .name = "path", .help = "The file that keeps what is written." } };
+#define PARAMS params
+#define PARAM_COUNT 1
 static uint32_t keep_all(struct syncline_batch *batch, const struct syncline_results *results, struct syncline_error *err);
 
 #include "misbehave.h"

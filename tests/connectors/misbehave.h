@@ -39,6 +39,10 @@ static char reader_handle;
 #ifndef WRITE_BATCH_MAX
 #define WRITE_BATCH_MAX 0
 #endif
+#ifndef PARAMS
+#define PARAMS NULL
+#define PARAM_COUNT 0
+#endif
 #ifndef MAJOR
 #define MAJOR SYNCLINE_ABI_MAJOR
 #endif
@@ -145,7 +149,7 @@ static const struct syncline_part parts[] = { { "source/1", &source }, { "sink/1
 static const struct syncline_capabilities capabilities = { .struct_size = sizeof capabilities, .read_full = SYNCLINE_NATIVE,
 	.write_batch_max = WRITE_BATCH_MAX };
 static const struct syncline_connector connector = { .struct_size = DESCRIPTOR_SIZE, .abi_major = MAJOR, .name = "misbehaving",
-	.version = "0", .parts = parts, .part_count = 2, .capabilities = &capabilities, .open = on_open, .close = on_close };
+	.version = "0", .params = PARAMS, .param_count = PARAM_COUNT, .parts = parts, .part_count = 2, .capabilities = &capabilities, .open = on_open, .close = on_close };
 
 #ifndef NO_SYMBOL
 const struct syncline_connector *
