@@ -227,8 +227,13 @@ append(struct csv_group *g, struct piece *p, const struct csv_read_row *row)
 	size_t most = 64;
 
 	p->rows++;
-	if (row->state == CSV_ROW_BAD)
-		spoil(p, "%.*s", (int)t->note.length, t->note.data);
+	if (row->state == CSV_ROW_BAD) {
+		/* The record's place is its first row. */
+		if (row->line == p->line)
+			spoil(p, "%.*s", (int)t->note.length, t->note.data);
+		else
+			spoil(p, "line %llu: %.*s", (unsigned long long)row->line, (int)t->note.length, t->note.data);
+	}
 	if (p->bad)
 		return;
 	for (uint32_t i = 0; i < t->column_count; i++)
@@ -248,7 +253,7 @@ append(struct csv_group *g, struct piece *p, const struct csv_read_row *row)
 		return;
 	}
 	if (p->list.failed || p->list.length + p->data.length > SYNCLINE_RECORD_MAX - 2)
-		spoil(p, "line %llu: the rows of this key are more than 4 MiB together. Check the key, or split the record at the source.",
+		spoil(p, "with line %llu the rows of this key are more than 4 MiB together. Check the key, or split the record at the source.",
 		      (unsigned long long)row->line);
 }
 
@@ -281,13 +286,13 @@ start(struct csv_group *g, struct piece *p, const struct csv_read_row *row, uint
 		return;
 	}
 	if (failed)
-		spoil(p, "line %llu: the row is too large.", (unsigned long long)row->line);
+		spoil(p, "the row is too large.");
 	if (g->tainted != 0)
-		spoil(p, "line %llu: the rows of this key may not be all, since line %llu before them can't be read. Correct that line.",
-		      (unsigned long long)row->line, (unsigned long long)g->tainted);
+		spoil(p, "the rows of this key may not be all, since line %llu before them can't be read. Correct that line.",
+		      (unsigned long long)g->tainted);
 	if (csv_set_has(&g->repeated, key_hash(&row->native_id)))
-		spoil(p, "line %llu: rows of this key stand in several places of the file, so none of them is the whole record. Have the export "
-		      "sorted by its key.", (unsigned long long)row->line);
+		spoil(p, "rows of this key stand in several places of the file, so none of them is the whole record. Have the export "
+		      "sorted by its key.");
 	g->tainted = 0;
 	append(g, p, row);
 }
@@ -301,7 +306,7 @@ give(struct csv_group *g, struct piece *p)
 	seal(p, &p->id);
 	seal(p, &p->tenant);
 	if (!p->bad && syncline_buffer_char(&p->list, ']') != 0)
-		spoil(p, "line %llu: the rows of this key are too large together.", (unsigned long long)p->line);
+		spoil(p, "the rows of this key are too large together.");
 	if (p->bad) {
 		syncline_buffer_clear(&t->note);
 		syncline_buffer_append(&t->note, p->why.data, p->why.length);
@@ -351,8 +356,8 @@ csv_group_next(struct csv_group *g, const struct syncline_call *call, const stru
 		}
 		if (row.state == CSV_ROW_KEYLESS) {
 			if (p->open)
-				spoil(p, "line %llu: the rows of this key may not be all, since line %llu behind them can't be read. Correct that line.",
-				      (unsigned long long)p->line, (unsigned long long)row.line);
+				spoil(p, "the rows of this key may not be all, since line %llu behind them can't be read. Correct that line.",
+				      (unsigned long long)row.line);
 			if (g->tainted == 0) {
 				g->tainted = row.line;
 				g->tainted_offset = offset;

@@ -348,10 +348,11 @@ csv_table_close(struct csv_table *t)
 	free(t);
 }
 
+/* Why a row is refused.  Its line is the record's place, which the note need not say again. */
 static void
-say(struct csv_table *t, uint64_t line, const char *format, ...) __attribute__((format(printf, 3, 4)));
+say(struct csv_table *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void
-say(struct csv_table *t, uint64_t line, const char *format, ...)
+say(struct csv_table *t, const char *format, ...)
 {
 	char text[1200];
 	va_list args;
@@ -360,7 +361,6 @@ say(struct csv_table *t, uint64_t line, const char *format, ...)
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
 	syncline_buffer_clear(&t->note);
-	syncline_buffer_format(&t->note, "line %llu: ", (unsigned long long)line);
 	syncline_buffer_text(&t->note, text);
 }
 
@@ -391,15 +391,15 @@ say_fault(struct csv_table *t, const struct csv_stream_row *r)
 
 	switch (r->row.fault) {
 	case CSV_FAULT_UNTERMINATED:
-		say(t, r->line, "the quote that opens in line %llu, column %s, is never closed. Close it, or double a quote that belongs to the value; "
+		say(t, "the quote that opens in line %llu, column %s, is never closed. Close it, or double a quote that belongs to the value; "
 		    "reading went on with the next line.", (unsigned long long)(r->line + r->row.fault_line), column);
 		break;
 	case CSV_FAULT_AFTER_QUOTE:
-		say(t, r->line, "the quoted value of column %s that begins in line %llu is followed by something else than a delimiter. Double the quotes "
+		say(t, "the quoted value of column %s that begins in line %llu is followed by something else than a delimiter. Double the quotes "
 		    "that belong to the value, or check delimiter and escape.", column, (unsigned long long)(r->line + r->row.fault_line));
 		break;
 	default:
-		say(t, r->line, "the row is longer than row_max (%lu bytes). Look for a missing line end, or raise row_max.",
+		say(t, "the row is longer than row_max (%lu bytes). Look for a missing line end, or raise row_max.",
 		    (unsigned long)t->object->row_max);
 	}
 }
@@ -416,7 +416,7 @@ unreadable(struct csv_table *t, const struct csv_stream_row *r)
 		return true;
 	}
 	if (row->count != t->column_count) {
-		say(t, r->line, "the row has %u values where the header names %u columns. Look for a delimiter, quote or line end that should be quoted.",
+		say(t, "the row has %u values where the header names %u columns. Look for a delimiter, quote or line end that should be quoted.",
 		    row->count, t->column_count);
 		return true;
 	}
@@ -427,7 +427,7 @@ unreadable(struct csv_table *t, const struct csv_stream_row *r)
 
 		if (csv_is_utf8(f->data, f->length))
 			continue;
-		say(t, r->line, "column %s: \"%s\" %s", t->columns[i].name, shown(f->data, f->length, value),
+		say(t, "column %s: \"%s\" %s", t->columns[i].name, shown(f->data, f->length, value),
 		    memchr(f->data, 0, f->length) != NULL ? "holds a NUL byte. Have the export written without it, or check encoding (UTF-16?)."
 		                                         : "is not text in the configured encoding. Check encoding.");
 		return true;
@@ -449,12 +449,12 @@ take_key(struct csv_table *t, const struct csv_stream_row *r, struct csv_read_ro
 		const struct csv_field *f = &r->row.fields[t->keys[i]];
 
 		if (f->length == 0 || csv_is_null(o, f->data, f->length)) {
-			say(t, r->line, "the key column %s is empty. A record can't be told from others without it: have the export fill it in.",
+			say(t, "the key column %s is empty. A record can't be told from others without it: have the export fill it in.",
 			    t->columns[t->keys[i]].name);
 			return false;
 		}
 		if (i >= sizeof parts / sizeof parts[0]) {
-			say(t, r->line, "the key has more than 64 columns.");
+			say(t, "the key has more than 64 columns.");
 			return false;
 		}
 		parts[i] = syncline_slice(f->data, f->length);
@@ -470,7 +470,7 @@ take_key(struct csv_table *t, const struct csv_stream_row *r, struct csv_read_ro
 		return false;
 	}
 	if (o->instance->batch->join_key(parts, o->key.count, t->key.data, t->key.capacity, &length) != SYNCLINE_OK) {
-		say(t, r->line, "the key is too long.");
+		say(t, "the key is too long.");
 		return false;
 	}
 	ret->native_id = syncline_text(t->key.data, length);
@@ -499,7 +499,7 @@ take_values(struct csv_table *t, const struct csv_stream_row *r)
 	for (uint32_t i = 0; i < t->column_count; i++) {
 		if (csv_value_read(o, t->columns[i].type, fields[i].data, fields[i].length, &t->scratch, &t->values[i]) == 0)
 			continue;
-		say(t, r->line, "column %s: \"%s\" is not %s. Correct it at the source, adapt the setting, or declare the column as text.",
+		say(t, "column %s: \"%s\" is not %s. Correct it at the source, adapt the setting, or declare the column as text.",
 		    t->columns[i].name, shown(fields[i].data, fields[i].length, value), csv_type_words(t->columns[i].type));
 		return false;
 	}
@@ -553,6 +553,8 @@ csv_table_reject(struct csv_table *t, uint64_t line, const struct syncline_value
 	r->place = line;
 	if (native_id != NULL)
 		r->native_id = *native_id;
+	if (t->note.length > 0 && t->note.data[0] >= 'a' && t->note.data[0] <= 'z')
+		t->note.data[0] = (char)(t->note.data[0] - 'a' + 'A');
 	r->note = syncline_text(t->note.data, t->note.length);
 	t->stats.rejects++;
 	t->stats.keyless += r->native_id.type == SYNCLINE_TYPE_ABSENT;
@@ -592,7 +594,7 @@ csv_table_next(struct csv_table *t, const struct syncline_call *call, const stru
 const struct syncline_record *
 csv_table_refused(struct csv_table *t, const struct syncline_record *record, const char *why)
 {
-	say(t, record->place, "the record can't be taken: %s Look at the row; it is too large or not what its columns say.", why);
+	say(t, "the record can't be taken: %s Look at the row; it is too large or not what its columns say.", why);
 	t->stats.records--;
 	return csv_table_reject(t, record->place, record->native_id.length <= SYNCLINE_NAME_MAX * 16 ? &record->native_id : NULL);
 }

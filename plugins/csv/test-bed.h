@@ -181,7 +181,7 @@ key(struct bed *b, const char *first, const char *second)
 	b->object.key_count = second != NULL ? 2 : 1;
 }
 
-/* One read, as text: a line a record, "id: a|b" or "!id: note". */
+/* One read, as text: a line a record, "id: a|b" or "!id: line PLACE: note". */
 struct reading {
 	struct syncline_buffer text;
 	struct syncline_buffer position;
@@ -222,8 +222,10 @@ show_batch(struct reading *r, struct syncline_batch *batch)
 		syncline_buffer_text(&r->text, rec.op == SYNCLINE_OP_REJECT ? "!" : rec.op == SYNCLINE_OP_DELETED ? "-" : "");
 		show(&r->text, &rec.native_id);
 		syncline_buffer_text(&r->text, ": ");
-		if (rec.op == SYNCLINE_OP_REJECT)
+		if (rec.op == SYNCLINE_OP_REJECT) {
+			syncline_buffer_format(&r->text, "line %llu: ", (unsigned long long)rec.place);
 			show(&r->text, &rec.note);
+		}
 		for (uint32_t k = 0; rec.op == SYNCLINE_OP_SEEN && k < rec.value_count; k++) {
 			if (k > 0)
 				syncline_buffer_char(&r->text, '|');

@@ -88,12 +88,12 @@ types_are_read_exactly_or_refused(void **state)
 	HAS(r, "1: 1|M\xc3\xbcller|d:1234.50|i:-12|D:20512|T:0|b:1\n");
 	HAS(r, "2: 2|NULL|NULL|NULL|D:20513|NULL|NULL\n");
 	HAS(r, "3: 3|NULL|d:007.10|i:0|NULL|NULL|b:0\n");
-	HAS(r, "!4: line 5: column sum: \"1.23,5\" is not a number");
-	HAS(r, "!5: line 6: column n: \"007\" is not a whole number");
-	HAS(r, "!6: line 7: column day: \"31.02.2026\" is not a date");
-	HAS(r, "!7: line 8: column on: \"maybe\"");
-	HAS(r, "!8: line 9: column n:");
-	HAS(r, "!9: line 10: column sum: \"12.50\"");
+	HAS(r, "!4: line 5: Column sum: \"1.23,5\" is not a number");
+	HAS(r, "!5: line 6: Column n: \"007\" is not a whole number");
+	HAS(r, "!6: line 7: Column day: \"31.02.2026\" is not a date");
+	HAS(r, "!7: line 8: Column on: \"maybe\"");
+	HAS(r, "!8: line 9: Column n:");
+	HAS(r, "!9: line 10: Column sum: \"12.50\"");
 	assert_int_equal(r.records, 3);
 	assert_int_equal(r.rejects, 6);
 	assert_int_equal(r.complete, 1); /* each has its key: nothing is unknown */
@@ -111,14 +111,14 @@ broken_rows_are_rejects_and_the_rest_is_read(void **state)
 	FILE_IN(b, "a.csv", "a,b\n1,2\n3\n4,5,6\n7,\"open\n8,9\n10,\"x\"y\n11,n\0l\n12,\xff\n,13\n14,15\n");
 	read_all(b, &r);
 	HAS(r, "1: 1|2\n");
-	HAS(r, "!~: line 3: the row has 1 values");
-	HAS(r, "!~: line 4: the row has 3 values");
-	HAS(r, "!~: line 5: the quoted value of column b that begins in line 5"); /* it ran into the quote of line 7 */
+	HAS(r, "!~: line 3: The row has 1 values");
+	HAS(r, "!~: line 4: The row has 3 values");
+	HAS(r, "!~: line 5: The quoted value of column b that begins in line 5"); /* it ran into the quote of line 7 */
 	HAS(r, "8: 8|9\n");
-	HAS(r, "!~: line 7: the quoted value of column b");
-	HAS(r, "!~: line 8: column b: \"n\\x00l\" holds a NUL");
-	HAS(r, "!~: line 9: column b: \"\\xFF\" is not text");
-	HAS(r, "!~: line 10: the key column a is empty");
+	HAS(r, "!~: line 7: The quoted value of column b");
+	HAS(r, "!~: line 8: Column b: \"n\\x00l\" holds a NUL");
+	HAS(r, "!~: line 9: Column b: \"\\xFF\" is not text");
+	HAS(r, "!~: line 10: The key column a is empty");
 	HAS(r, "14: 14|15\n");
 	assert_int_equal(r.records, 3);
 	assert_int_equal(r.rejects, 7);
@@ -144,9 +144,9 @@ long_rows_cost_themselves_alone(void **state)
 	put_file(b->in, "a.csv", text, at);
 	free(text);
 	read_all(b, &r);
-	HAS(r, "!~: line 2: the row is longer than row_max");
+	HAS(r, "!~: line 2: The row is longer than row_max");
 	HAS(r, "2: 2|y\n");
-	HAS(r, "!~: line 4: the quote that opens in line 4, column b, is never closed");
+	HAS(r, "!~: line 4: The quote that opens in line 4, column b, is never closed");
 	HAS(r, "4: 4|z\n");
 	reading_free(&r);
 }
@@ -193,14 +193,14 @@ rows_are_grouped(void **state)
 	/* Half an order must not pass for the whole. */
 	FILE_IN(b, "b.csv", "no,sum,t\n1,1,a\n2,1,a\n1,2,b\n3,1,a\n4,1,a\n4,1\n4,1,c\n5,1,a\n6,1,a\n6,x,a\n7,1,a\n");
 	read_all(b, &r);
-	HAS(r, "!1: line 2: rows of this key stand in several places");
-	HAS(r, "!1: line 4: rows of this key stand in several places");
+	HAS(r, "!1: line 2: Rows of this key stand in several places");
+	HAS(r, "!1: line 4: Rows of this key stand in several places");
 	HAS(r, "\n2: 2|");
 	HAS(r, "\n3: 3|");
-	HAS(r, "!~: line 7: the row has 2 values");
-	HAS(r, "!4: line 6: the rows of this key may not be all, since line 7");
+	HAS(r, "!~: line 7: The row has 2 values");
+	HAS(r, "!4: line 6: The rows of this key may not be all, since line 7");
 	HAS(r, "\n5: 5|");
-	HAS(r, "!6: line 11: column sum");
+	HAS(r, "!6: line 10: Line 11: column sum");
 	HAS(r, "\n7: 7|");
 	reading_free(&r);
 }

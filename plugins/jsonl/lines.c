@@ -551,11 +551,10 @@ reject(struct lines *l, const struct line *line, struct syncline_record *record,
 	record->tenant = record->version = syncline_absent();
 	syncline_buffer_clear(&l->note);
 	if (name != NULL)
-		syncline_buffer_format(&l->note, "Line %llu: %s%s%s. Correct it at its source.", (unsigned long long)line->number, name,
-		                       name[0] != '\0' ? " " : "", fault);
+		syncline_buffer_format(&l->note, "%s%s%s. Correct it at its source.", name, name[0] != '\0' ? " " : "", fault);
 	else
-		syncline_buffer_format(&l->note, "Line %llu, byte %llu: %s. Correct the line, or the program that wrote it.",
-		                       (unsigned long long)line->number, (unsigned long long)line->fault_at + 1, fault);
+		syncline_buffer_format(&l->note, "Byte %llu: %s. Correct the line, or the program that wrote it.",
+		                       (unsigned long long)line->fault_at + 1, fault);
 	if (l->note.failed)
 		return -1;
 	record->note = syncline_text(l->note.data, l->note.length);
@@ -601,7 +600,7 @@ lines_record(struct lines *l, uint32_t at, struct syncline_record *ret_record, s
 		failed = reject(l, line, &record, line->fault_field != UINT32_MAX ? l->table->names[line->fault_field] : NULL,
 		                line->fault_field != UINT32_MAX ? "stands there twice" : line->fault);
 	} else if (failed == 0 && l->shape.key_count > 0 && record.native_id.type == SYNCLINE_TYPE_ABSENT) {
-		failed = reject(l, line, &record, "", "a member of the key is missing, null or nested");
+		failed = reject(l, line, &record, "", "A member of the key is missing, null or nested");
 	} else if (failed == 0) {
 		if (reserve_numbers(l, line) != 0)
 			return syncline_fail_memory(err);

@@ -215,19 +215,19 @@ reading(void **state)
 	file("b.jsonl", lines_2);
 	w.descriptor = free_descriptor();
 	w.wanted = "1 1|a\\|b@x#7 20512 hi 1 a|b x 7 15 ~\n"
-	           "3 @# Line 2: a member of the key is missing, null or nested. Correct it at its source.\n"
+	           "3 @# A member of the key is missing, null or nested. Correct it at its source.\n"
 	           "1 3|\xc3\xa9@# ~ ~ 3 \xc3\xa9 ~ ~ ~ {\"x\":[1]}\n"
-	           "3 4|z@# Line 1: n stands there twice. Correct it at its source.\n"
-	           "3 @# Line 2, byte 2: a member's name in quotes is expected here. Correct the line, or the program that wrote it.\n"
+	           "3 4|z@# n stands there twice. Correct it at its source.\n"
+	           "3 @# Byte 2: a member's name in quotes is expected here. Correct the line, or the program that wrote it.\n"
 	           "1 5|y@# ~ ? 5 y ~\n";
 	assert_true(oom_each(read_all, &w) > 30);
 	/* Record by record; behind the first one a batch has other fields. */
 	bench_full_after = 1;
 	w.wanted = "1 1|a\\|b@x#7 20512 hi 1 a|b x 7 15 ~\n"
-	           "3 @# Line 2: a member of the key is missing, null or nested. Correct it at its source.\n"
+	           "3 @# A member of the key is missing, null or nested. Correct it at its source.\n"
 	           "1 3|\xc3\xa9@# ~ ~ 3 \xc3\xa9 {\"x\":[1]}\n"
-	           "3 4|z@# Line 1: n stands there twice. Correct it at its source.\n"
-	           "3 @# Line 2, byte 2: a member's name in quotes is expected here. Correct the line, or the program that wrote it.\n"
+	           "3 4|z@# n stands there twice. Correct it at its source.\n"
+	           "3 @# Byte 2: a member's name in quotes is expected here. Correct the line, or the program that wrote it.\n"
 	           "1 5|y@# ~ ? 5 y ~\n";
 	assert_true(oom_each(read_all, &w) > 30);
 	bench_full_after = 0;
