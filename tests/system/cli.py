@@ -317,8 +317,7 @@ def test_convert_missing_things(bed):
     explained(bed.run("convert", "people", "erp", "crm"), 1, bed.path("out"))
     os.mkdir(bed.path("out"))
     os.remove(bed.path("in/people.csv"))
-    result = bed.run("convert", "people", "erp", "crm")
-    assert result.status in (0, 1) and (result.status == 1 or "read 0, written 0" in result.out), result
+    explained(bed.run("convert", "people", "erp", "crm"), 1, "people.csv")
     os.rmdir(bed.path("in"))
     explained(bed.run("convert", "people", "erp", "crm"), 1, bed.path("in"))
     bed.json(1, "convert", "people", "erp", "crm")
