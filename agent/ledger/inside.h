@@ -11,11 +11,14 @@
 #include "ledger/ledger.h"
 #include "ledger/seal.h"
 
+#define LEDGER_APPLICATION 0x53594e43 /* "SYNC", in the head of the file */
+
 struct names;       /* names.c: ids of the model's names */
 struct statements;  /* statement.c: prepared statements by their text */
 struct engine_lock; /* engine.c: that this process is the engine */
 struct golden;      /* golden.h: an entity's table */
 struct missing;     /* links_missing.c: what a full read did not show */
+struct packer;      /* packed.c */
 
 struct ledger {
 	sqlite3 *db;
@@ -34,7 +37,9 @@ struct ledger {
 	bool created;                 /* by this opening */
 	bool started;                 /* ENGINE: it is open, recovered and stamped */
 	char holder[32];              /* of leases: this open ledger, no other */
-	uint32_t wal_pages, wal_kept; /* written, and not carried over to the file yet */
+	uint32_t wal_pages;           /* in the log, not carried over to the file yet */
+	struct packer *packer;        /* packed.c; NULL until it is needed */
+	struct buffer scratch;        /* texts of the last ledger_flag_get() */
 	/* Small things that hot paths ask; refreshed when a transaction begins and the file was changed by another process. */
 	bool has_locks, has_corrections;
 	struct golden *goldens;                  /* those that were asked for; in the arena */
@@ -146,6 +151,11 @@ void ledger_missing_free(struct ledger *ledger); /* links_missing.c */
 int ledger_recover_attempts(struct ledger *ledger, bool new_epoch, struct error *err); /* deliveries.c */
 int ledger_recover_runs(struct ledger *ledger, struct error *err);                     /* runs.c */
 int ledger_recover_bulk(struct ledger *ledger, struct error *err);                     /* bulk.c */
+/* seen.c: which links a read saw, in all its batches; for the links that a full read missed. */
+struct ledger_seen;
+struct ledger_seen *ledger_seen_load(struct ledger *ledger, int64_t read, struct error *err);
+bool ledger_seen_has(const struct ledger_seen *seen, int64_t link);
+void ledger_seen_free(struct ledger_seen *seen); /* accepts NULL */
 /* Findings of a story's own rules, for ledger_check(). */
 typedef void ledger_fault(void *data, const char *sentence);
 int ledger_check_records(struct ledger *ledger, ledger_fault *fault, void *data, struct error *err);

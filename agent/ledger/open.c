@@ -3,7 +3,7 @@
  * open.c: opening and closing a ledger: the folder, SQLite and its settings, making and migrating the tables, what the ledger
  * is stamped with, and what an engine does first.
  */
-#include "ledger/inside.h"
+#include "ledger/packed.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,6 @@
 
 #include <sodium.h>
 
-#define APPLICATION_ID 0x53594e43 /* "SYNC" */
 #define BUSY_MS 10000u
 #define CACHE_KIB (16u * 1024u)
 #define CHECKPOINT_PAGES 32768
@@ -174,7 +173,7 @@ recognise(struct ledger *ledger, int64_t *ret_schema, struct error *err)
 	*ret_schema = schema;
 	if (application == 0 && schema == 0 && tables == 0)
 		return 1;
-	if (application != APPLICATION_ID)
+	if (application != LEDGER_APPLICATION)
 		return error_set(err, ERROR_LEDGER_DAMAGED, "Name the state directory with --state, or put the file elsewhere.",
 		                 "%s/" LEDGER_FILE " is a database of another program, no ledger", ledger->state_dir);
 	if (schema > LEDGER_SCHEMA)
@@ -196,7 +195,7 @@ fill_new(struct ledger *ledger, struct error *err)
 		if (ledger_execute(ledger, schemas[i], err) != 0)
 			return -1;
 	randombytes_buf(key, sizeof key);
-	snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d;", APPLICATION_ID, LEDGER_SCHEMA);
+	snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d;", LEDGER_APPLICATION, LEDGER_SCHEMA);
 	if (ledger_execute(ledger, sql, err) != 0 || ledger_meta_set_blob(ledger, "hash_key", key, sizeof key, err) != 0 ||
 	    ledger_meta_set(ledger, "sequence", 0, err) != 0 || ledger_meta_set(ledger, "epoch", 1, err) != 0 ||
 	    ledger_meta_set(ledger, "created_us", ledger_now(ledger), err) != 0)
@@ -466,6 +465,7 @@ ledger_open(const struct ledger_options *options, struct ledger **ret_ledger, st
 	if (ledger == NULL)
 		return error_memory(err);
 	arena_init(&ledger->arena, 0);
+	buffer_init(&ledger->scratch, 65536);
 	ledger->options = *options;
 	ledger->state_dir = arena_text(&ledger->arena, options->state_dir);
 	ledger->who = options->who != NULL ? arena_text(&ledger->arena, options->who) : NULL;
@@ -499,6 +499,8 @@ ledger_close(struct ledger *ledger)
 		disconnect(ledger);
 	ledger_names_free(ledger);
 	ledger_missing_free(ledger);
+	packed_free(ledger);
+	buffer_free(&ledger->scratch);
 	ledger_engine_unlock(ledger->engine);
 	arena_free(&ledger->arena);
 	free(ledger);

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* packed.c: see packed.h.  The compressor's state and memory belong to the open ledger and are used again for each batch. */
+#include "ledger/packed.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <zstd.h>
+
+#define LEVEL 1
+
+struct packer {
+	ZSTD_CCtx *pack;
+	ZSTD_DCtx *unpack;
+	struct buffer plain;  /* the compressed bytes */
+	struct buffer sealed;
+};
+
+static struct packer *
+packer_of(struct ledger *ledger, struct error *err)
+{
+	if (ledger->packer == NULL) {
+		ledger->packer = calloc(1, sizeof *ledger->packer);
+		if (ledger->packer != NULL) {
+			buffer_init(&ledger->packer->plain, ZSTD_COMPRESSBOUND(BATCH_MAX_BYTES));
+			buffer_init(&ledger->packer->sealed, 2u * BATCH_MAX_BYTES);
+		}
+	}
+	if (ledger->packer == NULL)
+		error_memory(err);
+	return ledger->packer;
+}
+
+void
+packed_free(struct ledger *ledger)
+{
+	struct packer *p = ledger->packer;
+
+	if (p == NULL)
+		return;
+	ZSTD_freeCCtx(p->pack);
+	ZSTD_freeDCtx(p->unpack);
+	buffer_free(&p->plain);
+	buffer_free(&p->sealed);
+	free(p);
+	ledger->packer = NULL;
+}
+
+int
+packed_batch(struct ledger *ledger, const struct batch *batch, struct packed *ret_packed, struct error *err)
+{
+	const struct ledger_keys *keys = ledger->options.keys;
+	struct packer *p = packer_of(ledger, err);
+	size_t length;
+
+	if (p == NULL)
+		return -1;
+	buffer_clear(&p->plain);
+	buffer_clear(&p->sealed);
+	if ((p->pack == NULL && (p->pack = ZSTD_createCCtx()) == NULL) || buffer_reserve(&p->plain, ZSTD_compressBound(batch->size)) != 0)
+		return error_memory(err);
+	length = ZSTD_compressCCtx(p->pack, p->plain.data, p->plain.capacity, batch->data, batch->size, LEVEL);
+	if (ZSTD_isError(length))
+		return error_set(err, ERROR_MEMORY, NULL, "a batch could not be compressed: %s", ZSTD_getErrorName(length));
+	p->plain.length = length;
+	*ret_packed = (struct packed){ { p->plain.data, length }, batch->size, false };
+	if (keys == NULL)
+		return 0;
+	if (keys->seal(keys->data, 0, ret_packed->data, &p->sealed, err) != 0)
+		return -1;
+	*ret_packed = (struct packed){ { p->sealed.data, p->sealed.length }, batch->size, true };
+	return 0;
+}
+
+static int
+damaged(struct ledger *ledger, const char *why, struct error *err)
+{
+	return error_set(err, ERROR_LEDGER_DAMAGED, "Run `syncline doctor`, and put the last backup in its place (`syncline restore FILE`).",
+	                 "a row that was kept in the ledger in %s is damaged (%s)", ledger->state_dir, why);
+}
+
+struct batch *
+packed_open(struct ledger *ledger, struct syncline_slice data, int64_t size, bool sealed, struct error *err)
+{
+	const struct ledger_keys *keys = ledger->options.keys;
+	struct packer *p = packer_of(ledger, err);
+	struct error why;
+	struct batch *batch;
+	uint8_t *plain;
+	size_t length;
+
+	if (p == NULL)
+		return NULL;
+	if (size <= 0 || size > (int64_t)BATCH_MAX_BYTES) {
+		damaged(ledger, "its length is impossible", err);
+		return NULL;
+	}
+	if (sealed) {
+		if (keys == NULL) {
+			error_fill(err, ERROR_LEDGER_SEALED, "Ask the agent, or open the vault for this command.",
+			           "rows that were kept are sealed, and there is no key for them here");
+			return NULL;
+		}
+		buffer_clear(&p->sealed);
+		if (keys->open(keys->data, 0, data, &p->sealed, err) != 0)
+			return NULL;
+		data = (struct syncline_slice){ p->sealed.data, p->sealed.length };
+	}
+	plain = malloc((size_t)size);
+	if (plain == NULL || (p->unpack == NULL && (p->unpack = ZSTD_createDCtx()) == NULL)) {
+		free(plain);
+		error_memory(err);
+		return NULL;
+	}
+	length = ZSTD_decompressDCtx(p->unpack, plain, (size_t)size, data.data, data.length);
+	if (ZSTD_isError(length) || length != (size_t)size) {
+		free(plain);
+		damaged(ledger, ZSTD_isError(length) ? ZSTD_getErrorName(length) : "it is shorter than it was", err);
+		return NULL;
+	}
+	batch = batch_adopt(plain, length, &why);
+	if (batch == NULL && why.code == ERROR_BATCH_INVALID)
+		damaged(ledger, why.message, err);
+	else if (batch == NULL && err != NULL)
+		*err = why;
+	return batch;
+}
+
+/* What was seen. */
+
+static int
+by_number(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int
+put_number(struct buffer *buffer, uint64_t number)
+{
+	do {
+		uint8_t byte = (uint8_t)((number & 0x7f) | (number > 0x7f ? 0x80 : 0));
+
+		if (buffer_char(buffer, (char)byte) != 0)
+			return -1;
+		number >>= 7;
+	} while (number != 0);
+	return 0;
+}
+
+int
+packed_seen(int64_t *ids, size_t count, struct buffer *ret_runs, size_t *ret_distinct)
+{
+	int64_t end = 0; /* of the run before */
+	bool sorted = true;
+
+	*ret_distinct = 0;
+	for (size_t i = 1; i < count && sorted; i++)
+		sorted = ids[i - 1] <= ids[i];
+	if (!sorted)
+		qsort(ids, count, sizeof *ids, by_number);
+	for (size_t i = 0; i < count;) {
+		int64_t first = ids[i], last = first;
+
+		while (++i < count && ids[i] - last <= 1)
+			last = ids[i];
+		if (put_number(ret_runs, (uint64_t)(first - end)) != 0 || put_number(ret_runs, (uint64_t)(last - first)) != 0)
+			return -1;
+		*ret_distinct += (size_t)(last - first) + 1;
+		end = last;
+	}
+	return 0;
+}
+
+static int
+get_number(const uint8_t **at, const uint8_t *end, uint64_t *ret_number)
+{
+	uint64_t number = 0;
+
+	for (unsigned shift = 0; shift < 63; shift += 7) {
+		if (*at == end)
+			return -1;
+		number |= (uint64_t)(**at & 0x7f) << shift;
+		if ((*(*at)++ & 0x80) == 0) {
+			*ret_number = number;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+int
+packed_seen_each(struct syncline_slice runs, int (*each)(void *data, int64_t first, int64_t last), void *data)
+{
+	const uint8_t *at = runs.data, *end = at + runs.length;
+	uint64_t behind = 0, gap, more;
+
+	while (at != end) {
+		if (get_number(&at, end, &gap) != 0 || get_number(&at, end, &more) != 0 || gap > (uint64_t)INT64_MAX - behind ||
+		    more > (uint64_t)INT64_MAX - behind - gap)
+			return -1;
+		if (each(data, (int64_t)(behind + gap), (int64_t)(behind + gap + more)) != 0)
+			return -1;
+		behind += gap + more;
+	}
+	return 0;
+}
