@@ -151,11 +151,6 @@ void ledger_missing_free(struct ledger *ledger); /* links_missing.c */
 int ledger_recover_attempts(struct ledger *ledger, bool new_epoch, struct error *err); /* deliveries.c */
 int ledger_recover_runs(struct ledger *ledger, struct error *err);                     /* runs.c */
 int ledger_recover_bulk(struct ledger *ledger, struct error *err);                     /* bulk.c */
-/* seen.c: which links a read saw, in all its batches; for the links that a full read missed. */
-struct ledger_seen;
-struct ledger_seen *ledger_seen_load(struct ledger *ledger, int64_t read, struct error *err);
-bool ledger_seen_has(const struct ledger_seen *seen, int64_t link);
-void ledger_seen_free(struct ledger_seen *seen); /* accepts NULL */
 /* Findings of a story's own rules, for ledger_check(). */
 typedef void ledger_fault(void *data, const char *sentence);
 int ledger_check_records(struct ledger *ledger, ledger_fault *fault, void *data, struct error *err);
