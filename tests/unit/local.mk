@@ -28,3 +28,4 @@ include tests/unit/flow.mk
 include tests/unit/ledger.mk
 include tests/unit/ledger_findings.mk
 include tests/unit/ledger_records.mk
+include tests/unit/ledger_deliveries.mk
