@@ -2,5 +2,6 @@ noinst_LIBRARIES += libctl.a
 libctl_a_SOURCES = agent/ctl/args.c agent/ctl/ctl.h agent/ctl/load.c agent/ctl/load.h agent/ctl/print.c agent/ctl/progress.c \
 	agent/ctl/progress.h agent/ctl/verb_check.c agent/ctl/verb_connectors.c agent/ctl/verb_convert.c agent/ctl/verb_describe.c \
 	agent/ctl/verb_discover.c agent/ctl/verb_explain.c agent/ctl/verb_test.c agent/ctl/verbs.c
+libctl_a_SOURCES += agent/ctl/open.c agent/ctl/open.h agent/ctl/verb_flag.c agent/ctl/verb_run.c agent/ctl/verb_runs.c
 libctl_a_CPPFLAGS = $(AGENT_CPPFLAGS) -DSYNCLINE_VERSION='"$(PACKAGE_VERSION)"' -DSYNCLINE_STATE_DIR='"$(localstatedir)/lib/syncline"'
 libctl_a_CFLAGS = $(AGENT_CFLAGS)

@@ -19,6 +19,39 @@ static const struct ctl_option test_options[] = {
 	{ NULL, NULL, NULL },
 };
 
+static const struct ctl_option run_options[] = {
+	{ "unit", "UNIT", "only for this unit" },
+	{ "full", NULL, "read everything, whatever was read before" },
+	{ "patience", "SECONDS", "wait so long for deliveries that are to be tried again" },
+	{ "foreground", NULL, "in this process, as it is without a daemon" },
+	{ NULL, NULL, NULL },
+};
+static const struct ctl_option apply_options[] = {
+	{ "strict", NULL, "apply all of it or nothing" },
+	{ "patience", "SECONDS", "wait so long for deliveries that are to be tried again" },
+	{ NULL, NULL, NULL },
+};
+static const struct ctl_option flag_options[] = {
+	{ "unit", "UNIT", "only for this unit" },
+	{ "to", "SYSTEM", "only what goes to this system" },
+	{ "why", "TEXT", "the reason, kept with who and when" },
+	{ "without-preview", NULL, "switch on although no plan was applied" },
+	{ "former", NULL, "list all changes" },
+	{ NULL, NULL, NULL },
+};
+static const struct ctl_option runs_options[] = {
+	{ "unit", "UNIT", "only this unit's" },
+	{ "limit", "N", "list so many, 20 when not given" },
+	{ NULL, NULL, NULL },
+};
+static const struct ctl_option plans_options[] = {
+	{ "flow", "FLOW", "only this flow's" },
+	{ "unit", "UNIT", "only this unit's" },
+	{ "all", NULL, "those that are over too" },
+	{ "limit", "N", "list so many items, 1000 when not given" },
+	{ NULL, NULL, NULL },
+};
+
 const struct ctl_verb ctl_verbs[] = {
 	{ "check", "set up", "", 0, 0, "reads the configuration and its rules and reports every mistake", NULL, verb_check },
 	{ "test", "set up", "", 0, 0, "runs the tests that stand beside the rules", test_options, verb_test },
@@ -28,6 +61,11 @@ const struct ctl_verb ctl_verbs[] = {
 	{ "describe", "set up", "[FLOW]", 0, 1, "prints owner, policy and rules of every field", NULL, verb_describe },
 	{ "convert", "run", "FLOW FROM TO", 3, 3, "reads from one system, applies the rules, writes to another; keeps nothing", convert_options,
 	  verb_convert },
+	{ "run", "run", "FLOW", 1, 1, "reads, compares, decides and delivers, once", run_options, verb_run },
+	{ "plans", "run", "[PLAN]", 0, 1, "lists plans that wait, or what one would do", plans_options, verb_plans },
+	{ "apply", "run", "PLAN", 1, 1, "does what a plan says, as far as it still holds", apply_options, verb_apply },
+	{ "flag", "run", "[FLOW [MODE [N%]]]", 0, 3, "shows or switches flows: off, preview, canary N%, on, paused", flag_options, verb_flag },
+	{ "runs", "watch", "[FLOW]", 0, 1, "lists what ran", runs_options, verb_runs },
 	{ "explain", "care", "CODE", 1, 1, "tells what an error code means and what to do", NULL, verb_explain },
 	{ NULL, NULL, NULL, 0, 0, NULL, NULL, NULL },
 };

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* open.c: see open.h. */
+#include "ctl/open.h"
+
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+static volatile sig_atomic_t interrupted;
+
+static void
+interrupt(int number)
+{
+	(void)number;
+	interrupted = 1;
+}
+
+/* The first signal ends the work between two steps; the second ends the program as usual. */
+static void
+catch_signals(void)
+{
+	struct sigaction action;
+
+	memset(&action, 0, sizeof action);
+	action.sa_handler = interrupt;
+	action.sa_flags = SA_RESETHAND | SA_RESTART;
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+static void
+fill_who(char *who, size_t size)
+{
+	const struct passwd *entry = getpwuid(getuid());
+
+	snprintf(who, size, "%.100s (uid %ld)", entry != NULL ? entry->pw_name : "?", (long)getuid());
+}
+
+enum ctl_exit
+opened_error(const struct ctl *ctl, const struct error *err)
+{
+	ctl_say_error(ctl, err);
+	return err->code == ERROR_USAGE ? CTL_USAGE : CTL_FAILED;
+}
+
+enum ctl_exit
+opened_begin(const struct ctl *ctl, struct opened *opened, enum ledger_mode mode)
+{
+	struct ledger_options options = { .state_dir = ctl->state_dir, .mode = mode, .who = opened->who };
+	struct error err = { 0 };
+	enum ctl_exit status;
+
+	memset(opened, 0, sizeof *opened);
+	fill_who(opened->who, sizeof opened->who);
+	loaded_begin(ctl, &opened->loaded);
+	if ((status = loaded_need(ctl, &opened->loaded)) != CTL_DONE)
+		return status;
+	options.model = opened->loaded.model;
+	if (ledger_open(&options, &opened->ledger, &err) != 0)
+		return opened_error(ctl, &err);
+	return CTL_DONE;
+}
+
+static bool
+progressed(void *data, const char *what, uint64_t done, uint64_t total)
+{
+	struct opened *opened = data;
+
+	if (strcmp(what, opened->what) != 0) {
+		bool on = opened->progress.on;
+
+		progress_end(&opened->progress);
+		snprintf(opened->what, sizeof opened->what, "%s", what);
+		progress_begin(&opened->progress, on, opened->what);
+	}
+	progress_show(&opened->progress, done, total, 0);
+	return !interrupted;
+}
+
+
+static void
+say(void *data, uint32_t level, const char *text)
+{
+	struct opened *opened = data;
+	const struct ctl *ctl = opened->loaded.systems.log_data;
+
+	if (level >= SYNCLINE_LOG_WARNING || ctl->verbose) {
+		bool on = opened->progress.on;
+
+		progress_end(&opened->progress);
+		ctl_remark("%s", text);
+		progress_begin(&opened->progress, on, opened->what);
+	}
+}
+
+enum ctl_exit
+opened_engine(const struct ctl *ctl, struct opened *opened)
+{
+	struct engine_options options = { .model = opened->loaded.model, .systems = &opened->loaded.systems, .ledger = opened->ledger,
+		.progress = progressed, .say = say, .data = opened };
+	struct error err = { 0 };
+
+	catch_signals();
+	progress_begin(&opened->progress, !ctl->quiet && !ctl->json, opened->what);
+	return engine_open(&options, &opened->engine, &err) == 0 ? CTL_DONE : opened_error(ctl, &err);
+}
+
+void
+opened_close(struct opened *opened)
+{
+	progress_end(&opened->progress);
+	engine_close(opened->engine);
+	ledger_close(opened->ledger);
+	loaded_free(&opened->loaded);
+	opened->engine = NULL;
+	opened->ledger = NULL;
+}
+
+enum ctl_exit
+opened_flow(const struct ctl *ctl, const struct opened *opened, const char *name, const struct config_flow **ret_flow)
+{
+	const struct model *model = opened->loaded.model;
+	const char *names[256], *near;
+	struct error err = { 0 };
+	char hint[200] = "`syncline describe` lists the flows.";
+	size_t count = 0;
+
+	if ((*ret_flow = config_flow(model, name)) != NULL)
+		return CTL_DONE;
+	for (uint32_t i = 0; i < model->flow_count && count < 256; i++)
+		names[count++] = model->flows[i].head.name;
+	if ((near = text_nearest(name, names, count)) != NULL)
+		snprintf(hint, sizeof hint, "Did you mean `%s`?", near);
+	(void)error_set(&err, ERROR_USAGE, hint, "there is no flow \"%s\"", name);
+	return opened_error(ctl, &err);
+}
+
+enum ctl_exit
+opened_unit(const struct ctl *ctl, const struct opened *opened, const struct config_flow *flow, const struct config_unit **ret_unit, bool *ret_all)
+{
+	const char *name = ctl_value(ctl, "unit");
+	struct error err = { 0 };
+
+	*ret_all = name == NULL;
+	*ret_unit = NULL;
+	if (name == NULL)
+		return CTL_DONE;
+	if ((*ret_unit = config_unit(opened->loaded.model, name)) != NULL)
+		for (uint32_t i = 0; flow == NULL || i < flow->units.count; i++)
+			if (flow == NULL || strcmp(flow->units.items[i], name) == 0)
+				return CTL_DONE;
+	(void)error_set(&err, ERROR_USAGE, "`syncline describe` lists the units of a flow.", "there is no unit \"%s\"%s%s", name,
+	                flow != NULL ? " in the flow " : "", flow != NULL ? flow->head.name : "");
+	return opened_error(ctl, &err);
+}
+
+enum ctl_exit
+opened_number(const struct ctl *ctl, const char *what, const char *text, int64_t *ret_number)
+{
+	struct error err = { 0 };
+
+	if (text_to_integer(text, strlen(text), ret_number) && *ret_number >= 0)
+		return CTL_DONE;
+	(void)error_set(&err, ERROR_USAGE, "Give a whole number.", "\"%s\" is no %s", text, what);
+	return opened_error(ctl, &err);
+}
+
+enum ctl_exit
+opened_why(const struct ctl *ctl, const char **ret_why)
+{
+	struct error err = { 0 };
+
+	if ((*ret_why = ctl_value(ctl, "why")) != NULL && (*ret_why)[0] != '\0')
+		return CTL_DONE;
+	(void)error_set(&err, ERROR_USAGE, "Say why with --why TEXT; it is kept with who and when.", "`%s` needs a reason", ctl->verb->name);
+	return opened_error(ctl, &err);
+}
+
+const char *
+opened_time(int64_t us, char *text)
+{
+	if (us == 0)
+		return "";
+	text[text_from_timestamp(us / 1000000 * 1000000, text)] = '\0';
+	if (strlen(text) > 10)
+		text[10] = ' ';
+	if (strlen(text) > 19)
+		text[19] = '\0';
+	return text;
+}
