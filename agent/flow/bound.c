@@ -158,17 +158,45 @@ hash_inbound(crypto_generichash_state *state, const struct config_binding *bindi
 }
 
 static void
-version_of_reading(const struct model *model, const struct config_binding *binding, const struct mapping *mapping,
+hash_reads(crypto_generichash_state *state, const struct config_read *reads, uint32_t count)
+{
+	hash_number(state, count);
+	for (uint32_t i = 0; i < count; i++) {
+		hash_text(state, reads[i].head.name);
+		hash_text(state, reads[i].from);
+		hash_text(state, reads[i].rule.text);
+		hash_reads(state, reads[i].reads, reads[i].read_count);
+	}
+}
+
+/* Rules over an object without a contract are compiled when the first batch shows its fields; until then their texts stand for them. */
+static void
+hash_texts_of_rules(crypto_generichash_state *state, const struct lookups *lookups, const struct config_binding *binding)
+{
+	for (uint32_t i = 0; i < binding->map_count; i++) {
+		hash_text(state, binding->maps[i].head.name);
+		hash_text(state, binding->maps[i].native);
+	}
+	hash_reads(state, binding->read, binding->read_count);
+	for (uint32_t i = 0; i < lookups->count; i++)
+		hash_bytes(state, rules_lookup_hash(lookups->tables[i]), RULES_VERSION_BYTES);
+}
+
+static void
+version_of_reading(const struct engine *engine, const struct config_binding *binding, const struct mapping *mapping,
                    uint8_t ret_version[RULES_VERSION_BYTES])
 {
 	crypto_generichash_state state;
 
 	crypto_generichash_init(&state, NULL, 0, RULES_VERSION_BYTES);
 	hash_text(&state, READING);
-	if (mapping != NULL) {
-		hash_mapping(&state, mapping);
+	if (binding->reads) {
+		if (mapping != NULL)
+			hash_mapping(&state, mapping);
+		else
+			hash_texts_of_rules(&state, &engine->lookups, binding);
 		hash_inbound(&state, binding);
-		hash_entity(&state, model, binding->flow->entity);
+		hash_entity(&state, engine->model, binding->flow->entity);
 	}
 	crypto_generichash_final(&state, ret_version, RULES_VERSION_BYTES);
 }
@@ -209,23 +237,14 @@ bind_read(struct engine *engine, struct bound *bound, struct error *err)
 {
 	const struct config_binding *binding = bound->binding;
 	const struct config_entity *entity = binding->flow->entity;
-	struct mapping *mapping = NULL;
 
-	/*
-	 * Without a contract the rules are compiled over any names: that finds slips other than unknown fields, and says the
-	 * version, which must be known before the first batch is there.  engine_bind_late() compiles what runs.
-	 */
-	if (binding->reads && mappings_read(engine->model, binding, &engine->lookups, NULL, NULL, &mapping, err) != 0)
+	if (binding->reads && mappings_can_read(binding) && mappings_read(engine->model, binding, &engine->lookups, NULL, NULL, &bound->read, err) != 0)
 		return -1;
-	version_of_reading(engine->model, binding, mapping, bound->version);
+	version_of_reading(engine, binding, bound->read, bound->version);
 	for (uint32_t i = 0; binding->reads && i < binding->map_count; i++)
 		set_bit(bound->reads, field_index(entity, binding->maps[i].field));
 	for (uint32_t i = 0; binding->reads && i < binding->read_count; i++)
 		set_bit(bound->reads, field_index(entity, binding->read[i].field));
-	if (mapping != NULL && mappings_can_read(binding))
-		bound->read = mapping;
-	else
-		mapping_free(mapping);
 	return 0;
 }
 

@@ -19,8 +19,11 @@ mark(struct work *work, const struct bound *target, struct work_record *record, 
 	unsigned kind = op != LEDGER_WANT_WRITE ? 2 : link != NULL || target->binding->attach_to != NULL ? 1 : 0;
 	struct syncline_slice native = { "", 0 };
 
+	/* What has no native id there yet is shown by the one that it came with. */
 	if (link != NULL)
 		native = link->at.native;
+	else if (record->link_count > 0)
+		native = record->links[0]->at.native;
 	if (kind == 0)
 		counts->creates++;
 	else if (kind == 1)

@@ -534,7 +534,7 @@ hash_mapping(struct compiler *c)
 		for (uint32_t i = 0; i < m->lookup_count; i++)
 			for (uint32_t k = 0; k < m->all_lookup_count; k++)
 				if (strcmp(rules_lookup_name(m->lookups[i]), m->all_lookups[k]) == 0)
-					crypto_generichash_update(&state, lookup_hash(m->lookups[i]), RULES_VERSION_BYTES);
+					crypto_generichash_update(&state, rules_lookup_hash(m->lookups[i]), RULES_VERSION_BYTES);
 		crypto_generichash_update(&state, (const void *)functions.data, functions.length);
 		crypto_generichash_final(&state, m->version, sizeof m->version);
 	}

@@ -374,6 +374,6 @@ struct rules_lookup_table *lookup_share(struct rules_lookup_table *table);
 /* 1 found, 0 missing. */
 int lookup_find(const struct rules_lookup_table *table, const void *key, size_t length, struct syncline_slice *ret_value);
 const struct rules_lookup *lookup_policy(const struct rules_lookup_table *table);
-const uint8_t *lookup_hash(const struct rules_lookup_table *table);
+const uint8_t *rules_lookup_hash(const struct rules_lookup_table *table);
 
 #endif

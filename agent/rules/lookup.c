@@ -181,7 +181,7 @@ lookup_policy(const struct rules_lookup_table *table)
 }
 
 const uint8_t *
-lookup_hash(const struct rules_lookup_table *table)
+rules_lookup_hash(const struct rules_lookup_table *table)
 {
 	return table->hash;
 }

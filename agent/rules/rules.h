@@ -125,6 +125,8 @@ struct rules_lookup_table *rules_lookup_new(const struct rules_lookup *lookup, s
 void rules_lookup_free(struct rules_lookup_table *table);
 CLEANUP_DEFINE(struct rules_lookup_table, rules_lookup_free);
 const char *rules_lookup_name(const struct rules_lookup_table *table);
+/* RULES_VERSION_BYTES over all that it holds. */
+const uint8_t *rules_lookup_hash(const struct rules_lookup_table *table);
 
 struct mapping_spec {
 	const char *name; /* for messages: "flow customers, binding erp, read" */

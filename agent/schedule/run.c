@@ -72,7 +72,7 @@ keep_counts(struct ledger_run *run, const struct intake_result *dry)
 			run->counts[i] += dry->counts[i];
 }
 
-/* Dry pass and guards: 1 go on; 0 held, with the plan; -1. */
+/* Dry pass and guards: 1 go on; 0 held, with the plan; -1.  A preview without any effect has no plan: its number is 0. */
 static int
 judge(struct unit_run *u, struct buffer *why, struct ledger_plan *plan, struct error *err)
 {
@@ -92,7 +92,9 @@ judge(struct unit_run *u, struct buffer *why, struct ledger_plan *plan, struct e
 		const char *text = buffer_string(why);
 
 		keep_counts(&u->run, &dry);
-		if (text == NULL)
+		if (ledger_plan_draft_count(draft) == 0)
+			result = 0;
+		else if (text == NULL)
 			result = error_memory(err);
 		else if (keep_plan(u, draft, &dry, text, plan, err) != 0)
 			result = -1;
@@ -116,6 +118,8 @@ finish_unit(struct unit_run *u, const struct error *read_failed, struct error *e
 	result = judge(u, &why, &plan, err);
 	if (result == 1)
 		result = unit_write(u, &real, NULL, read_failed, err);
+	else if (result == 0 && plan.number == 0)
+		result = unit_end(u, read_failed != NULL ? LEDGER_RUN_FAILED : LEDGER_RUN_DONE, read_failed, NULL, err);
 	else if (result == 0)
 		result = unit_end(u, LEDGER_RUN_HELD, read_failed, &plan, err);
 	buffer_free(&why);

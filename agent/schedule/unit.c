@@ -92,7 +92,7 @@ unit_end(struct unit_run *u, uint8_t state, const struct error *why, const struc
 	if (why != NULL)
 		snprintf(message, sizeof message, "%s%s%s%s%s", why->place, why->place[0] != '\0' ? ": " : "", why->message,
 		         why->hint[0] != '\0' ? ".  " : "", why->hint);
-	else if (plan != NULL && plan->reason != NULL)
+	else if (state == LEDGER_RUN_HELD && plan != NULL && plan->reason != NULL)
 		snprintf(message, sizeof message, "%s", plan->reason);
 	u->run.state = state;
 	u->run.ended_us = ledger_now(ledger);
