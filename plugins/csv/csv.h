@@ -7,7 +7,7 @@
  *     stream.c    a file -> rows with line numbers  position.c  how far a read has come
  *     values.c    text -> typed values and back     table.c     a file -> records (header, keys, rejects)
  *     group.c     rows of one key -> one record     reader.c    source/1
- *     scan.c      get, find, count, digest          sink.c      sink/1, with journal.c
+ *     scan.c      get, find, count, digest          sink.c      sink/1
  *     discover.c  discover/1, check/1               content.c   content/1
  */
 #ifndef CSV_CSV_H
@@ -150,7 +150,6 @@ int csv_name_order(const char *a, const char *b); /* runs of digits as numbers *
 /* <0, 0, >0: a comes before b in the object's order. */
 int csv_file_order(const struct csv_object *object, const char *a, int64_t a_us, const char *b, int64_t b_us);
 uint32_t csv_file_archive(const struct csv_object *object, int folder, const char *name, struct syncline_error *err);
-uint64_t csv_hash(uint64_t seed, const void *data, size_t length);
 
 /* position.c */
 struct csv_position {

@@ -15,34 +15,6 @@
 
 #include "csv.h"
 
-/* Multiply and fold; for telling files and keys apart, not against attackers. */
-static uint64_t
-mix(uint64_t h, uint64_t v)
-{
-	h = (h ^ v) * UINT64_C(0x9fb21c651e98df25);
-	h ^= h >> 32;
-	h *= UINT64_C(0xd6e8feb86659fd93);
-	return h ^ h >> 29;
-}
-
-uint64_t
-csv_hash(uint64_t seed, const void *data, size_t length)
-{
-	const unsigned char *p = data;
-	uint64_t h = mix(seed, length + 1), v;
-
-	for (; length >= 8; p += 8, length -= 8) {
-		v = 0;
-		for (int i = 7; i >= 0; i--)
-			v = v << 8 | p[i]; /* NOLINT(clang-analyzer-core.*): it loses track of integers read as bytes */
-		h = mix(h, v);
-	}
-	v = 0;
-	while (length > 0)
-		v = v << 8 | p[--length]; /* NOLINT(clang-analyzer-core.*): it loses track of integers read as bytes */
-	return mix(h, v);
-}
-
 uint32_t
 csv_folder_open(const char *path, const char *setting, int *ret_folder, struct syncline_error *err)
 {
@@ -166,7 +138,7 @@ add(struct csv_files_found *found, size_t *room, const char *name, const struct 
 		return syncline_fail_memory(err);
 	f->size = st->st_size;
 	f->modified_us = (int64_t)st->st_mtim.tv_sec * 1000000 + st->st_mtim.tv_nsec / 1000;
-	f->identity = csv_hash(csv_hash(1, name, strlen(name)), words, sizeof words) | 1;
+	f->identity = syncline_hash(syncline_hash(1, name, strlen(name)), words, sizeof words) | 1;
 	found->count++;
 	return SYNCLINE_OK;
 }

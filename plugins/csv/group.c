@@ -85,7 +85,7 @@ csv_group_reset(struct csv_group *g)
 static uint64_t
 key_hash(const struct syncline_value *id)
 {
-	return csv_hash(7, id->u.data, id->length);
+	return syncline_hash(7, id->u.data, id->length);
 }
 
 /* Keys that only ever rise, or only ever fall, can't come again: then no memory of them is needed. */

@@ -1,6 +1,6 @@
 # plugins/csv: the connector, and the same code as a library of its own for the fuzzer and the bench.
 CSV_SOURCES = plugins/csv/content.c plugins/csv/csv.h plugins/csv/decode.c plugins/csv/discover.c plugins/csv/files.c \
-	plugins/csv/group.c plugins/csv/journal.c plugins/csv/journal.h plugins/csv/parse.c plugins/csv/parse.h plugins/csv/position.c \
+	plugins/csv/group.c plugins/csv/parse.c plugins/csv/parse.h plugins/csv/position.c \
 	plugins/csv/reader.c plugins/csv/scan.c plugins/csv/settings.c plugins/csv/sink.c plugins/csv/stream.c plugins/csv/stream.h \
 	plugins/csv/table.c plugins/csv/table.h plugins/csv/values.c plugins/csv/csv.c
 

@@ -25,7 +25,7 @@ struct scan {
 static uint64_t
 id_hash(const struct syncline_value *id)
 {
-	return csv_hash(11, id->u.data, id->length);
+	return syncline_hash(11, id->u.data, id->length);
 }
 
 static uint32_t

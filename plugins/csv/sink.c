@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * sink.c: sink/1.  By default each write() publishes one file, whole: it is synced, promised in the journal (journal.c), renamed
- * and the folder synced before any item is reported as committed.  With publish = "run" the rows of a run are collected in one
+ * sink.c: sink/1.  By default each write() publishes one file, whole: it is synced, promised in the folder's journal (helper.h),
+ * renamed and the folder synced before any item is reported as committed.  With publish = "run" the rows of a run are collected in one
  * hidden file, which is promised with every write() and so survives a crash, and finish() publishes it.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "journal.h"
+#include "csv.h"
 
 enum from { FROM_FIELD, FROM_KEY, FROM_OP, FROM_ATTEMPT, FROM_NOTHING };
 struct out_column {
@@ -22,11 +23,17 @@ struct out_column {
 	uint32_t key;
 };
 
+struct csv_journal {
+	struct csv_journal *next;
+	char *path; /* of import_directory */
+	struct syncline_journal *journal;
+};
+
 struct csv_sink {
 	struct csv_sink *next;
 	char *alias;
-	struct csv_journal *journal;
-	struct csv_part part;
+	struct syncline_journal *journal;
+	struct syncline_journal_part part;
 	char *header; /* of the part: other columns need another file */
 };
 
@@ -46,12 +53,9 @@ struct work {
 static void
 release(struct csv_sink *s)
 {
-	if (s->part.fd >= 0 && s->part.promised)
-		csv_part_publish(s->journal, &s->part, NULL);
-	if (s->part.fd >= 0 && s->part.promised)
-		close(s->part.fd); /* the next process publishes it */
-	else
-		csv_part_drop(s->journal, &s->part);
+	if (s->part.descriptor >= 0 && s->part.promised)
+		syncline_journal_publish(s->journal, &s->part, NULL); /* else the next process does */
+	syncline_journal_leave(s->journal, &s->part);
 	free(s->alias);
 	free(s->header);
 	free(s);
@@ -66,7 +70,46 @@ csv_sinks_free(struct csv_instance *in)
 		release(in->sinks);
 		in->sinks = next;
 	}
-	csv_journals_free(in);
+	while (in->journals != NULL) {
+		struct csv_journal *next = in->journals->next;
+
+		syncline_journal_close(in->journals->journal);
+		free(in->journals->path);
+		free(in->journals);
+		in->journals = next;
+	}
+}
+
+static uint32_t
+journal_of(struct csv_instance *in, const struct csv_object *o, struct syncline_journal **ret_journal, struct syncline_error *err)
+{
+	const char *path = o->import_directory;
+	struct csv_journal *j;
+	int folder;
+	uint32_t result;
+
+	for (j = in->journals; j != NULL; j = j->next)
+		if (path != NULL && strcmp(j->path, path) == 0) {
+			*ret_journal = j->journal;
+			return SYNCLINE_OK;
+		}
+	if ((result = csv_folder_open(path, "import_directory", &folder, err)) != SYNCLINE_OK)
+		return result;
+	assert(path != NULL); /* a missing path was refused */
+	if ((j = calloc(1, sizeof *j)) == NULL || (j->path = strdup(path)) == NULL)
+		result = syncline_fail_memory(err);
+	else
+		result = syncline_journal_open(folder, path, o->retention_us, csv_wall_us(in), &j->journal, err);
+	close(folder);
+	if (result != SYNCLINE_OK) {
+		free(j != NULL ? j->path : NULL);
+		free(j);
+		return result;
+	}
+	j->next = in->journals;
+	in->journals = j;
+	*ret_journal = j->journal;
+	return SYNCLINE_OK;
 }
 
 static uint32_t
@@ -82,9 +125,9 @@ sink_of(struct csv_instance *in, const struct csv_object *o, struct csv_sink **r
 		}
 	if ((s = calloc(1, sizeof *s)) == NULL)
 		return syncline_fail_memory(err);
-	s->part.fd = -1;
+	s->part.descriptor = -1;
 	s->alias = strdup(o->alias);
-	result = s->alias == NULL ? syncline_fail_memory(err) : csv_journal_open(in, o->import_directory, o->retention_us, &s->journal, err);
+	result = s->alias == NULL ? syncline_fail_memory(err) : journal_of(in, o, &s->journal, err);
 	if (result != SYNCLINE_OK) {
 		free(s->alias);
 		free(s);
@@ -365,7 +408,7 @@ name_file(const struct work *w, int64_t us, char *buffer, size_t capacity)
 		else if (strncmp(p, "{date}", 6) == 0 && (p += 6))
 			got = snprintf(buffer + n, room, "%s", date);
 		else if (strncmp(p, "{key}", 5) == 0 && (p += 5))
-			got = snprintf(buffer + n, room, "%016llx", (unsigned long long)csv_hash(13, w->keys.data != NULL ? w->keys.data : "", w->keys.length));
+			got = snprintf(buffer + n, room, "%016llx", (unsigned long long)syncline_hash(13, w->keys.data != NULL ? w->keys.data : "", w->keys.length));
 		else
 			buffer[n] = *p++;
 		n += got > 0 && (size_t)got < room ? (size_t)got : room - 1;
@@ -375,19 +418,19 @@ name_file(const struct work *w, int64_t us, char *buffer, size_t capacity)
 
 /* A name that nothing in the folder has. */
 static uint32_t
-choose_name(struct work *w, struct csv_part *part, struct syncline_error *err)
+choose_name(struct work *w, struct syncline_journal_part *part, int folder, struct syncline_error *err)
 {
 	int64_t us = csv_wall_us(w->object->instance);
 	struct stat st;
 
 	for (unsigned i = 0; i < 10000; i++) {
-		name_file(w, us + i, part->final, sizeof part->final);
-		if (fstatat(w->sink->journal->import, part->final, &st, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
+		name_file(w, us + i, part->final_name, sizeof part->final_name);
+		if (fstatat(folder, part->final_name, &st, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
 			return SYNCLINE_OK;
 		if (strstr(w->object->file_name, "{stamp}") == NULL)
 			break;
 	}
-	return refuse(err, SYNCLINE_CONFLICT, "Put {stamp} into file_name.", "the file %s is in %s already", part->final, w->object->import_directory);
+	return refuse(err, SYNCLINE_CONFLICT, "Put {stamp} into file_name.", "the file %s is in %s already", part->final_name, w->object->import_directory);
 }
 
 /* The part to append to, with its header. */
@@ -397,25 +440,30 @@ begin_part(struct work *w, struct syncline_error *err)
 	struct csv_sink *s = w->sink;
 	struct syncline_buffer first;
 	uint32_t result;
+	int folder;
 
 	if ((result = make_header(w, err)) != SYNCLINE_OK)
 		return result;
-	if (s->part.fd >= 0) {
+	if (s->part.descriptor >= 0) {
 		const char *now = syncline_buffer_string(&w->row);
 
 		if (now != NULL && s->header != NULL && strcmp(now, s->header) == 0)
 			return SYNCLINE_OK;
 		/* Other columns: what was collected so far is published by itself. */
-		if ((result = csv_part_publish(s->journal, &s->part, err)) != SYNCLINE_OK)
+		if ((result = syncline_journal_publish(s->journal, &s->part, err)) != SYNCLINE_OK)
 			return result;
 	}
 	free(s->header);
 	s->header = NULL;
 	if (syncline_buffer_string(&w->row) == NULL || (s->header = strdup(w->row.data)) == NULL)
 		return syncline_fail_memory(err);
-	if ((result = csv_part_new(s->journal, &s->part, err)) != SYNCLINE_OK)
+	if ((result = csv_folder_open(w->object->import_directory, "import_directory", &folder, err)) != SYNCLINE_OK)
 		return result;
-	if ((result = choose_name(w, &s->part, err)) == SYNCLINE_OK) {
+	result = syncline_journal_part(s->journal, csv_wall_us(w->object->instance), &s->part, err);
+	if (result == SYNCLINE_OK)
+		result = choose_name(w, &s->part, folder, err);
+	close(folder);
+	if (result == SYNCLINE_OK) {
 		syncline_buffer_init(&first, 0);
 		if (w->object->bom || strcmp(w->object->encoding, "UTF-16") == 0 || strcmp(w->object->encoding, "UTF-32") == 0)
 			(void)csv_codec_bom(w->codec, &first); /* an encoding without one needs none */
@@ -428,38 +476,7 @@ begin_part(struct work *w, struct syncline_error *err)
 		w->rows = first;
 	}
 	if (result != SYNCLINE_OK)
-		csv_part_drop(s->journal, &s->part);
-	return result;
-}
-
-/* Behind what is promised already; what a failed attempt left there is overwritten or cut off. */
-static uint32_t
-append_rows(struct work *w, struct syncline_error *err)
-{
-	struct csv_part *part = &w->sink->part;
-	const char *data = w->rows.data;
-	size_t left = w->rows.length;
-	uint64_t at = part->length;
-	uint32_t result;
-
-	while (left > 0) {
-		ssize_t n = pwrite(part->fd, data, left, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		data += n;
-		left -= (size_t)n;
-		at += (uint64_t)n;
-	}
-	if (left == 0 && ftruncate(part->fd, (off_t)at) == 0 && fsync(part->fd) == 0) {
-		part->length = at;
-		return SYNCLINE_OK;
-	}
-	result = syncline_fail_errno(err, errno, "Writing a file in %s failed.", w->object->import_directory);
-	syncline_applied(err, SYNCLINE_APPLIED_NO);
-	syncline_hint(err, "Check the free space and the rights of import_directory.");
+		syncline_journal_leave(s->journal, &s->part);
 	return result;
 }
 
@@ -467,23 +484,20 @@ static uint32_t
 store(struct work *w, struct syncline_error *err)
 {
 	struct csv_sink *s = w->sink;
-	uint64_t before;
 	uint32_t result;
 
 	if ((result = begin_part(w, err)) != SYNCLINE_OK) {
 		syncline_applied(err, SYNCLINE_APPLIED_NO);
 		return result;
 	}
-	before = s->part.length;
-	if ((result = append_rows(w, err)) == SYNCLINE_OK)
-		result = csv_journal_promise(s->journal, &s->part, (const uint8_t *)w->keys.data, (uint32_t)(w->keys.length / CSV_KEY), err);
+	result = syncline_journal_write(s->journal, &s->part, w->rows.data, w->rows.length, (const uint8_t *)w->keys.data,
+	                                (uint32_t)(w->keys.length / SYNCLINE_JOURNAL_KEY), 1, err);
 	if (result != SYNCLINE_OK) {
-		s->part.length = before;
 		if (!s->part.promised)
-			csv_part_drop(s->journal, &s->part);
+			syncline_journal_leave(s->journal, &s->part);
 		return result;
 	}
-	return w->object->per_run ? SYNCLINE_OK : csv_part_publish(s->journal, &s->part, err);
+	return w->object->per_run ? SYNCLINE_OK : syncline_journal_publish(s->journal, &s->part, err);
 }
 
 /* Committed: the id is told when the key is among what was written. */
@@ -543,8 +557,8 @@ collect(struct work *w, struct syncline_batch *batch, const struct syncline_resu
 
 		if (result != SYNCLINE_OK)
 			return syncline_fail(err, result, "Record %u of a batch can't be read.", i + 1);
-		keyed = r.note.type == SYNCLINE_TYPE_BYTES && r.note.length == CSV_KEY;
-		if (keyed && csv_journal_has(w->sink->journal, r.note.u.data)) {
+		keyed = r.note.type == SYNCLINE_TYPE_BYTES && r.note.length == SYNCLINE_JOURNAL_KEY;
+		if (keyed && syncline_journal_has(w->sink->journal, r.note.u.data)) {
 			report_committed(w, batch, results, i);
 			continue;
 		}
@@ -555,10 +569,17 @@ collect(struct work *w, struct syncline_batch *batch, const struct syncline_resu
 			results->report(results, i, &failed);
 			continue;
 		}
-		syncline_buffer_append(&w->rows, w->row.data, w->row.length);
-		if (keyed)
-			syncline_buffer_append(&w->keys, r.note.u.data, CSV_KEY);
 		w->pending[w->pending_count++] = i;
+		if (keyed) {
+			int claim = syncline_journal_claim(w->sink->journal, r.note.u.data);
+
+			if (claim < 0)
+				return syncline_fail_memory(err);
+			if (claim == 0)
+				continue; /* it stands in this very batch already */
+			syncline_buffer_append(&w->keys, r.note.u.data, SYNCLINE_JOURNAL_KEY);
+		}
+		syncline_buffer_append(&w->rows, w->row.data, w->row.length);
 	}
 	return w->rows.failed || w->keys.failed ? syncline_fail_memory(err) : SYNCLINE_OK;
 }
@@ -601,10 +622,10 @@ write_batch(void *instance, const struct syncline_call *call, const struct syncl
 
 	(void)call; /* a batch takes milliseconds; what was begun is brought to its end */
 	if (result == SYNCLINE_OK)
-		result = csv_journal_refresh(w.sink->journal, err);
+		result = syncline_journal_begin(w.sink->journal, 1, err);
 	/* What an earlier call promised and could not publish comes first. */
-	if (result == SYNCLINE_OK && !w.object->per_run && w.sink->part.fd >= 0 && w.sink->part.promised)
-		result = csv_part_publish(w.sink->journal, &w.sink->part, err);
+	if (result == SYNCLINE_OK && !w.object->per_run && w.sink->part.descriptor >= 0 && w.sink->part.promised)
+		result = syncline_journal_publish(w.sink->journal, &w.sink->part, err);
 	if (result == SYNCLINE_OK && (result = lay_out(&w, batch, err)) == SYNCLINE_OK)
 		result = collect(&w, batch, results, err);
 	if (result != SYNCLINE_OK)
@@ -624,8 +645,8 @@ finish(void *instance, const struct syncline_call *call, const struct syncline_o
 
 	(void)call;
 	for (struct csv_sink *s = in->sinks; s != NULL; s = s->next)
-		if (strcmp(s->alias, object->alias != NULL ? object->alias : "") == 0 && s->part.fd >= 0 && s->part.promised)
-			return csv_part_publish(s->journal, &s->part, err);
+		if (strcmp(s->alias, object->alias != NULL ? object->alias : "") == 0 && s->part.descriptor >= 0 && s->part.promised)
+			return syncline_journal_publish(s->journal, &s->part, err);
 	return SYNCLINE_OK;
 }
 

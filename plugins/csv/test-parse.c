@@ -280,12 +280,12 @@ sets_keep_to_their_limit(void **state)
 	uint64_t i;
 
 	(void)state;
-	for (i = 0; csv_set_add(&set, csv_hash(1, &i, sizeof i)) == 1; i++)
+	for (i = 0; csv_set_add(&set, syncline_hash(1, &i, sizeof i)) == 1; i++)
 		;
 	assert_in_range(i, 3500, 3600);
 	for (uint64_t k = 0; k < i; k++)
-		assert_true(csv_set_has(&set, csv_hash(1, &k, sizeof k)));
-	assert_false(csv_set_has(&set, csv_hash(2, &i, sizeof i)));
+		assert_true(csv_set_has(&set, syncline_hash(1, &k, sizeof k)));
+	assert_false(csv_set_has(&set, syncline_hash(2, &i, sizeof i)));
 	csv_set_free(&set);
 }
 

@@ -243,6 +243,54 @@ a_folder_that_fails_is_told(void **state)
 	assert_non_null(strstr(o.message[0], "/nowhere/at/all"));
 }
 
+/* Entries of two objects alternate in the journal; the whole of both is published after a kill. */
+static void
+two_objects_of_one_folder_keep_their_runs(void **state)
+{
+	static const struct item items[] = { { SYNCLINE_OP_CREATE, NULL, "a", "1", 1 }, { SYNCLINE_OP_CREATE, NULL, "b", "1", 2 },
+		                             { SYNCLINE_OP_CREATE, NULL, "c", "1", 3 }, { SYNCLINE_OP_CREATE, NULL, "d", "1", 4 },
+		                             { SYNCLINE_OP_CREATE, NULL, "e", "1", 5 } };
+	struct bed *b = *state;
+	struct outcome o;
+	int status;
+	pid_t child;
+
+	set(b, "publish", "run");
+	assert_true((child = fork()) >= 0);
+	if (child == 0) {
+		reopen(b);
+		for (int i = 0; i < 4; i++) {
+			b->object.alias = i % 2 == 0 ? "one" : "two";
+			if (write_items(b, &items[i], 1, &o) != SYNCLINE_OK)
+				_exit(1);
+		}
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	reopen(b);
+	b->object.alias = "three";
+	assert_int_equal(write_items(b, &items[4], 1, &o), SYNCLINE_OK);
+	PUBLISHED(b, 2, "name,sum,day\na,1,2026-02-28\nc,1,2026-02-28\nname,sum,day\nb,1,2026-02-28\nd,1,2026-02-28\n");
+}
+
+static void
+an_attempt_twice_in_a_batch_is_one_row(void **state)
+{
+	static const struct item items[] = { { SYNCLINE_OP_CREATE, NULL, "a", "1", 1 }, { SYNCLINE_OP_CREATE, NULL, "b", "1", 2 },
+		                             { SYNCLINE_OP_CREATE, NULL, "a", "1", 1 } };
+	struct bed *b = *state;
+	struct outcome o;
+
+	reopen(b);
+	assert_int_equal(write_items(b, items, 3, &o), SYNCLINE_OK);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(o.reports[i], 1);
+		assert_int_equal(o.klass[i], SYNCLINE_OK);
+	}
+	PUBLISHED(b, 1, "name,sum,day\na,1,2026-02-28\nb,1,2026-02-28\n");
+}
+
 #ifdef CSV_KILL
 /*
  * Built a second time with the connector linked in and its calls of the system wrapped: a child dies right before its n-th one,
@@ -492,7 +540,8 @@ main(void)
 #else
 		TEST(kills_lose_and_double_nothing), TEST(kills_of_a_run_lose_and_double_nothing),
 #endif
-		TEST(what_is_written_reads_back), TEST(columns_and_words_are_configured), TEST(an_attempt_counts_once), TEST(a_run_is_one_file),
+		TEST(what_is_written_reads_back), TEST(columns_and_words_are_configured), TEST(an_attempt_counts_once), TEST(an_attempt_twice_in_a_batch_is_one_row),
+		TEST(two_objects_of_one_folder_keep_their_runs), TEST(a_run_is_one_file),
 		TEST(a_folder_that_fails_is_told),
 	};
 

@@ -267,6 +267,68 @@ uint32_t syncline_publish_bytes(int folder, const char *name, unsigned flags, un
 /* Non-zero for names that publish makes on the way; a reader of a folder skips them. */
 int syncline_publish_is_part(const char *name);
 
+/* A 64-bit hash for telling things apart, the same everywhere and always; not against those who look for collisions. */
+uint64_t syncline_hash(uint64_t seed, const void *data, size_t length);
+
+/*
+ * Attempts that count once, for files in a folder that another program may take away as soon as it sees them.
+ *
+ * A journal belongs to a folder.  In the folder's hidden folder SYNCLINE_JOURNAL_FOLDER stand the files that are on their way
+ * (parts), and what each process wrote down: which attempts (the 16-byte keys in the notes of records) are in which part.  An
+ * attempt that is written again, in whatever company and by whatever process, is known as long as its entry is kept, as long as
+ * it is among the last 262,144 of the folder.  A process may be killed anywhere: what it wrote down counts and comes to its
+ * end, what it did not write down never was.
+ *
+ * Two kinds of parts.  One that is published by itself: once promised, this process or the next renames it to its final name.
+ * One that is kept: it collects over a run, and a later process goes on with it; only publishing it promises its name.
+ *
+ * One journal per folder and process.
+ */
+#define SYNCLINE_JOURNAL_FOLDER ".syncline"
+#define SYNCLINE_JOURNAL_KEY 16u
+struct syncline_journal;
+/* The caller's; zeroed with descriptor -1 when it is none. */
+struct syncline_journal_part {
+	int descriptor;
+	int kept;               /* its kind */
+	int promised;           /* an entry names it */
+	int locked;
+	uint64_t length;        /* bytes that are promised */
+	char name[96];          /* in the hidden folder */
+	char final_name[256];   /* that it will have: the caller sets it before the first write */
+};
+/*
+ * folder stays the caller's; path names it in messages.  Entries of processes that are gone are kept for retention_us; what
+ * they promised is published.  now_us: wall clock, microseconds since 1970.
+ */
+uint32_t syncline_journal_open(int folder, const char *path, int64_t retention_us, int64_t now_us, struct syncline_journal **ret_journal,
+                               struct syncline_error *err);
+void syncline_journal_close(struct syncline_journal *journal); /* accepts NULL; parts are closed before */
+/* Before each batch: forgets claims; others: takes in what other processes wrote since. */
+uint32_t syncline_journal_begin(struct syncline_journal *journal, int others, struct syncline_error *err);
+/* Non-zero when the attempt stands in a part. */
+int syncline_journal_has(const struct syncline_journal *journal, const uint8_t key[SYNCLINE_JOURNAL_KEY]);
+/* An attempt is to be written in this batch: 1, or 0 when it was claimed before in it; -1: no memory. */
+int syncline_journal_claim(struct syncline_journal *journal, const uint8_t key[SYNCLINE_JOURNAL_KEY]);
+/* A new, empty part that is published by itself. */
+uint32_t syncline_journal_part(struct syncline_journal *journal, int64_t now_us, struct syncline_journal_part *ret_part, struct syncline_error *err);
+/*
+ * The part that is kept for a final name: what an earlier process left, or an empty one.  discard: what was left is thrown away,
+ * and its attempts are unknown again.  SYNCLINE_RETRY when another process has it.
+ */
+uint32_t syncline_journal_keep(struct syncline_journal *journal, const char *final_name, int discard, int64_t now_us,
+                               struct syncline_journal_part *ret_part, struct syncline_error *err);
+/*
+ * Appends bytes and writes down that these attempts are in them (count keys, one behind the other): all of it or nothing, and
+ * durable unless `sync` is 0.  On failure err->applied says whether it counts.
+ */
+uint32_t syncline_journal_write(struct syncline_journal *journal, struct syncline_journal_part *part, const void *data, size_t length,
+                                const uint8_t *keys, uint32_t count, int sync, struct syncline_error *err);
+/* Gives it its final name, durably, and closes it; on failure it is as before and may be published again. */
+uint32_t syncline_journal_publish(struct syncline_journal *journal, struct syncline_journal_part *part, struct syncline_error *err);
+/* Closes it; the next process publishes it or goes on with it.  One that was never promised is removed. */
+void syncline_journal_leave(struct syncline_journal *journal, struct syncline_journal_part *part);
+
 /*
  * Whether a file that another program writes is complete.
  */
