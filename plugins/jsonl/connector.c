@@ -30,6 +30,7 @@ static const struct syncline_param params[] = {
 	TEXT_PARAM(SYSTEM, SYNCLINE_PARAM_BOOLEAN, "nested", "true", "Write a field a.b as member b of an object a."),
 	CHOICE_PARAM(SYSTEM, "sync", "write", "Files under one name: durable with each call, or at the end alone (for exports that can be made again).",
 	             "write", "finish"),
+	TEXT_PARAM(SYSTEM, SYNCLINE_PARAM_DURATION, "remember", "24h", "How long the keys of attempts that were written are kept."),
 	CHOICE_PARAM(SYSTEM, "leftover", "keep", "Files under one name: what a broken run left is gone on with, or thrown away.", "keep", "discard"),
 	TEXT_PARAM(OBJECT, SYNCLINE_PARAM_TEXT, "op_member", NULL, "The member that says create, update or delete; not set: deletions are refused."),
 	CHOICE_PARAM(OBJECT, "snapshot", "all", "A full read takes all files together, or the last by name alone.", "all", "newest"),
@@ -43,6 +44,7 @@ static const struct syncline_part parts[] = {
 static const struct syncline_capabilities capabilities = {
 	.struct_size = sizeof(struct syncline_capabilities),
 	.read_full = SYNCLINE_NATIVE, .read_delta = SYNCLINE_NATIVE, .get = SYNCLINE_EMULATED, .find = SYNCLINE_EMULATED, .count = SYNCLINE_EMULATED,
+	.idempotency = SYNCLINE_NATIVE, .idempotency_retention_ms = INT64_C(24) * 3600 * 1000,
 	.create = SYNCLINE_NATIVE, .update = SYNCLINE_NATIVE, .remove = SYNCLINE_NATIVE, /* with op_member alone */
 };
 

@@ -9,7 +9,7 @@
  *     read.c       source/1
  *     look.c       get, find/1, count/1, discover/1, check/1: by going through the lines
  *     render.c     records as lines
- *     write.c      sink/1: files that appear whole
+ *     write.c      sink/1: files that appear whole, each attempt in one of them
  */
 #ifndef PLUGIN_JSONL_H
 #define PLUGIN_JSONL_H
@@ -30,6 +30,7 @@ struct instance {
 	const struct syncline_batch_service_v1 *batch;
 	const struct syncline_clock_service_v1 *clock;
 	const struct syncline_settings *settings;
+	struct syncline_journal *journal; /* of the folder that is written to; NULL: not yet */
 	struct collect *collects;
 	uint64_t files_made;
 };

@@ -28,6 +28,15 @@ tests_bin_test_jsonl_oom_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_bin_test_jsonl_oom_CFLAGS = $(UNIT_CFLAGS)
 tests_bin_test_jsonl_oom_LDFLAGS = $(AM_LDFLAGS) $(OOM_LDFLAGS)
 tests_bin_test_jsonl_oom_LDADD = libjsonl.a libbench.a libbatch.a libbase.a libsyncline-connector.a $(UNIT_LIBS)
+# A child dies before each of its calls of the system.
+jsonl_wrap = -Wl,--wrap=fsync -Wl,--wrap=ftruncate -Wl,--wrap=pwrite -Wl,--wrap=renameat -Wl,--wrap=unlinkat -Wl,--wrap=mkdirat
+check_PROGRAMS += tests/bin/test-jsonl-kill
+TESTS += tests/bin/test-jsonl-kill
+tests_bin_test_jsonl_kill_SOURCES = plugins/jsonl/test-kill.c tests/fixture.h
+tests_bin_test_jsonl_kill_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_bin_test_jsonl_kill_CFLAGS = $(UNIT_CFLAGS)
+tests_bin_test_jsonl_kill_LDFLAGS = $(AM_LDFLAGS) $(jsonl_wrap)
+tests_bin_test_jsonl_kill_LDADD = libjsonl.a libbench.a libbatch.a libbase.a libsyncline-connector.a $(UNIT_LIBS)
 endif
 
 dist_man7_MANS += plugins/jsonl/syncline-jsonl.7

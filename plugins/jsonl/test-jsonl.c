@@ -297,15 +297,15 @@ every_type_is_written(void **state)
 	const struct syncline_sink_v1 *sink = fixture_part(f, "sink/1");
 	struct syncline_batch *b = fixture_batch(fields, 4);
 	const struct syncline_value none = syncline_absent();
-	char name[] = "out_30313233343536373839616263646566.jsonl";
+	char name[] = "out_30313233343536373839616263646566.jsonl", again[] = "out_36313233343536373839616263646566.jsonl";
 
 	f->object.native = "out_*.jsonl";
 	add(b, SYNCLINE_OP_CREATE, "a", syncline_string("S\"\\\n\x01tra\xC3\x9F" "e und noch viel mehr"), syncline_decimal("1.10", 4), syncline_integer(INT64_MIN), "0123456789abcdef");
-	add(b, SYNCLINE_OP_CREATE, "b", none, syncline_null(), syncline_json("{\"x\":\n1.0}", 10), "0123456789abcdef");
-	add(b, SYNCLINE_OP_UPDATE, "c", syncline_bytes("hi", 2), syncline_decimal("007", 3), none, "0123456789abcdef");
-	add(b, SYNCLINE_OP_CREATE, "d", syncline_json("{x}", 3), none, none, "0123456789abcdef");
-	add(b, SYNCLINE_OP_DELETE, "e", none, none, none, "0123456789abcdef");
-	add(b, SYNCLINE_OP_CREATE, "f", syncline_timestamp(INT64_C(1772281800000000)), syncline_date(20512), syncline_boolean(1), "0123456789abcdef");
+	add(b, SYNCLINE_OP_CREATE, "b", none, syncline_null(), syncline_json("{\"x\":\n1.0}", 10), "1123456789abcdef");
+	add(b, SYNCLINE_OP_UPDATE, "c", syncline_bytes("hi", 2), syncline_decimal("007", 3), none, "2123456789abcdef");
+	add(b, SYNCLINE_OP_CREATE, "d", syncline_json("{x}", 3), none, none, "3123456789abcdef");
+	add(b, SYNCLINE_OP_DELETE, "e", none, none, none, "4123456789abcdef");
+	add(b, SYNCLINE_OP_CREATE, "f", syncline_timestamp(INT64_C(1772281800000000)), syncline_date(20512), syncline_boolean(1), "5123456789abcdef");
 	assert_int_equal(fixture_write(f, b), SYNCLINE_OK);
 	assert_string_equal(content(name),
 	                    "{\"id\":\"a\",\"address\":{\"city\":\"S\\\"\\\\\\n\\u0001tra\xC3\x9F" "e und noch viel mehr\",\"geo\":{\"lat\":-9223372036854775808}},\"v.1\":1.10}\n"
@@ -321,9 +321,9 @@ every_type_is_written(void **state)
 	assert_int_equal(sink->finish(f->instance, bench_call(&f->bench, 0), &f->object, &f->err), SYNCLINE_OK);
 	fixture_set(&f->of_object, SYNCLINE_PARAM_TEXT, "op_member", "op", 0);
 	b = fixture_batch(fields, 4);
-	add(b, SYNCLINE_OP_DELETE, "e", none, none, none, "0123456789abcdef");
+	add(b, SYNCLINE_OP_DELETE, "e", none, none, none, "6123456789abcdef");
 	assert_int_equal(fixture_write(f, b), SYNCLINE_OK);
-	assert_string_equal(content(name), "{\"op\":\"delete\",\"id\":\"e\"}\n");
+	assert_string_equal(content(again), "{\"op\":\"delete\",\"id\":\"e\"}\n");
 }
 
 static void
@@ -352,7 +352,7 @@ killed_while_writing(void **state)
 	f->object.native = "out.jsonl";
 	for (int round = 0; round < check_rounds(12); round++) {
 		int ends[2], item, last = -1, lines = 0;
-		char text[64], *at;
+		char text[64], attempt[32], *at;
 		pid_t pid;
 
 		assert_int_equal(pipe(ends), 0);
@@ -363,7 +363,8 @@ killed_while_writing(void **state)
 				struct syncline_batch *b = fixture_batch(fields, 4);
 
 				snprintf(text, sizeof text, "r%d-%d", round, i);
-				add(b, SYNCLINE_OP_CREATE, text, syncline_string("some text"), none, none, "0123456789abcdef");
+				snprintf(attempt, sizeof attempt, "%-16s", text);
+				add(b, SYNCLINE_OP_CREATE, text, syncline_string("some text"), none, none, attempt);
 				if (fixture_write(f, b) != SYNCLINE_OK || f->result[0].error_class != SYNCLINE_OK)
 					_exit(1);
 				if (write(ends[1], &i, sizeof i) != sizeof i)
@@ -383,7 +384,8 @@ killed_while_writing(void **state)
 			const struct syncline_sink_v1 *sink = fixture_part(f, "sink/1");
 			struct syncline_batch *b = fixture_batch(fields, 4);
 
-			add(b, SYNCLINE_OP_CREATE, "end", none, none, none, "0123456789abcdef");
+			snprintf(attempt, sizeof attempt, "end %-12d", round);
+			add(b, SYNCLINE_OP_CREATE, "end", none, none, none, attempt);
 			assert_int_equal(fixture_write(f, b), SYNCLINE_OK);
 			assert_int_equal(sink->finish(f->instance, bench_call(&f->bench, 0), &f->object, &f->err), SYNCLINE_OK);
 		}

@@ -323,7 +323,8 @@ struct writing {
 	struct fixture *f;
 	int descriptor;
 	int bad;
-	uint32_t number;          /* of the call: what it writes is new, and so are its attempts */
+	uint32_t number;          /* of the call: what it writes is new, and so are its attempts … */
+	int same;                 /* … or those of the first one again */
 	char claimed[4096][8];    /* per call and item: reported as committed */
 	char ids[3][64];
 	int finished;
@@ -349,17 +350,18 @@ fill(struct writing *w, struct syncline_batch *batch)
 	static const struct syncline_field fields[] = {
 		{ .struct_size = sizeof *fields, .name = "id" }, { .struct_size = sizeof *fields, .name = "part" }, { .struct_size = sizeof *fields, .name = "a.b" },
 	};
-	struct syncline_value values[3] = { syncline_integer(w->number), syncline_string("p"), syncline_string("text") };
+	uint32_t number = w->same ? 1 : w->number;
+	struct syncline_value values[3] = { syncline_integer(number), syncline_string("p"), syncline_string("text") };
 	uint8_t attempt[16] = { 0 };
 	char id[32];
 
-	snprintf(id, sizeof id, "%u|u", w->number);
+	snprintf(id, sizeof id, "%u|u", number);
 	if (bench_batch_service.set_fields(batch, fields, 3, NULL) != SYNCLINE_OK)
 		return -1;
 	for (unsigned i = 0; i < 3; i++) {
 		struct syncline_record r = syncline_record((uint8_t)(SYNCLINE_OP_CREATE + i));
 
-		memcpy(attempt, &w->number, 4);
+		memcpy(attempt, &number, 4);
 		attempt[15] = (uint8_t)(1 + i);
 		r.note = syncline_bytes(attempt, 16);
 		r.values = values;
@@ -405,7 +407,7 @@ write_items(void *arg)
 		fail_msg("call %u: an item was called bad, or reported twice", w->number);
 	if (free_descriptor() != w->descriptor)
 		fail_msg("a descriptor leaked");
-	snprintf(id, sizeof id, "%u|p", w->number);
+	snprintf(id, sizeof id, "%u|p", w->same ? 1 : w->number);
 	for (int i = 0; result == SYNCLINE_OK && i < 3; i++)
 		if (!w->claimed[w->number][i])
 			result = SYNCLINE_RETRY;
@@ -466,6 +468,25 @@ writing_each_call_a_file(void **state)
 				fail_msg("call %u, item %d: it is there %d times and was reported %d times", i, k, seen[i][k], w.claimed[i][k]);
 }
 
+/* However often it failed before, and in which process: an attempt is one line. */
+static void
+writing_the_same_attempts(void **state)
+{
+	static struct writing w;
+	static char seen[4096][8];
+
+	w.f = *state;
+	w.f->object.native = "out_*.jsonl";
+	w.same = 1;
+	fixture_set(&w.f->of_object, SYNCLINE_PARAM_TEXT, "op_member", "op", 0);
+	w.descriptor = free_descriptor();
+	assert_true(oom_each(write_items, &w) > 20);
+	count_lines(seen, "out_");
+	for (uint32_t i = 1; i <= w.number; i++)
+		for (int k = 0; k < 3; k++)
+			assert_int_equal(seen[i][k], i == 1);
+}
+
 /* The lines of a run that did not come to its end are in the next one's file. */
 static int
 write_run(void *arg)
@@ -506,7 +527,7 @@ int
 main(void)
 {
 	struct syncline_batch *first = bench_batch_new(NULL);
-	const struct CMUnitTest tests[] = { TEST(reading), TEST(looking), TEST(writing_each_call_a_file), TEST(writing_a_run_as_a_file) };
+	const struct CMUnitTest tests[] = { TEST(reading), TEST(looking), TEST(writing_each_call_a_file), TEST(writing_the_same_attempts), TEST(writing_a_run_as_a_file) };
 
 	bench_batch_free(first); /* the bench made what it keeps for the life of the process */
 	return cmocka_run_group_tests_name("jsonl without memory", tests, NULL, NULL);

@@ -2,10 +2,12 @@
 /*
  * write.c: sink/1.  Two ways, told apart by the object's native name:
  *
- *     customers_*.jsonl  every call becomes a file of its own, * replaced by the first attempt's key: the same call again
- *                        makes the same file again.  It appears whole: written aside, synced, renamed, folder synced.
- *     customers.jsonl    all calls are collected in a part file, synced with each call, and finish() renames it over the
- *                        name.  A part that a process left behind is gone on with, from its last whole line on.
+ *     customers_*.jsonl  every call becomes a file of its own, * replaced by the key of the first attempt in it.  It appears
+ *                        whole, once, and its attempts are never written again.
+ *     customers.jsonl    all calls are collected in a hidden part, and finish() gives it the name, in place of the file before.
+ *                        What a process left behind is gone on with.
+ *
+ * What makes both happen once is the folder's journal (helper.h).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,19 +16,23 @@
 
 #include "jsonl.h"
 
+/* A part: of a run, or of one call that was promised its name and did not get it yet. */
 struct collect {
 	struct collect *next;
-	char *name;
-	int folder;
-	struct syncline_publish *publish;
+	char *name; /* the object's native name */
+	struct syncline_journal_part part;
 };
 
 static void
-collect_free(struct collect *k)
+collect_free(struct instance *c, struct collect *k)
 {
-	syncline_publish_leave(k->publish);
-	if (k->folder >= 0)
-		close(k->folder);
+	struct collect **at = &c->collects;
+
+	while (*at != NULL && *at != k)
+		at = &(*at)->next;
+	if (*at == k)
+		*at = k->next;
+	syncline_journal_leave(c->journal, &k->part);
 	free(k->name);
 	free(k);
 }
@@ -34,111 +40,102 @@ collect_free(struct collect *k)
 void
 collects_free(struct instance *c)
 {
-	for (struct collect *k = c->collects, *next; k != NULL; k = next) {
-		next = k->next;
-		collect_free(k);
+	while (c->collects != NULL) {
+		if (c->collects->part.promised && !c->collects->part.kept)
+			syncline_journal_publish(c->journal, &c->collects->part, NULL); /* else the next process does */
+		collect_free(c, c->collects);
 	}
-	c->collects = NULL;
+	syncline_journal_close(c->journal);
+	c->journal = NULL;
+}
+
+static int
+is_run(const struct syncline_object *object)
+{
+	return strchr(object->native, '*') == NULL;
 }
 
 static uint32_t
-folder_of(struct instance *c, const struct syncline_object *object, int *ret_folder, struct syncline_error *err)
+journal_open(struct instance *c, const struct syncline_object *object, struct syncline_error *err)
 {
 	const char *path = setting(c, object, "import_directory", NULL), *name = "import_directory";
+	int folder;
+	uint32_t result;
 
+	if (c->journal != NULL)
+		return SYNCLINE_OK;
 	if (path == NULL) {
 		name = "directory";
 		path = setting(c, object, name, NULL);
 	}
-	return folder_open(path, name, ret_folder, err);
-}
-
-/* The place behind the last line end of a part that was left: what stands behind it was never reported. */
-static uint32_t
-cut_part(struct syncline_publish *publish, struct syncline_error *err)
-{
-	uint64_t length = syncline_publish_length(publish);
-	char block[65536];
-
-	while (length > 0) {
-		size_t n = length < sizeof block ? (size_t)length : sizeof block;
-		ssize_t got = pread(syncline_publish_descriptor(publish), block, n, (off_t)(length - n));
-
-		if (got != (ssize_t)n)
-			return syncline_fail_errno(err, got < 0 ? errno : EIO, "The part that an earlier run left can't be read.");
-		while (n > 0 && block[n - 1] != '\n') {
-			n--;
-			length--;
-		}
-		if (n > 0)
-			break;
-	}
-	return length == syncline_publish_length(publish) ? SYNCLINE_OK : syncline_publish_truncate(publish, length, err);
-}
-
-static uint32_t
-collect_for(struct instance *c, const struct syncline_object *object, struct collect **ret, struct syncline_error *err)
-{
-	int keep = strcmp(setting(c, object, "leftover", "keep"), "keep") == 0;
-	struct collect *k;
-	uint32_t result;
-
-	for (k = c->collects; k != NULL; k = k->next)
-		if (strcmp(k->name, object->native) == 0) {
-			*ret = k;
-			return SYNCLINE_OK;
-		}
-	k = calloc(1, sizeof *k);
-	if (k == NULL)
-		return syncline_fail_memory(err);
-	k->folder = -1;
-	k->name = strdup(object->native);
-	result = k->name != NULL ? folder_of(c, object, &k->folder, err) : syncline_fail_memory(err);
-	if (result == SYNCLINE_OK)
-		result = syncline_publish_open(k->folder, k->name, keep ? SYNCLINE_PUBLISH_RESUME : 0, 0640, &k->publish, err);
-	if (result == SYNCLINE_OK && keep)
-		result = cut_part(k->publish, err);
-	if (result == SYNCLINE_OK)
-		result = syncline_publish_sync(k->publish, err); /* the part's name is durable from here on */
-	if (result != SYNCLINE_OK) {
-		collect_free(k);
+	result = folder_open(path, name, &folder, err);
+	if (result != SYNCLINE_OK)
 		return result;
-	}
-	k->next = c->collects;
-	c->collects = k;
-	*ret = k;
-	return SYNCLINE_OK;
-}
-
-/* The bytes of one call, durable under the part's name. */
-static uint32_t
-append(struct instance *c, const struct syncline_object *object, const struct syncline_buffer *text, struct syncline_error *err)
-{
-	struct collect *k = NULL;
-	uint64_t before;
-	uint32_t result = collect_for(c, object, &k, err);
-
-	if (result != SYNCLINE_OK) {
-		syncline_applied(err, SYNCLINE_APPLIED_NO);
-		return result;
-	}
-	before = syncline_publish_length(k->publish);
-	result = syncline_publish_write(k->publish, text->data, text->length, err);
-	if (result != SYNCLINE_OK) {
-		syncline_applied(err, syncline_publish_truncate(k->publish, before, NULL) == SYNCLINE_OK ? SYNCLINE_APPLIED_NO
-		                                                                                         : SYNCLINE_APPLIED_MAYBE);
-		return result;
-	}
-	if (strcmp(setting(c, object, "sync", "write"), "finish") != 0 && fsync(syncline_publish_descriptor(k->publish)) != 0)
-		result = syncline_fail_errno(err, errno, "What was written to %s can't be made durable.", object->native);
+	result = syncline_journal_open(folder, path, syncline_setting_integer(NULL, c->settings, "remember", 86400000) * 1000,
+	                               c->clock->wall_us(c->host), &c->journal, err);
+	close(folder);
 	return result;
 }
 
+static struct collect *
+collect_find(const struct instance *c, const struct syncline_object *object)
+{
+	struct collect *k = c->collects;
+
+	while (k != NULL && strcmp(k->name, object->native) != 0)
+		k = k->next;
+	return k;
+}
+
+static struct collect *
+collect_new(struct instance *c, const struct syncline_object *object)
+{
+	struct collect *k = calloc(1, sizeof *k);
+
+	if (k == NULL || (k->name = strdup(object->native)) == NULL) {
+		free(k);
+		return NULL;
+	}
+	k->part.descriptor = -1;
+	k->next = c->collects;
+	c->collects = k;
+	return k;
+}
+
+/* The journal, and for a run its part: what stands in them is not written again. */
 static uint32_t
-file_name(struct instance *c, const struct syncline_object *object, struct syncline_batch *batch, char *name, size_t capacity, struct syncline_error *err)
+prepare(struct instance *c, const struct syncline_object *object, struct syncline_error *err)
+{
+	int discard = strcmp(setting(c, object, "leftover", "keep"), "keep") != 0;
+	uint32_t result = journal_open(c, object, err);
+	struct collect *k;
+
+	if (result != SYNCLINE_OK)
+		return result;
+	k = collect_find(c, object);
+	if (is_run(object) && k == NULL) {
+		if ((k = collect_new(c, object)) == NULL)
+			return syncline_fail_memory(err);
+		result = syncline_journal_keep(c->journal, object->native, discard, c->clock->wall_us(c->host), &k->part, err);
+		if (result != SYNCLINE_OK) {
+			collect_free(c, k);
+			return result;
+		}
+	} else if (!is_run(object) && k != NULL) {
+		/* What an earlier call promised and could not publish comes first. */
+		if ((result = syncline_journal_publish(c->journal, &k->part, err)) != SYNCLINE_OK)
+			return result;
+		collect_free(c, k);
+	}
+	/* A run's name is ours alone; a file of a call may be another process's as well. */
+	return syncline_journal_begin(c->journal, !is_run(object), err);
+}
+
+/* The name of a call's file: by its first attempt, or without keys by the time. */
+static uint32_t
+file_name(struct instance *c, const struct syncline_object *object, const struct syncline_buffer *keys, char name[256], struct syncline_error *err)
 {
 	const char *star = strchr(object->native, '*');
-	struct syncline_record record = { .struct_size = sizeof record };
 	char key[40];
 	int n;
 
@@ -147,32 +144,46 @@ file_name(struct instance *c, const struct syncline_object *object, struct syncl
 		syncline_hint(err, "Use one * and no other wildcard, as in \"customers_*.jsonl\".");
 		return SYNCLINE_CONFIG;
 	}
-	if (c->batch->record(batch, 0, &record) == SYNCLINE_OK && record.note.type == SYNCLINE_TYPE_BYTES && record.note.length == 16) {
+	if (keys->length >= SYNCLINE_JOURNAL_KEY) {
 		for (int i = 0; i < 16; i++)
-			snprintf(key + 2 * i, 3, "%02x", ((const unsigned char *)record.note.u.data)[i]);
+			snprintf(key + 2 * i, 3, "%02x", ((const unsigned char *)keys->data)[i]);
 	} else {
 		snprintf(key, sizeof key, "%016llx-%06llu", (unsigned long long)c->clock->wall_us(c->host), (unsigned long long)++c->files_made);
 	}
-	n = snprintf(name, capacity, "%.*s%s%s", (int)(star - object->native), object->native, key, star + 1);
-	return n > 0 && (size_t)n < capacity ? SYNCLINE_OK : syncline_fail(err, SYNCLINE_CONFIG, "The file name \"%s\" is too long.", object->native);
+	n = snprintf(name, 256, "%.*s%s%s", (int)(star - object->native), object->native, key, star + 1);
+	return n > 0 && n < 256 ? SYNCLINE_OK : syncline_fail(err, SYNCLINE_CONFIG, "The file name \"%s\" is too long.", object->native);
 }
 
+/* The lines of one call; committed when this returns OK. */
 static uint32_t
-publish(struct instance *c, const struct syncline_object *object, struct syncline_batch *batch, const struct syncline_buffer *text,
-        struct syncline_error *err)
+store(struct instance *c, const struct syncline_object *object, const struct syncline_buffer *text, const struct syncline_buffer *keys,
+      struct syncline_error *err)
 {
-	char name[512];
-	int folder;
-	uint32_t result = file_name(c, object, batch, name, sizeof name, err);
+	int sync = !is_run(object) || strcmp(setting(c, object, "sync", "write"), "finish") != 0;
+	struct collect *k = collect_find(c, object);
+	uint32_t result = SYNCLINE_OK;
 
-	if (result == SYNCLINE_OK)
-		result = folder_of(c, object, &folder, err);
-	if (result != SYNCLINE_OK) {
-		syncline_applied(err, SYNCLINE_APPLIED_NO);
-		return result;
+	if (!is_run(object)) {
+		if ((k = collect_new(c, object)) == NULL)
+			result = syncline_fail_memory(err);
+		if (result == SYNCLINE_OK)
+			result = syncline_journal_part(c->journal, c->clock->wall_us(c->host), &k->part, err);
+		if (result == SYNCLINE_OK)
+			result = file_name(c, object, keys, k->part.final_name, err);
+		if (result != SYNCLINE_OK) {
+			if (k != NULL)
+				collect_free(c, k);
+			syncline_applied(err, SYNCLINE_APPLIED_NO);
+			return result;
+		}
 	}
-	result = syncline_publish_bytes(folder, name, 0, 0640, text->data, text->length, err);
-	close(folder);
+	result = syncline_journal_write(c->journal, &k->part, text->data, text->length, (const uint8_t *)keys->data,
+	                                (uint32_t)(keys->length / SYNCLINE_JOURNAL_KEY), sync, err);
+	if (is_run(object))
+		return result;
+	if (result == SYNCLINE_OK && (result = syncline_journal_publish(c->journal, &k->part, err)) != SYNCLINE_OK)
+		return result; /* it is tried again before the next call, and at the end of the run */
+	collect_free(c, k);
 	return result;
 }
 
@@ -186,8 +197,8 @@ struct writer {
 	uint32_t field_count;
 	int key_fields[32]; /* -1: not a field of the batch */
 	uint32_t key_count;
-	struct syncline_buffer text, key;
-	uint8_t *written; /* per item */
+	struct syncline_buffer text, keys, key; /* keys: of the attempts in text */
+	uint8_t *written; /* per item: it is in text */
 	const char *op_member;
 };
 
@@ -201,6 +212,7 @@ begin(struct writer *w, struct syncline_error *err)
 	w->values = calloc((size_t)w->field_count + 1, sizeof *w->values);
 	w->written = calloc((size_t)count + 1, 1);
 	syncline_buffer_init(&w->text, 256 * 1024 * 1024);
+	syncline_buffer_init(&w->keys, 0);
 	syncline_buffer_init(&w->key, 0);
 	if (w->values == NULL || w->written == NULL)
 		return syncline_fail_memory(err);
@@ -217,7 +229,8 @@ begin(struct writer *w, struct syncline_error *err)
 			if (strcmp(w->object->key[k], field.name) == 0)
 				w->key_fields[k] = (int)i;
 	}
-	return render_init(&w->render, w->c, w->object, w->batch, err);
+	result = render_init(&w->render, w->c, w->object, w->batch, err);
+	return result == SYNCLINE_OK ? prepare(w->c, w->object, err) : result;
 }
 
 static void
@@ -227,6 +240,7 @@ end(struct writer *w)
 	free(w->values);
 	free(w->written);
 	syncline_buffer_free(&w->text);
+	syncline_buffer_free(&w->keys);
 	syncline_buffer_free(&w->key);
 }
 
@@ -338,10 +352,37 @@ report_written(struct writer *w, uint32_t index, const struct syncline_record *r
 	w->results->report(w->results, index, &result);
 }
 
+/* An item into text, unless its attempt stands in the journal or in text already; NULL, or why it can't be. */
+static const char *
+take_item(struct writer *w, uint32_t index, const struct syncline_record *record)
+{
+	const struct syncline_value *note = &record->note;
+	int keyed = note->type == SYNCLINE_TYPE_BYTES && note->length == SYNCLINE_JOURNAL_KEY, claim = 1;
+	size_t before = w->text.length;
+	const char *fault = reserve_id(w, record);
+
+	if (fault == NULL && keyed && syncline_journal_has(w->c->journal, note->u.data)) {
+		report_written(w, index, record);
+		return NULL;
+	}
+	if (fault == NULL)
+		fault = render_item(w, record);
+	if (fault != NULL)
+		return fault;
+	if (keyed)
+		claim = syncline_journal_claim(w->c->journal, note->u.data);
+	if (claim == 0)
+		w->text.length = before;
+	if (claim < 0 || (keyed && claim == 1 && syncline_buffer_append(&w->keys, note->u.data, SYNCLINE_JOURNAL_KEY) != 0))
+		return render_no_memory;
+	w->written[index] = 1;
+	return NULL;
+}
+
 static uint32_t
 write_items(struct writer *w, const struct syncline_call *call, struct syncline_error *err)
 {
-	uint32_t count = w->c->batch->record_count(w->batch), result = SYNCLINE_OK, written = 0;
+	uint32_t count = w->c->batch->record_count(w->batch), result = SYNCLINE_OK;
 	struct syncline_record record;
 
 	for (uint32_t i = 0; i < count; i++) {
@@ -351,9 +392,7 @@ write_items(struct writer *w, const struct syncline_call *call, struct syncline_
 		result = w->c->batch->record(w->batch, i, &record);
 		if (result != SYNCLINE_OK)
 			return syncline_fail(err, result, "Item %u of the batch can't be read.", i);
-		fault = render_item(w, &record);
-		if (fault == NULL)
-			fault = reserve_id(w, &record);
+		fault = take_item(w, i, &record);
 		if (fault == render_no_memory) {
 			result = syncline_fail_memory(err);
 			syncline_applied(err, SYNCLINE_APPLIED_NO);
@@ -361,17 +400,14 @@ write_items(struct writer *w, const struct syncline_call *call, struct syncline_
 		}
 		if (fault != NULL)
 			report_fault(w, i, fault);
-		else
-			written += w->written[i] = 1;
 	}
 	if (syncline_cancelled(call)) {
 		syncline_fail_cancelled(err);
 		syncline_applied(err, SYNCLINE_APPLIED_NO);
 		return SYNCLINE_CANCELLED;
 	}
-	if (written > 0)
-		result = strchr(w->object->native, '*') != NULL ? publish(w->c, w->object, w->batch, &w->text, err)
-		                                                : append(w->c, w->object, &w->text, err);
+	if (w->text.length > 0)
+		result = store(w->c, w->object, &w->text, &w->keys, err);
 	for (uint32_t i = 0; result == SYNCLINE_OK && i < count; i++) {
 		record = (struct syncline_record){ .struct_size = sizeof record };
 		if (w->written[i] && w->c->batch->record(w->batch, i, &record) == SYNCLINE_OK)
@@ -403,21 +439,18 @@ finish(void *instance, const struct syncline_call *call, const struct syncline_o
 {
 	struct instance *c = instance;
 	struct syncline_object object;
-	struct collect **at, *k;
+	struct collect *k;
 	uint32_t result;
 
 	(void)call;
 	SYNCLINE_COPY(&object, their_object);
-	for (at = &c->collects; (k = *at) != NULL && strcmp(k->name, object.native) != 0; at = &k->next)
-		;
 	/* A run that wrote nothing leaves the file as it is. */
-	if (k == NULL)
+	if ((k = collect_find(c, &object)) == NULL)
 		return SYNCLINE_OK;
-	*at = k->next;
-	result = syncline_publish_finish(k->publish, err);
-	k->publish = NULL;
-	collect_free(k);
-	return result;
+	if (k->part.length > 0 && (result = syncline_journal_publish(c->journal, &k->part, err)) != SYNCLINE_OK)
+		return result;
+	collect_free(c, k);
+	return SYNCLINE_OK;
 }
 
 const struct syncline_sink_v1 sink_part = { .struct_size = sizeof sink_part, .write = write_batch, .finish = finish };

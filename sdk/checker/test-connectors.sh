@@ -33,6 +33,10 @@ mkdir "$work/lines" "$work/lines-in"
 printf '{"id":"1","name":"Anna","n":1}\n{"id":"2","name":null}\n{"id":"3","n":2.50}\n' >"$work/lines/k_1.jsonl"
 check jsonl -s complete=rename -s directory="$work/lines" -s import_directory="$work/lines-in" -o 'k=k_*.jsonl,key=id,reads=full,handover=yes' \
 	-w 'k:id=%,name=Neu'
+# The same create again was one attempt: it is there once.
+for folder in in lines-in; do
+	case `cat "$work/$folder"/*.* | grep -c Neu` in 1) ;; *) echo "$folder: an attempt that came again was written again"; failed=1 ;; esac
+done
 
 if [ -e "$SYNCLINE_CONNECTORS/sqlite.so" ] && command -v sqlite3 >/dev/null; then
 	sqlite3 "$work/db" "CREATE TABLE k(id TEXT PRIMARY KEY, ref TEXT UNIQUE, name TEXT, n INTEGER);
