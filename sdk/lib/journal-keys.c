@@ -7,8 +7,6 @@
 
 #include "journal.h"
 
-#define GENERATION ((size_t)256 * 1024)
-
 static uint64_t
 mix(uint64_t h, uint64_t v)
 {
@@ -116,7 +114,7 @@ journal_reserve(struct syncline_journal *j, size_t count)
 {
 	struct journal_keys next = { 0 };
 
-	if (j->young.count < GENERATION)
+	if (j->young.count < JOURNAL_GENERATION)
 		return journal_keys_reserve(&j->young, count);
 	if (journal_keys_reserve(&next, count) != 0)
 		return -1;

@@ -186,6 +186,7 @@ add_part(struct syncline_journal *j, struct journal_scan *scan, const struct jou
 struct visited { /* one segment on the way through all */
 	struct journal_scan *scan;
 	int dead, holds; /* holds: a part that is kept and still there */
+	uint64_t keys;
 };
 
 static uint32_t
@@ -195,6 +196,7 @@ see_part(struct syncline_journal *j, void *data, const struct journal_entry *e, 
 	struct journal_part_seen *p = find_part(v->scan, e->part);
 	struct stat st;
 
+	v->keys += e->count;
 	/* Of the many that were promised and published long ago nothing is remembered. */
 	if (p == NULL && e->kind == JOURNAL_PROMISE && (!v->dead || fstatat(j->hidden, e->part, &st, AT_SYMLINK_NOFOLLOW) != 0))
 		return SYNCLINE_OK;
@@ -277,10 +279,15 @@ segment_of(struct syncline_journal *j, const char *name)
 	return larger;
 }
 
-/* Calls `each` for every segment of other processes; living: not for those of which all is known. */
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct journal_segment *)a)->name, ((const struct journal_segment *)b)->name);
+}
+
+/* Learns which segments there are; their names begin with their time. */
 static uint32_t
-each_segment(struct syncline_journal *j, int living, uint32_t (*each)(struct syncline_journal *journal, struct journal_segment *segment, int fd, void *data,
-                                                                     struct syncline_error *err), void *data, struct syncline_error *err)
+list_segments(struct syncline_journal *j, struct syncline_error *err)
 {
 	struct dirent *entry;
 	DIR *dir;
@@ -288,28 +295,39 @@ each_segment(struct syncline_journal *j, int living, uint32_t (*each)(struct syn
 
 	if (result != SYNCLINE_OK)
 		return result;
-	while (result == SYNCLINE_OK && (entry = readdir(dir)) != NULL) {
-		struct journal_segment *s;
+	while (result == SYNCLINE_OK && (entry = readdir(dir)) != NULL)
+		if (strncmp(entry->d_name, JOURNAL_PREFIX, sizeof JOURNAL_PREFIX - 1) == 0 && strcmp(entry->d_name, j->own) != 0 &&
+		    strlen(entry->d_name) < sizeof j->segments->name && segment_of(j, entry->d_name) == NULL)
+			result = syncline_fail_memory(err);
+	closedir(dir);
+	if (j->segment_count > 1)
+		qsort(j->segments, j->segment_count, sizeof *j->segments, by_name);
+	return result;
+}
+
+typedef uint32_t visit_segment(struct syncline_journal *journal, struct journal_segment *segment, int fd, void *data, struct syncline_error *err);
+
+/* Every segment of other processes, the oldest first; living: not those of which all is known. */
+static uint32_t
+each_segment(struct syncline_journal *j, int living, visit_segment *visit, void *data, struct syncline_error *err)
+{
+	uint32_t result = list_segments(j, err);
+
+	for (size_t i = 0; result == SYNCLINE_OK && i < j->segment_count; i++) {
+		struct journal_segment *s = &j->segments[i];
 		int fd;
 
-		if (strncmp(entry->d_name, JOURNAL_PREFIX, sizeof JOURNAL_PREFIX - 1) != 0 || strcmp(entry->d_name, j->own) == 0 ||
-		    strlen(entry->d_name) >= sizeof s->name)
-			continue;
-		if ((s = segment_of(j, entry->d_name)) == NULL) {
-			result = syncline_fail_memory(err);
-			break;
-		}
-		if (living && s->dead)
+		if (s->gone || (living && s->dead))
 			continue;
 		if ((fd = openat(j->hidden, s->name, O_RDWR | O_CLOEXEC | O_NOFOLLOW)) < 0) {
-			if (errno != ENOENT) /* removed meanwhile */
-				result = syncline_fail_errno(err, errno, "The journal %s/%s/%s can't be opened.", j->path, SYNCLINE_JOURNAL_FOLDER, s->name);
+			if (errno != ENOENT)
+				return syncline_fail_errno(err, errno, "The journal %s/%s/%s can't be opened.", j->path, SYNCLINE_JOURNAL_FOLDER, s->name);
+			s->gone = 1; /* removed meanwhile */
 			continue;
 		}
-		result = each(j, s, fd, data, err);
+		result = visit(j, s, fd, data, err);
 		close(fd);
 	}
-	closedir(dir);
 	return result;
 }
 
@@ -322,7 +340,7 @@ static uint32_t
 find_in_segment(struct syncline_journal *j, struct journal_segment *s, int fd, void *data, struct syncline_error *err)
 {
 	struct finding *f = (struct finding *)data;
-	struct visited v = { f->scan, journal_lock(fd, 0, 0, 0) == 0, 0 };
+	struct visited v = { f->scan, journal_lock(fd, 0, 0, 0) == 0, 0, 0 };
 	uint64_t at = 0;
 	uint32_t result = each_entry(j, fd, &at, see_part, &v, err);
 	struct stat st;
@@ -333,9 +351,27 @@ find_in_segment(struct syncline_journal *j, struct journal_segment *s, int fd, v
 	if (result != SYNCLINE_OK || !v.dead)
 		return result;
 	s->dead = 1;
-	if (!v.holds && fstat(fd, &st) == 0 && (int64_t)st.st_mtim.tv_sec * 1000000 + j->retention_us < f->now_us)
-		unlinkat(j->hidden, s->name, 0);
-	return result;
+	s->holds = v.holds;
+	s->keys = v.keys;
+	if (!v.holds && fstat(fd, &st) == 0 && (int64_t)st.st_mtim.tv_sec * 1000000 + j->retention_us < f->now_us && unlinkat(j->hidden, s->name, 0) == 0)
+		s->gone = 1;
+	return SYNCLINE_OK;
+}
+
+/* Removes what is older than the keys that are remembered. */
+static void
+remove_forgotten(struct syncline_journal *j)
+{
+	uint64_t behind = 0;
+
+	for (size_t i = j->segment_count; i-- > 0;) {
+		struct journal_segment *s = &j->segments[i];
+
+		if (s->dead && !s->gone && !s->holds && behind > 2 * JOURNAL_GENERATION && unlinkat(j->hidden, s->name, 0) == 0)
+			s->gone = 1;
+		else if (s->dead && !s->gone)
+			behind += s->keys;
+	}
 }
 
 /* "part-ID.3" belongs to the segment "journal-ID": is that one's process dead? */
@@ -382,13 +418,17 @@ uint32_t
 journal_find_parts(struct syncline_journal *j, struct journal_scan *scan, int64_t now_us, struct syncline_error *err)
 {
 	struct finding f = { scan, now_us };
-	struct visited own = { scan, 0, 0 };
+	struct visited own = { scan, 0, 0, 0 };
 	uint64_t at = 0;
 	uint32_t result = each_segment(j, 0, find_in_segment, &f, err);
 
 	if (result == SYNCLINE_OK)
 		result = each_entry(j, j->fd, &at, see_part, &own, err);
-	return result == SYNCLINE_OK ? sweep(j, scan, err) : result;
+	if (result == SYNCLINE_OK)
+		result = sweep(j, scan, err);
+	if (result == SYNCLINE_OK)
+		remove_forgotten(j);
+	return result;
 }
 
 /* Do the keys of this entry count? */

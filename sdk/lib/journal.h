@@ -20,6 +20,8 @@
 #define JOURNAL_KEEP '2'    /* the part is gone on with; its keys count as long as it is there, or once it was published */
 #define JOURNAL_PUBLISH '3' /* a part that was kept will be published */
 
+#define JOURNAL_GENERATION ((size_t)256 * 1024) /* keys; two generations are remembered */
+
 struct journal_keys {
 	uint8_t (*slots)[JOURNAL_KEY];
 	uint8_t *used;
@@ -29,7 +31,10 @@ struct journal_keys {
 struct journal_segment { /* of another process */
 	char name[64];
 	uint64_t seen; /* bytes whose keys are known */
+	uint64_t keys; /* in it, once it is dead */
 	int dead;      /* nobody writes to it any more */
+	int holds;     /* a part that is kept and still there is named in it */
+	int gone;
 };
 
 struct syncline_journal {

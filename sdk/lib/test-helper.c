@@ -425,6 +425,50 @@ complete(void **state)
 	assert_int_equal(done, 0);
 }
 
+/* The newest attempts are known, whoever wrote them; what is older than can be remembered leaves the folder. */
+static void
+journal_forgets_the_oldest(void **state)
+{
+	static uint8_t keys[100000][SYNCLINE_JOURNAL_KEY];
+	const int folder = *(int *)*state;
+	struct syncline_error err = { .struct_size = sizeof err };
+	struct syncline_journal_part part;
+	struct syncline_journal *j;
+	unsigned known = 0;
+	struct stat st;
+
+	for (unsigned process = 0; process < 10; process++) {
+		assert_int_equal(syncline_journal_open(folder, "folder", 1000000, (process + 10) * INT64_C(1000000), &j, &err), SYNCLINE_OK);
+		for (unsigned i = 0; i < 100000; i++) {
+			unsigned number = process * 100000 + i;
+
+			memcpy(keys[i], &number, sizeof number);
+		}
+		assert_int_equal(syncline_journal_begin(j, 1, &err), SYNCLINE_OK);
+		assert_int_equal(syncline_journal_part(j, 0, &part, &err), SYNCLINE_OK);
+		snprintf(part.final_name, sizeof part.final_name, "%u", process);
+		assert_int_equal(syncline_journal_write(j, &part, "x", 1, keys[0], 100000, 0, &err), SYNCLINE_OK);
+		assert_int_equal(syncline_journal_publish(j, &part, &err), SYNCLINE_OK);
+		syncline_journal_close(j);
+	}
+	assert_int_equal(syncline_journal_open(folder, "folder", 1000000, 20000000, &j, &err), SYNCLINE_OK);
+	for (unsigned number = 0; number < 1000000; number++) {
+		memcpy(keys[0], &number, sizeof number);
+		known += syncline_journal_has(j, keys[0]) != 0;
+		if (number >= 1000000 - 262144)
+			assert_true(syncline_journal_has(j, keys[0]));
+	}
+	assert_in_range(known, 262144, 3 * 262144);
+	syncline_journal_close(j);
+	assert_int_equal(fstatat(folder, "9", &st, 0), 0);
+	for (unsigned process = 0; process < 10; process++) {
+		char path[64];
+
+		snprintf(path, sizeof path, ".syncline/journal-%u000000-%ld-0", process + 10, (long)getpid());
+		assert_int_equal(fstatat(folder, path, &st, 0) == 0, process >= 4);
+	}
+}
+
 int
 main(void)
 {
@@ -433,6 +477,7 @@ main(void)
 		cmocka_unit_test(numbers), cmocka_unit_test(dates), cmocka_unit_test(buffers),
 		cmocka_unit_test_setup_teardown(paths, folder_new, folder_free),
 		cmocka_unit_test_setup_teardown(publishing, folder_new, folder_free),
+		cmocka_unit_test_setup_teardown(journal_forgets_the_oldest, folder_new, folder_free),
 		cmocka_unit_test_setup_teardown(complete, folder_new, folder_free),
 	};
 

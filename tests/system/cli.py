@@ -354,14 +354,15 @@ def test_convert_interrupted(bed):
 
 
 def wait_for_output(bed, process):
-    """Until the target's file, or the one that is being made beside it, has grown; False when the process ended before."""
+    """Until the target's file, or what is being made of it in the hidden folder, has grown; False when the process ended before."""
     while process.poll() is None:
-        for name in os.listdir(bed.path("out")):
-            try:
-                if os.path.getsize(bed.path(f"out/{name}")) > 100000:
-                    return True
-            except FileNotFoundError:
-                pass
+        for folder, _, names in os.walk(bed.path("out")):
+            for name in names:
+                try:
+                    if os.path.getsize(os.path.join(folder, name)) > 100000:
+                        return True
+                except FileNotFoundError:
+                    pass
     return False
 
 
