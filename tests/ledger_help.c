@@ -59,6 +59,32 @@ help_model(const char *text)
 	return model;
 }
 
+struct model *
+help_changed_model(const char *const changes[][2], size_t count)
+{
+	struct model *model;
+	struct buffer text;
+
+	buffer_init(&text, 0);
+	buffer_text(&text, help_house);
+	for (size_t i = 0; i < count; i++) {
+		const char *at = strstr(buffer_string(&text), changes[i][0]);
+		size_t begin = at != NULL ? (size_t)(at - text.data) : 0;
+		struct buffer next;
+
+		assert_non_null(at);
+		buffer_init(&next, 0);
+		buffer_append(&next, text.data, begin);
+		buffer_text(&next, changes[i][1]);
+		buffer_append(&next, text.data + begin + strlen(changes[i][0]), text.length - begin - strlen(changes[i][0]));
+		buffer_free(&text);
+		text = next;
+	}
+	model = help_model(buffer_string(&text));
+	buffer_free(&text);
+	return model;
+}
+
 void
 help_folder(char *ret_path, size_t size)
 {

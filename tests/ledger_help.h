@@ -11,6 +11,8 @@
 /* erp.kunden, erp.auftraege, crm.accounts, crm.orders; units berlin, munich; entities customer, sales_order; flows customers, orders. */
 extern const char help_house[];
 struct model *help_model(const char *text);
+/* The small house with texts in it replaced, each of which must be there. */
+struct model *help_changed_model(const char *const changes[][2], size_t count);
 
 /* A new empty folder below TMPDIR; removed with all in it by help_remove(). */
 void help_folder(char *ret_path, size_t size);

@@ -206,6 +206,35 @@ golden_index_ref(struct ledger *ledger, const struct config_entity *entity, cons
 	return result;
 }
 
+static bool
+is_present(const struct ledger *ledger, const struct config_entity *entity, uint32_t id)
+{
+	for (uint32_t i = 0; i < entity->field_count; i++)
+		if (ledger_field_id(ledger, entity, &entity->fields[i]) == id)
+			return true;
+	return false;
+}
+
+/* A rename may take the name of a field that was given up before: its column keeps the values, under a name of its own. */
+static int
+retire_columns(struct ledger *ledger, const struct config_entity *entity, struct buffer *text, struct error *err)
+{
+	uint32_t parent = ledger_entity_id(ledger, entity), limit = ledger_field_limit(ledger, entity);
+	char aside[32];
+
+	for (uint32_t id = 1; id < limit; id++) {
+		const char *carrier = ledger_carrier(ledger, parent, id);
+		const struct config_field *field = carrier != NULL ? config_field(entity, carrier) : NULL;
+
+		if (field == NULL || ledger_field_id(ledger, entity, field) == id || is_present(ledger, entity, id))
+			continue;
+		snprintf(aside, sizeof aside, "_former_%u", id);
+		if (rename_column(ledger, entity->head.name, carrier, aside, text, err) != 0 || ledger_carrier_set(ledger, parent, id, aside, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
 /*
  * Columns whose field has another name by now.  All of them step aside before one takes its new name, so that two fields may
  * change their names with each other.
@@ -216,6 +245,8 @@ rename_columns(struct ledger *ledger, const struct config_entity *entity, struct
 	uint32_t parent = ledger_entity_id(ledger, entity);
 	char aside[32];
 
+	if (retire_columns(ledger, entity, text, err) != 0)
+		return -1;
 	for (int round = 0; round < 2; round++)
 		for (uint32_t i = 0; i < entity->field_count; i++) {
 			const char *name = entity->fields[i].head.name;

@@ -317,9 +317,9 @@ set_name(struct ledger *ledger, enum kind kind, const struct name *row, const ch
 
 /* A name that nobody can configure: with a blank. */
 static int
-set_aside(struct ledger *ledger, enum kind kind, const struct name *row, const char *word, struct error *err)
+set_aside(struct ledger *ledger, enum kind kind, const struct name *row, struct error *err)
 {
-	char *name = arena_format(&ledger->arena, "%s (%s %u)", row->name, word, (unsigned)row->id);
+	char *name = arena_format(&ledger->arena, "%s (former %u)", row->name, (unsigned)row->id);
 
 	return name != NULL ? set_name(ledger, kind, row, name, err) : error_memory(err);
 }
@@ -334,25 +334,19 @@ is_renamed(const struct element *elements, uint32_t count, const struct name *ro
 }
 
 /*
- * Which `was` count: the former name is known, and the new one is free, or only left over from a configuration before the last
- * one, or on its way to another name itself.  Two that swap their names can't be told from a `was` that was left standing: they
- * stay as they are.
+ * Which `was` count: the former name is known, nobody took it yet, and the new one is free or only left over from a
+ * configuration before the last one.  (The model has no `was` whose name is still there.)
  */
 static bool
 choose_renames(struct element *elements, uint32_t count)
 {
-	bool any = false, more = true;
+	bool any = false;
 
-	while (more) {
-		more = false;
-		for (uint32_t i = 0; i < count; i++) {
-			struct element *e = &elements[i];
+	for (uint32_t i = 0; i < count; i++) {
+		struct element *e = &elements[i];
 
-			if (e->renames || e->former == NULL || is_renamed(elements, count, e->former))
-				continue;
-			if (e->row == NULL || !e->row->configured || is_renamed(elements, count, e->row))
-				e->renames = any = more = true;
-		}
+		if (e->former != NULL && !is_renamed(elements, count, e->former) && (e->row == NULL || !e->row->configured))
+			e->renames = any = true;
 	}
 	return any;
 }
@@ -365,14 +359,11 @@ rename_group(struct ledger *ledger, enum kind kind, struct element *elements, ui
 
 		if (!e->renames)
 			continue;
-		if (set_aside(ledger, kind, e->former, "renaming", err) != 0)
+		if (e->row != NULL && set_aside(ledger, kind, e->row, err) != 0)
 			return -1;
-		if (e->row != NULL && !is_renamed(elements, count, e->row) && set_aside(ledger, kind, e->row, "former", err) != 0)
+		if (set_name(ledger, kind, e->former, e->name, err) != 0)
 			return -1;
 	}
-	for (uint32_t i = 0; i < count; i++)
-		if (elements[i].renames && set_name(ledger, kind, elements[i].former, elements[i].name, err) != 0)
-			return -1;
 	return 0;
 }
 
@@ -428,7 +419,7 @@ adopt_group(struct ledger *ledger, enum kind kind, uint32_t parent, const void *
 		const struct element *e = &elements[i];
 		const struct name *row = e->renames ? e->former : e->row;
 
-		if (row == NULL || (!e->renames && is_renamed(elements, count, row)))
+		if (row == NULL)
 			result = insert_name(ledger, kind, parent, e->name, err);
 		else if (!row->configured)
 			result = set_configured(ledger, kind, row, true, err);

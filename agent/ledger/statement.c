@@ -105,8 +105,10 @@ ledger_statement(struct ledger *ledger, const char *sql, struct error *err)
 int
 ledger_step(struct ledger *ledger, sqlite3_stmt *statement, struct error *err)
 {
-	int status = sqlite3_step(statement);
+	int status;
 
+	errno = 0;
+	status = sqlite3_step(statement);
 	if (status == SQLITE_ROW)
 		return 1;
 	if (status != SQLITE_DONE)
@@ -128,6 +130,7 @@ ledger_run_statement(struct ledger *ledger, sqlite3_stmt *statement, struct erro
 int
 ledger_execute(struct ledger *ledger, const char *sql, struct error *err)
 {
+	errno = 0;
 	if (sqlite3_exec(ledger->db, sql, NULL, NULL, NULL) != SQLITE_OK)
 		return ledger_sql_error(ledger, NULL, err);
 	return 0;
@@ -148,7 +151,7 @@ ledger_statements_free(struct ledger *ledger)
 }
 
 static int
-disk_error(struct error *err, const char *what, const char *dir, int number)
+disk_error(struct error *err, const char *what, const char *dir, int number, const char *said)
 {
 	switch (number) {
 	case ENOSPC:
@@ -163,16 +166,19 @@ disk_error(struct error *err, const char *what, const char *dir, int number)
 		                 "%s: the ledger in %s may not be written or opened (%s)", what, dir, strerror(number));
 	default:
 		return error_set(err, ERROR_LEDGER_DISK, "Look at the system's log for this disk; `syncline doctor` checks the ledger afterwards.",
-		                 "%s: the disk below the ledger in %s failed (%s)", what, dir, number != 0 ? strerror(number) : "no reason given");
+		                 "%s: the disk below the ledger in %s failed (%s)", what, dir, number != 0 ? strerror(number) : said);
 	}
 }
 
 int
 ledger_sql_error(struct ledger *ledger, const char *what, struct error *err)
 {
-	int extended = sqlite3_extended_errcode(ledger->db), number = sqlite3_system_errno(ledger->db);
+	int last = errno, extended = sqlite3_extended_errcode(ledger->db), number = sqlite3_system_errno(ledger->db);
 	const char *said = sqlite3_errmsg(ledger->db), *dir = ledger->state_dir != NULL ? ledger->state_dir : "?";
 
+	/* SQLite doesn't keep the system's reason when it is a COMMIT that fails. */
+	if (number == 0 && (extended & 0xff) == SQLITE_IOERR)
+		number = last;
 	if (what == NULL)
 		what = ledger->in_transaction ? "a step of a transaction failed" : "the ledger could not be asked";
 	switch (extended & 0xff) {
@@ -183,13 +189,13 @@ ledger_sql_error(struct ledger *ledger, const char *what, struct error *err)
 		return error_set(err, ERROR_LEDGER_BUSY, "Try again; if it lasts, look for a program that holds ledger.db open, like sqlite3.",
 		                 "%s: another process has been writing to the ledger in %s for longer than this one waits", what, dir);
 	case SQLITE_FULL:
-		return disk_error(err, what, dir, ENOSPC);
+		return disk_error(err, what, dir, ENOSPC, said);
 	case SQLITE_READONLY:
-		return disk_error(err, what, dir, number != 0 ? number : EROFS);
+		return disk_error(err, what, dir, number == EROFS ? EROFS : EACCES, said);
 	case SQLITE_CANTOPEN:
 	case SQLITE_PERM:
 	case SQLITE_IOERR:
-		return disk_error(err, what, dir, number);
+		return disk_error(err, what, dir, number, said);
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
 		return error_set(err, ERROR_LEDGER_DAMAGED, "Keep the file, put the last backup in its place (`syncline restore FILE`) and look at the disk.",
