@@ -8,6 +8,7 @@ include agent/rules/functions/local.mk
 include agent/rules/local.mk
 include agent/ledger/local.mk
 include agent/flow/local.mk
+include agent/deliver/local.mk
 include agent/schedule/local.mk
 include agent/ctl/local.mk
 include agent/main/local.mk

@@ -374,3 +374,19 @@ mappings_write(const struct model *model, const struct config_binding *binding, 
 	}
 	return compile(&draft, diagnostics, ret_mapping, err);
 }
+
+int
+mappings_deactivate(const struct model *model, const struct config_binding *binding, const struct lookups *lookups,
+                    struct diagnostics *diagnostics, struct mapping **ret_mapping, struct error *err)
+{
+	const struct config_deletes *deletes = binding->deletes;
+	struct draft draft;
+
+	begin(&draft, model, binding, lookups, "deletes.set");
+	canonical_fields(&draft, binding->flow->entity);
+	draft.outputs = array(&draft, deletes->set_count, sizeof *draft.outputs);
+	draft.spec.outputs = draft.outputs;
+	for (uint32_t i = 0; !draft.no_memory && i < deletes->set_count; i++)
+		write_output(&draft, binding->object, deletes->set[i].head.name, deletes->set[i].rule.text, &deletes->set[i].rule.place);
+	return compile(&draft, diagnostics, ret_mapping, err);
+}

@@ -33,6 +33,9 @@ int mappings_read(const struct model *model, const struct config_binding *bindin
 /* Its only condition is create_if, when the binding has one. */
 int mappings_write(const struct model *model, const struct config_binding *binding, const struct lookups *lookups,
                    struct diagnostics *diagnostics, struct mapping **ret_mapping, struct error *err);
+/* What deactivating writes: deletes.set, over the same canonical fields. */
+int mappings_deactivate(const struct model *model, const struct config_binding *binding, const struct lookups *lookups,
+                        struct diagnostics *diagnostics, struct mapping **ret_mapping, struct error *err);
 /* Whether the rules of reading can be compiled without a sample. */
 bool mappings_can_read(const struct config_binding *binding);
 

@@ -2,12 +2,10 @@
 /* target.c: see target.h.  The writer's thread alone. */
 #include "flow/target.h"
 
-#include <sodium.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define CHUNK (256u * 1024u)
+#include "flow/document.h"
 
 int
 target_start(struct target *target, const struct systems *systems, const struct config_binding *from, const struct config_binding *to,
@@ -26,7 +24,6 @@ target_stop(struct target *target)
 	connector_stop(target->sink);
 	connector_stop(target->documents);
 	batch_builder_free(target->builder);
-	free(target->chunk);
 	memset(target, 0, sizeof *target);
 }
 
@@ -67,80 +64,29 @@ reject(struct item *item, const struct sending *sending, uint32_t index, const s
 
 /* Documents. */
 
-/* Streams `from` of the source into `to` of the target, counted and hashed on the way. */
-static int
-stream(struct target *target, struct connector_content *from, struct connector_content *to, struct syncline_content_info *info, struct error *err)
-{
-	crypto_hash_sha256_state hash;
-	uint8_t sum[crypto_hash_sha256_BYTES];
-	uint64_t length = 0;
-	size_t got;
-
-	crypto_hash_sha256_init(&hash);
-	for (;;) {
-		if (connector_content_read(from, target->chunk, CHUNK, &got, err) != 0)
-			return -1;
-		if (got == 0)
-			break;
-		crypto_hash_sha256_update(&hash, (const unsigned char *)target->chunk, got);
-		length += got;
-		if (connector_content_write(to, target->chunk, got, err) != 0)
-			return -1;
-	}
-	crypto_hash_sha256_final(&hash, sum);
-	if ((info->length != UINT64_MAX && info->length != length) || (info->has_hash && memcmp(info->sha256, sum, sizeof sum) != 0))
-		return error_set(err, ERROR_DOCUMENT, "Read it again when it is no longer being written.", "a document changed while it was read");
-	info->length = length;
-	info->has_hash = 1;
-	memcpy(info->sha256, sum, sizeof sum);
-	return 0;
-}
-
 static int
 copy_document(struct target *target, struct item *item, const struct syncline_slice *reference, char *ret_reference, size_t *ret_length,
               struct error *err)
 {
-	struct syncline_content_info info = { .struct_size = sizeof info, .length = UINT64_MAX };
-	struct connector_content *from = NULL, *to = NULL;
-	int result;
+	struct document document = {
+		.from = target->documents, .to = target->sink,
+		.from_object = config_sdk_object(target->from->object), .to_object = config_sdk_object(target->to->object),
+		.reference = *reference, .length = UINT64_MAX,
+	};
+	uint64_t bytes;
 
-	if (connector_content_open(target->documents, config_sdk_object(target->from->object), reference, &from, &info, err) != 0)
+	if (document_copy(&document, ret_reference, ret_length, &bytes, err) != 0)
 		return -1;
-	result = connector_content_create(target->sink, config_sdk_object(target->to->object), &info, &to, err);
-	if (result == 0)
-		result = stream(target, from, to, &info, err);
-	if (result == 0)
-		result = connector_content_finish(to, &info, ret_reference, ret_length, err);
-	else if (to != NULL)
-		connector_content_abort(to);
-	connector_content_close(from);
-	if (result == 0) {
-		item->counts.documents++;
-		item->counts.document_bytes += info.length;
-	}
-	return result;
+	item->counts.documents++;
+	item->counts.document_bytes += bytes;
+	return 0;
 }
 
 /* What documents need besides the connectors that are there already. */
 static int
 prepare_documents(struct target *target, struct error *err)
 {
-	if (target->documents == NULL && systems_start(target->systems, target->from->system, target->unit, false, &target->documents, err) != 0)
-		return -1;
-	if (target->chunk == NULL && (target->chunk = malloc(CHUNK)) == NULL)
-		return error_memory(err);
-	return 0;
-}
-
-/*
- * Does the next document stand a chance after this?  What is wrong with one document is that record's reject; a connector that
- * does not come up again says nothing of the documents behind it.
- */
-static bool
-ends_all(const struct error *why)
-{
-	return why->klass == SYNCLINE_AUTH || why->klass == SYNCLINE_CONFIG || why->klass == SYNCLINE_CANCELLED ||
-	       why->code == ERROR_HOST_START || why->code == ERROR_HOST_WAITING || why->code == ERROR_HOST_ASIDE;
+	return target->documents != NULL ? 0 : systems_start(target->systems, target->from->system, target->unit, false, &target->documents, err);
 }
 
 static bool
@@ -172,7 +118,7 @@ carry_documents(struct target *target, struct item *item, const struct item_writ
 		if (values[f].type != SYNCLINE_TYPE_CONTENT)
 			continue;
 		if (copy_document(target, item, &from, reference, &length, &why) != 0) {
-			if (ends_all(&why)) {
+			if (document_ends_all(&why)) {
 				*err = why;
 				return -1;
 			}

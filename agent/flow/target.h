@@ -15,7 +15,6 @@ struct target {
 	struct connector *sink;
 	struct connector *documents; /* a second one of the source, started with the first document */
 	struct batch_builder *builder;
-	char *chunk;
 };
 
 /* target is zeroed; target_stop() takes it in any state. */

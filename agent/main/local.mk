@@ -3,7 +3,7 @@ bin_PROGRAMS += syncline
 syncline_SOURCES = agent/main/syncline.c
 syncline_CPPFLAGS = $(libctl_a_CPPFLAGS)
 syncline_CFLAGS = $(AGENT_CFLAGS)
-syncline_LDADD = libctl.a libflow.a librules.a librulesfn.a libhost.a libconfig.a libbatch.a libos.a libbase.a $(AGENT_LIBS)
+syncline_LDADD = libctl.a libschedule.a libdeliver.a libflow.a libledger.a librules.a librulesfn.a libhost.a libconfig.a libbatch.a libos.a libbase.a $(AGENT_LIBS)
 
 helper_PROGRAMS += syncline-host
 syncline_host_SOURCES = agent/main/host.c agent/host/program.c

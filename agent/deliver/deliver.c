@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * deliver.c: the loop.  A flow's bindings in their order, each for a few batches at a time, again and again until none has
+ * anything that is due: what one target confirms may be what another waits for.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "deliver/inside.h"
+
+#define TURNS 8u /* batches of one binding before the next one has its turn */
+
+static void
+deliver_close(struct deliver *deliver)
+{
+	for (uint32_t i = 0; i < deliver->outlet_count; i++)
+		outlet_free(&deliver->outlets[i]);
+	arena_free(&deliver->arena);
+}
+
+static int
+deliver_open(struct deliver *deliver, const struct deliver_options *options, struct deliver_result *result, struct error *err)
+{
+	const struct config_flow *flow = options->intake->flow;
+
+	*deliver = (struct deliver){ .options = options, .intake = options->intake, .engine = options->intake->engine,
+		.ledger = options->intake->engine->ledger, .result = result, .next_us = INT64_MAX };
+	memset(result, 0, sizeof *result);
+	arena_init(&deliver->arena, 0);
+	deliver->outlets = arena_array(&deliver->arena, flow->binding_count + 1u, sizeof *deliver->outlets);
+	deliver->systems = arena_array(&deliver->arena, flow->binding_count + 1u, sizeof *deliver->systems);
+	if (deliver->outlets == NULL || deliver->systems == NULL) {
+		deliver_close(deliver);
+		return error_memory(err);
+	}
+	for (uint32_t i = 0; i < flow->binding_count; i++) {
+		struct bound *bound = engine_bound(deliver->engine, &flow->bindings[i]);
+
+		if (bound == NULL || bound->write == NULL || !flow->bindings[i].writes)
+			continue;
+		deliver->outlet_count++;
+		if (outlet_init(&deliver->outlets[deliver->outlet_count - 1], deliver, bound, err) != 0 ||
+		    gate_open(&deliver->outlets[deliver->outlet_count - 1], err) != 0) {
+			deliver_close(deliver);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int
+take_counts(void *data, const struct ledger_delivery_counts *row)
+{
+	struct deliver *deliver = data;
+	struct deliver_result *result = deliver->result;
+
+	if (row->unit != deliver->intake->unit_id)
+		return 0;
+	for (uint32_t i = 0; i < deliver->outlet_count; i++) {
+		if (deliver->outlets[i].id != row->binding)
+			continue;
+		result->left += row->count[LEDGER_DELIVERY_PENDING];
+		result->uncertain += row->count[LEDGER_DELIVERY_UNCERTAIN] + row->count[LEDGER_DELIVERY_SENDING];
+		result->dead += row->count[LEDGER_DELIVERY_DEAD];
+		result->parked += row->count[LEDGER_DELIVERY_PARKED];
+		result->waiting += row->count[LEDGER_DELIVERY_WAITING];
+		result->held += row->count[LEDGER_DELIVERY_HELD];
+		result->handed_over += row->count[LEDGER_DELIVERY_HANDED_OVER];
+	}
+	return 0;
+}
+
+/* May this outlet be used now?  What is asked for later counts as due then. */
+static bool
+is_open(struct outlet *outlet)
+{
+	struct deliver *deliver = outlet->deliver;
+
+	if (outlet->flag.mode == LEDGER_FLAG_PREVIEW || outlet->system->parked || outlet->system->down)
+		return false;
+	if (outlet->system->not_before_us <= ledger_now(deliver->ledger))
+		return true;
+	if (outlet->system->not_before_us < deliver->next_us)
+		deliver->next_us = outlet->system->not_before_us;
+	return false;
+}
+
+/* The system cannot be used: one mark keeps the reason where it refused us, so that later runs leave it alone for a while. */
+static int
+refused(struct outlet *outlet, const struct error *why, struct error *err)
+{
+	struct deliver *deliver = outlet->deliver;
+	struct ledger_delivery delivery;
+	struct ledger_due due;
+	uint32_t count;
+	int64_t next;
+
+	if (why->code == ERROR_MEMORY) {
+		*err = *why;
+		return -1;
+	}
+	outlet_heard(outlet, why);
+	if (!deliver->result->failed) {
+		deliver->result->failed = true;
+		deliver->result->first = *why;
+	}
+	outlet->system->down = true;
+	if (why->klass != SYNCLINE_AUTH)
+		return 0;
+	if (ledger_due(deliver->ledger, outlet->id, deliver->intake->unit_id, &due, 1, &count, &next, err) != 0)
+		return -1;
+	if (count == 0)
+		return 0;
+	delivery = (struct ledger_delivery){ .binding = outlet->id, .unit = deliver->intake->unit_id, .record = due.record, .want = due.want, .op = due.op,
+		.state = LEDGER_DELIVERY_PARKED, .tries = due.tries, .since_us = due.since_us, .run = deliver->intake->run->number,
+		.due_us = ledger_now(deliver->ledger) + DELIVER_PARKED_US, .cause = error_name(why->code), .reason = why->message };
+	if (ledger_begin(deliver->ledger, err) != 0)
+		return -1;
+	if (ledger_delivery_set(deliver->ledger, &delivery, err) != 0) {
+		ledger_rollback(deliver->ledger);
+		return -1;
+	}
+	settle_count(outlet, LEDGER_COUNT_PARKED);
+	return ledger_commit(deliver->ledger, err);
+}
+
+static int
+has_due(struct outlet *outlet, bool *ret_due, struct error *err)
+{
+	struct ledger_due due;
+	uint32_t count;
+	int64_t next;
+
+	if (ledger_due(outlet->deliver->ledger, outlet->id, outlet->deliver->intake->unit_id, &due, 1, &count, &next, err) != 0)
+		return -1;
+	/* A first load that may not be written stays in its span: nothing would come of giving each record a row. */
+	*ret_due = count > 0 && (outlet->may_write || !due.span);
+	if (count == 0 && next < outlet->deliver->next_us)
+		outlet->deliver->next_us = next;
+	return 0;
+}
+
+/* One batch.  ret_any: something was due. */
+static int
+turn(struct outlet *outlet, bool *ret_any, struct error *err)
+{
+	struct deliver *deliver = outlet->deliver;
+	struct error why = { 0 };
+	struct claim claim;
+	char what[160];
+	int result;
+
+	*ret_any = false;
+	if (has_due(outlet, ret_any, err) != 0 || !*ret_any)
+		return *ret_any ? -1 : 0;
+	if (outlet->may_write && outlet_open(outlet, &why) != 0)
+		return refused(outlet, &why, err);
+	if (claim_make(outlet, &claim, err) != 0)
+		return -1;
+	result = claim_keep(outlet, &claim, err);
+	for (size_t i = 0; i < 2 && result == 0; i++)
+		if (!outlet->system->parked && !outlet->system->down)
+			result = send_parcel(&claim.parcels[i], err);
+	claim_free(&claim);
+	if (result != 0)
+		return -1;
+	snprintf(what, sizeof what, "writing %s.%s", outlet->binding->system->head.name, outlet->binding->object->head.name);
+	(void)engine_progress(deliver->engine, what, deliver->sent, 0);
+	return 0;
+}
+
+/* All outlets once; ret_any: something happened. */
+static int
+pass(struct deliver *deliver, bool *ret_any, struct error *err)
+{
+	*ret_any = false;
+	deliver->next_us = INT64_MAX;
+	for (uint32_t i = 0; i < deliver->outlet_count; i++) {
+		struct outlet *outlet = &deliver->outlets[i];
+		bool any = true;
+
+		if (resolve_due(outlet, ret_any, err) != 0)
+			return -1;
+		for (uint32_t turns = 0; turns < TURNS && any && is_open(outlet) && !deliver->engine->stopped; turns++) {
+			if (turn(outlet, &any, err) != 0)
+				return -1;
+			*ret_any = *ret_any || any;
+		}
+	}
+	return 0;
+}
+
+static void
+wait_for(struct deliver *deliver, int64_t ms)
+{
+	if (deliver->options->wait != NULL)
+		deliver->options->wait(deliver->options->wait_data, ms);
+	else
+		while (poll(NULL, 0, (int)(ms < 60000 ? ms : 60000)) < 0 && errno == EINTR)
+			continue;
+}
+
+/* Waits for what is due later, as far as patience goes.  false: nothing to wait for. */
+static bool
+wait_more(struct deliver *deliver)
+{
+	int64_t ms;
+
+	if (deliver->next_us == INT64_MAX || deliver->engine->stopped)
+		return false;
+	ms = (deliver->next_us - ledger_now(deliver->ledger) + 999) / 1000;
+	ms = ms < 1 ? 1 : ms;
+	if (deliver->options->wait == NULL && ms > 60000)
+		ms = 60000;
+	if (deliver->waited_ms + ms > deliver->options->patience_ms)
+		return false;
+	deliver->waited_ms += ms;
+	wait_for(deliver, ms);
+	return true;
+}
+
+/* What is published as a whole is published now. */
+static void
+finish(struct deliver *deliver)
+{
+	for (uint32_t i = 0; i < deliver->outlet_count; i++) {
+		struct outlet *outlet = &deliver->outlets[i];
+		struct error why = { 0 };
+
+		if (!outlet->wrote || outlet->sink == NULL || connector_finish(outlet->sink, outlet->object, &why) == 0)
+			continue;
+		engine_say(deliver->engine, SYNCLINE_LOG_ERROR, "%s.%s: %s", outlet->binding->system->head.name, outlet->binding->object->head.name, why.message);
+		if (!deliver->result->failed) {
+			deliver->result->failed = true;
+			deliver->result->first = why;
+		}
+	}
+}
+
+static int
+run_pending(struct deliver *deliver, struct error *err)
+{
+	bool any;
+
+	do {
+		if (pass(deliver, &any, err) != 0)
+			return -1;
+	} while (!deliver->engine->stopped && (any || wait_more(deliver)));
+	return 0;
+}
+
+int
+deliver_pending(const struct deliver_options *options, struct deliver_result *ret_result, struct error *err)
+{
+	struct deliver deliver;
+	struct deliver_result result;
+	int status;
+
+	if (deliver_open(&deliver, options, &result, err) != 0)
+		return -1;
+	status = run_pending(&deliver, err);
+	finish(&deliver);
+	if (status == 0)
+		status = ledger_delivery_counts(deliver.ledger, take_counts, &deliver, err);
+	deliver_close(&deliver);
+	if (status == 0)
+		*ret_result = result;
+	return status;
+}
+
+int
+deliver_resolve(const struct deliver_options *options, struct deliver_result *ret_result, struct error *err)
+{
+	struct deliver deliver;
+	struct deliver_result result;
+	int status = 0;
+
+	if (deliver_open(&deliver, options, &result, err) != 0)
+		return -1;
+	do {
+		bool any;
+
+		deliver.next_us = INT64_MAX;
+		for (uint32_t i = 0; i < deliver.outlet_count && status == 0; i++) {
+			if (deliver.outlets[i].flag.mode == LEDGER_FLAG_PREVIEW)
+				continue;
+			status = resolve_due(&deliver.outlets[i], &any, err);
+			if (status == 0)
+				status = readback_due(&deliver.outlets[i], err);
+		}
+	} while (status == 0 && wait_more(&deliver));
+	finish(&deliver);
+	if (status == 0)
+		status = ledger_delivery_counts(deliver.ledger, take_counts, &deliver, err);
+	deliver_close(&deliver);
+	if (status == 0)
+		*ret_result = result;
+	return status;
+}

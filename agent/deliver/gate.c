@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * gate.c: who may pass.  A flag below "on" holds marks, each with the sentence why; when the flag is another one, they are
+ * pending again and judged anew.  What a refused system parked waits for a person, or for an hour.
+ */
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "deliver/inside.h"
+
+#define CAUSE_FLAG "flag"
+#define CAUSE_MISSING "missing"
+#define CHAIN_MAX 32u
+#define ROWS_MAX 1000u
+
+static void
+flag_reason(const struct ledger_flag *flag, char *text, size_t size)
+{
+	if (flag->mode == LEDGER_FLAG_CANARY)
+		snprintf(text, size, "the flag is canary %" PRIu32 " %%, and this record is not among them (since %" PRId64 ")", flag->percent, flag->since_us);
+	else
+		snprintf(text, size, "the flag is %s (since %" PRId64 ")", ledger_flag_name((enum ledger_flag_mode)flag->mode), flag->since_us);
+}
+
+/* Rows of one state, copied: they are changed while they are gone through. */
+struct rows {
+	struct arena *arena;
+	struct ledger_delivery *items;
+	uint32_t count;
+	bool failed;
+};
+
+static int
+keep_row(void *data, const struct ledger_delivery *row)
+{
+	struct rows *rows = data;
+	struct ledger_delivery *to = &rows->items[rows->count];
+
+	if (rows->count == ROWS_MAX)
+		return 0;
+	*to = *row;
+	if ((row->cause != NULL && (to->cause = arena_text(rows->arena, row->cause)) == NULL) ||
+	    (row->reason != NULL && (to->reason = arena_text(rows->arena, row->reason)) == NULL)) {
+		rows->failed = true;
+		return -1;
+	}
+	rows->count++;
+	return 0;
+}
+
+static int
+rows_in(struct outlet *outlet, enum ledger_delivery_state state, uint32_t max, struct rows *rows, struct error *err)
+{
+	const struct ledger_delivery_filter filter = { .binding = outlet->id, .unit = outlet->deliver->intake->unit_id, .states = 1u << state, .max = max };
+
+	*rows = (struct rows){ .arena = &outlet->arena, .items = arena_array(&outlet->arena, max, sizeof *rows->items) };
+	if (rows->items == NULL)
+		return error_memory(err);
+	if (ledger_deliveries(outlet->deliver->ledger, &filter, keep_row, rows, err) != 0)
+		return rows->failed ? error_memory(err) : -1;
+	return 0;
+}
+
+static int
+release(struct outlet *outlet, enum ledger_delivery_state state, struct error *err)
+{
+	struct ledger *ledger = outlet->deliver->ledger;
+	uint64_t released;
+
+	if (ledger_begin(ledger, err) != 0)
+		return -1;
+	if (ledger_deliveries_release(ledger, state, outlet->id, outlet->deliver->intake->unit_id, &released, err) != 0) {
+		ledger_rollback(ledger);
+		return -1;
+	}
+	return ledger_commit(ledger, err);
+}
+
+static int
+set_pending(struct outlet *outlet, const struct ledger_delivery *row, struct error *err)
+{
+	struct ledger_delivery delivery = *row;
+
+	delivery.state = LEDGER_DELIVERY_PENDING;
+	delivery.cause = delivery.reason = NULL;
+	delivery.due_us = 0;
+	delivery.parent = 0;
+	return ledger_delivery_set(outlet->deliver->ledger, &delivery, err);
+}
+
+/* Held by a flag that is another one by now, or for a record that is there again. */
+static int
+release_held(struct outlet *outlet, struct error *err)
+{
+	struct ledger *ledger = outlet->deliver->ledger;
+	char reason[160];
+	struct rows rows;
+
+	flag_reason(&outlet->flag, reason, sizeof reason);
+	if (rows_in(outlet, LEDGER_DELIVERY_HELD, ROWS_MAX, &rows, err) != 0)
+		return -1;
+	for (uint32_t i = 0; i < rows.count; i++)
+		if (rows.items[i].cause != NULL && strcmp(rows.items[i].cause, CAUSE_FLAG) == 0 &&
+		    (outlet->flag.mode == LEDGER_FLAG_ON || rows.items[i].reason == NULL || strcmp(rows.items[i].reason, reason) != 0))
+			return release(outlet, LEDGER_DELIVERY_HELD, err);
+	for (uint32_t i = 0; i < rows.count; i++) {
+		struct ledger_link link;
+
+		if (rows.items[i].cause == NULL || strcmp(rows.items[i].cause, CAUSE_MISSING) != 0)
+			continue;
+		if (ledger_link_at(ledger, outlet->linked, rows.items[i].record, outlet->object_id, &outlet->arena, &link, err) != 0)
+			return -1;
+		if (link.id == 0)
+			continue;
+		if (ledger_begin(ledger, err) != 0)
+			return -1;
+		if (set_pending(outlet, &rows.items[i], err) != 0) {
+			ledger_rollback(ledger);
+			return -1;
+		}
+		if (ledger_commit(ledger, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* How long a child of this record's waits: the ref that points to `parent`. */
+static const struct config_field *
+ref_to(const struct config_entity *entity, const struct ledger_record *record, int64_t parent)
+{
+	for (uint32_t i = 0; i < entity->field_count; i++)
+		if (entity->fields[i].type == CONFIG_FIELD_REF && record->values[i].type == SYNCLINE_TYPE_INTEGER &&
+		    record->values[i].u.integer == parent)
+			return &entity->fields[i];
+	return NULL;
+}
+
+bool
+gate_waited_enough(const struct outlet *outlet, const struct ledger_record *record, int64_t parent, int64_t since_us, bool *ret_required)
+{
+	const struct config_field *field = ref_to(outlet->entity, record, parent);
+
+	*ret_required = field != NULL && field->required;
+	return field != NULL && field->wait_ms > 0 && ledger_now(outlet->deliver->ledger) - since_us >= field->wait_ms * 1000;
+}
+
+/* Waiting for a parent has an end; what is over is judged anew. */
+static int
+end_waiting(struct outlet *outlet, struct error *err)
+{
+	struct ledger *ledger = outlet->deliver->ledger;
+	struct rows rows;
+
+	if (rows_in(outlet, LEDGER_DELIVERY_WAITING, ROWS_MAX, &rows, err) != 0)
+		return -1;
+	for (uint32_t i = 0; i < rows.count; i++) {
+		struct ledger_record record;
+		bool required;
+
+		if (ledger_records_get(ledger, outlet->entity, &rows.items[i].record, 1, &outlet->arena, &record, err) != 0)
+			return -1;
+		if (record.id == 0 || !gate_waited_enough(outlet, &record, rows.items[i].parent, rows.items[i].since_us, &required))
+			continue;
+		if (ledger_begin(ledger, err) != 0)
+			return -1;
+		if (set_pending(outlet, &rows.items[i], err) != 0) {
+			ledger_rollback(ledger);
+			return -1;
+		}
+		if (ledger_commit(ledger, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* A system that refused us is tried once more by itself after an hour; at once when a person started the run. */
+static int
+look_at_parked(struct outlet *outlet, struct error *err)
+{
+	const char *cause = outlet->deliver->intake->run != NULL ? outlet->deliver->intake->run->cause : NULL;
+	bool person = cause != NULL && (strcmp(cause, "manual") == 0 || strncmp(cause, "apply", 5) == 0);
+	struct rows rows;
+
+	if (rows_in(outlet, LEDGER_DELIVERY_PARKED, 1, &rows, err) != 0 || rows.count == 0)
+		return rows.count == 0 ? 0 : -1;
+	if (!person && rows.items[0].due_us > ledger_now(outlet->deliver->ledger)) {
+		outlet->system->parked = true;
+		return 0;
+	}
+	return release(outlet, LEDGER_DELIVERY_PARKED, err);
+}
+
+static int
+count_dead(void *data, uint32_t flow, uint32_t unit, uint32_t object, const char *cause, uint64_t count, int64_t oldest_us, const char *example)
+{
+	(void)flow, (void)unit, (void)object, (void)cause, (void)oldest_us, (void)example;
+	*(bool *)data = *(bool *)data || count > 0;
+	return 0;
+}
+
+int
+gate_open(struct outlet *outlet, struct error *err)
+{
+	const struct intake *intake = outlet->deliver->intake;
+	const struct ledger_finding_filter dead = { .kind = LEDGER_FINDING_DEAD, .flow = intake->flow_id, .unit = intake->unit_id, .object = outlet->object_id };
+
+	arena_reset(&outlet->arena);
+	if (ledger_flag_get(outlet->deliver->ledger, intake->flow_id, intake->unit_id, outlet->id, &outlet->flag, err) != 0)
+		return -1;
+	/* A person looked at exactly this: it is as if the flag were on. */
+	if (outlet->flag.mode == LEDGER_FLAG_PREVIEW && outlet->deliver->options->approved)
+		outlet->flag.mode = LEDGER_FLAG_ON;
+	outlet->may_write = outlet->flag.mode == LEDGER_FLAG_ON || outlet->flag.mode == LEDGER_FLAG_CANARY;
+	if (outlet->flag.mode == LEDGER_FLAG_PREVIEW)
+		return 0;
+	if (ledger_findings_by_cause(outlet->deliver->ledger, &dead, count_dead, &outlet->dead_letters, err) != 0 ||
+	    release_held(outlet, err) != 0)
+		return -1;
+	return outlet->may_write && (look_at_parked(outlet, err) != 0 || end_waiting(outlet, err) != 0) ? -1 : 0;
+}
+
+/* The record at the top of the chain: an order is never in without its customer. */
+static int
+root_of(struct outlet *outlet, const struct ledger_record *record, int64_t *ret_root, struct error *err)
+{
+	const struct config_entity *entity = outlet->entity;
+	struct ledger_record parent;
+
+	*ret_root = record->id;
+	for (uint32_t depth = 0; depth < CHAIN_MAX; depth++) {
+		const struct config_field *up = NULL;
+		int64_t id = 0;
+
+		for (uint32_t i = 0; i < entity->field_count; i++) {
+			const struct config_field *field = &entity->fields[i];
+
+			if (field->type != CONFIG_FIELD_REF || record->values[i].type != SYNCLINE_TYPE_INTEGER || (up != NULL && (up->required || !field->required)))
+				continue;
+			up = field;
+			id = record->values[i].u.integer;
+		}
+		if (up == NULL || up->entity == NULL || (entity = config_entity(outlet->deliver->engine->model, up->entity)) == NULL)
+			return 0;
+		if (ledger_records_get(outlet->deliver->ledger, entity, &id, 1, &outlet->arena, &parent, err) != 0)
+			return -1;
+		if (parent.id == 0 || parent.id == *ret_root)
+			return 0;
+		*ret_root = parent.id;
+		record = &parent;
+	}
+	return 0;
+}
+
+/* The same answer for ever, and one that grows with the share: who is in at 10 % is in at 20 %. */
+static int
+is_canary(struct outlet *outlet, const struct ledger_record *record, bool *ret_in, struct error *err)
+{
+	uint8_t hash[8];
+	uint64_t number;
+	int64_t root;
+
+	if (root_of(outlet, record, &root, err) != 0)
+		return -1;
+	crypto_shorthash(hash, (const unsigned char *)&root, sizeof root, ledger_hash_key(outlet->deliver->ledger));
+	memcpy(&number, hash, sizeof number);
+	*ret_in = number % 100 < outlet->flag.percent;
+	return 0;
+}
+
+int
+gate_hold(struct outlet *outlet, struct pick *picks, uint32_t count, struct error *err)
+{
+	struct error why = { 0 };
+	const struct error *kept;
+
+	if (outlet->flag.mode == LEDGER_FLAG_ON)
+		return 0;
+	flag_reason(&outlet->flag, why.message, sizeof why.message);
+	snprintf(why.place, sizeof why.place, CAUSE_FLAG);
+	if ((kept = claim_error(&outlet->arena, &why)) == NULL)
+		return error_memory(err);
+	for (uint32_t i = 0; i < count; i++) {
+		bool in = false;
+
+		if (picks[i].fate != PICK_SEND)
+			continue;
+		if (outlet->flag.mode == LEDGER_FLAG_CANARY && is_canary(outlet, picks[i].record, &in, err) != 0)
+			return -1;
+		if (in)
+			continue;
+		/* Part of a span: it stays there, and isn't asked for. */
+		picks[i].fate = PICK_HOLD;
+		picks[i].why = kept;
+	}
+	return 0;
+}

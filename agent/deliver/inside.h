@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * inside.h: what the files of this folder share.  No other folder includes it.
+ *
+ *     deliver.c    the loop over the outlets of a (flow, unit)
+ *     outlet.c     one binding's way out: its connector, what that can do, its guard
+ *     gate.c       flags, canaries, what is held and what was parked
+ *     claim.c      marks that are due -> golden records -> what is to be written
+ *     payload.c    write rules -> the exact bytes
+ *     documents.c  content goes ahead of the record that names it
+ *     guard.c      has anybody changed it since we looked?
+ *     send.c       an attempt is made durable, sent, and its answers are judged (back_off.c)
+ *     settle.c     what became of items: one transaction
+ *     resolve.c    what nobody knows is found out (compare.c)
+ *     readback.c   what was handed over to a file
+ */
+#ifndef DELIVER_INSIDE_H
+#define DELIVER_INSIDE_H
+
+#include "deliver/back_off.h"
+#include "deliver/deliver.h"
+#include "flow/vector.h"
+#include "flow/world.h"
+#include "ledger/deliveries.h"
+#include "ledger/findings.h"
+#include "ledger/runs.h"
+
+#define DELIVER_CLAIM_MAX 1000u
+#define DELIVER_SPAN_MAX 5000u
+#define DELIVER_PARKED_US (INT64_C(3600) * 1000000) /* before a run tries a parked system once more by itself */
+
+/* One system, shared by the bindings that write to it. */
+struct deliver_system {
+	const struct config_system *system;
+	bool parked;           /* it refused us: nothing more in this run */
+	bool down;             /* nothing comes of calling it: left to the next run */
+	uint32_t failures;     /* calls in a row that sent nothing */
+	uint32_t throttled;    /* in a row */
+	int64_t not_before_us; /* it asked for fewer calls */
+};
+
+struct deliver {
+	const struct deliver_options *options;
+	struct intake *intake;
+	struct engine *engine;
+	struct ledger *ledger;
+	struct deliver_system *systems;
+	uint32_t system_count;
+	struct outlet *outlets;
+	uint32_t outlet_count;
+	struct deliver_result *result;
+	uint64_t sent;     /* items so far, for progress */
+	int64_t next_us;   /* when the next item is due that was not due now; INT64_MAX: none */
+	int64_t waited_ms;
+	struct arena arena;
+};
+
+/* Rows that a guard gave to the flow in this run: one that comes again unchanged was understood as far as it ever will be. */
+struct observed {
+	struct observed_row {
+		int64_t record;
+		uint8_t raw[16];
+	} *rows;
+	uint32_t count, room; /* room: a power of two */
+};
+
+struct outlet {
+	struct deliver *deliver;
+	struct deliver_system *system;
+	struct bound *bound;
+	const struct config_binding *binding;
+	const struct config_entity *entity;
+	const struct syncline_object *object;
+	uint32_t id;                        /* of the binding */
+	uint32_t object_id;
+	const struct config_field *attach;  /* attach_to: the ref whose record is written to; NULL: the record itself */
+	const struct config_entity *linked; /* whose link at the object counts */
+	struct bound *reader;               /* who reads the object; NULL: nobody */
+	const char *tenant;                 /* of the unit there, or NULL */
+	uint32_t words;                     /* of a vector */
+	uint32_t *fields;                   /* the ledger's ids of the entity's fields */
+	uint32_t output_count, output_words;
+	uint8_t *asks_link;                 /* of each output: it calls link() */
+	uint64_t *output_reads;             /* of each output: the canonical fields that it reads, BOUND_WORDS of them */
+	struct ledger_flag flag;
+	bool may_write;
+	bool dead_letters;                  /* there are open ones */
+	bool wrote;                         /* finish is due */
+	uint32_t claim_max;                 /* 0: as the target allows */
+	/* outlet_open() */
+	struct connector *sink;
+	struct syncline_capabilities can;
+	uint8_t guard;                      /* CONFIG_GUARD_VERSION, REREAD, NONE */
+	struct mapping *deactivate;
+	struct batch_builder *golden, *written, *payload;
+	struct observed observed;
+	struct arena arena;                 /* of a claim, or of a look */
+	struct buffer scratch;
+};
+
+/* One mark that is due, on its way to an attempt. */
+enum pick_fate {
+	PICK_SEND,
+	PICK_LEAVE,  /* as it is: still due */
+	PICK_DROP,   /* not wanted */
+	PICK_WAIT,   /* for `parent` */
+	PICK_HOLD,
+	PICK_LATER,  /* at due_us */
+	PICK_DEAD,
+	PICK_PARK,
+	PICK_CONVERT, /* the mark becomes one to deactivate */
+	PICK_UNLINK, /* out of scope, or deletes.do = "unlink" */
+	PICK_MISSING /* the guard didn't find it */
+};
+struct pick {
+	const struct ledger_due *due;
+	const struct ledger_record *record;
+	const struct ledger_link *link; /* live, at the object; NULL: none */
+	uint8_t op;                     /* SYNCLINE_OP_CREATE, UPDATE, DELETE */
+	bool deactivate;
+	bool whole;                     /* an update of all that may be written: it was deactivated */
+	uint8_t fate;                   /* enum pick_fate */
+	uint8_t link_flags;             /* of the link from now on */
+	uint8_t count;                  /* enum ledger_count, when it is counted */
+	bool counted;
+	int64_t parent, due_us;
+	const char *note;               /* for history, with DROP */
+	const struct error *why;        /* DEAD, LATER, HOLD */
+	uint32_t in, out;               /* in the golden and the written batch; UINT32_MAX: not there */
+	uint64_t *outputs;              /* UPDATE: which of them are sent */
+	uint64_t *vector;               /* golden words */
+	struct syncline_slice version;  /* expected at the target */
+};
+
+/* What becomes one attempt. */
+struct parcel {
+	struct outlet *outlet;
+	const struct mapping *mapping;
+	bool deactivate;
+	struct pick **picks;
+	uint32_t count;
+	uint8_t (*keys)[16];
+	struct batch *payload;
+	struct ledger_attempt attempt;
+};
+
+/* What became of one item of an attempt. */
+struct answer {
+	uint32_t index; /* in the attempt */
+	const struct ledger_attempt_item *item;
+	const uint64_t *vector;
+	uint32_t tries;
+	int64_t since_us;
+	uint8_t verdict;      /* enum deliver_verdict */
+	bool adopted;
+	bool read_back;       /* CONFIRM: seen at the target, not only answered */
+	bool looked;          /* UNSURE: not for the first time */
+	int64_t due_us;       /* AGAIN, SLOWER, UNSURE; 0: as the table says */
+	struct syncline_slice native, version;
+	const struct syncline_record *stored;
+	const struct batch *payload;
+	const struct error *why;
+};
+
+/* outlet.c */
+int outlet_init(struct outlet *outlet, struct deliver *deliver, struct bound *bound, struct error *err);
+/* Starts the connector and learns what the object can do; nothing to do when it is open.  -1: the system can't be used now. */
+int outlet_open(struct outlet *outlet, struct error *err);
+int outlet_deactivation(struct outlet *outlet, struct error *err); /* compiles deletes.set */
+void outlet_free(struct outlet *outlet);
+/* What a failure says about the whole system. */
+void outlet_heard(struct outlet *outlet, const struct error *why);
+/* Items that one write may have. */
+uint32_t outlet_batch_max(const struct outlet *outlet);
+
+/* gate.c */
+/* Has this mark waited for its parent as long as the ref allows? */
+bool gate_waited_enough(const struct outlet *outlet, const struct ledger_record *record, int64_t parent, int64_t since_us, bool *ret_required);
+int gate_open(struct outlet *outlet, struct error *err);
+/* Holds what the flag keeps back: sets fates.  `picks` are of one outlet. */
+int gate_hold(struct outlet *outlet, struct pick *picks, uint32_t count, struct error *err);
+
+/* claim.c */
+struct claim {
+	struct pick *picks;
+	uint32_t count;
+	struct parcel parcels[2]; /* writes and deletes; deactivations */
+};
+/* Decides about what is due; all memory is the outlet's arena.  count 0: nothing is due. */
+int claim_make(struct outlet *outlet, struct claim *claim, struct error *err);
+void claim_free(struct claim *claim);
+/* Keeps what was decided about marks that are not sent. */
+int claim_keep(struct outlet *outlet, struct claim *claim, struct error *err);
+/* An error that lives in the arena. */
+const struct error *claim_error(struct arena *arena, const struct error *why);
+struct syncline_slice claim_native(const struct ledger_link *link);
+
+/* payload.c */
+/* Runs the rules over the picks that are to be sent: fates, picks' outputs and, in the outlet's `written`, the values. */
+int payload_evaluate(struct outlet *outlet, const struct mapping *mapping, struct pick **picks, uint32_t count, uint8_t (*keys)[16],
+                     struct batch **ret_written, const uint8_t **ret_conditions, int64_t **ret_missing, struct error *err);
+/* Which outputs an update sends; false: none. */
+bool payload_need(struct outlet *outlet, const struct mapping *mapping, struct pick *pick);
+/* parcel->payload of those that are still to be sent; parcel->picks become those. */
+int payload_make(struct parcel *parcel, const struct batch *written, struct error *err);
+
+/* documents.c */
+/* Carries the documents of one record and puts the target's references into `values`.  1: the record can go; 0: pick->fate says. */
+int documents_carry(struct outlet *outlet, struct pick *pick, const struct mapping *mapping, struct syncline_value *values, uint32_t count,
+                    struct error *err);
+
+/* guard.c */
+int guard_check(struct outlet *outlet, struct parcel *parcel, struct error *err);
+/* Rows as they are at the target go through the flow; those whose fate[i] is 0 are left out. */
+int guard_observe(struct outlet *outlet, const struct batch *rows, const uint8_t *which, struct error *err);
+/* Reads these again: for each of `natives` its row (UINT32_MAX: no answer), and the raw hash of each row. */
+int guard_read(struct outlet *outlet, const struct syncline_slice *natives, uint32_t count, struct batch **ret_rows, uint32_t *ret_row,
+               uint8_t (**ret_raws)[16], struct error *err);
+void observed_free(struct observed *observed);
+
+/* send.c */
+int send_parcel(struct parcel *parcel, struct error *err);
+/* Judges a failed item: verdict, and over what limits it dies. */
+void send_judge(const struct outlet *outlet, struct answer *answer, const struct error *why);
+
+/* settle.c */
+int settle(struct outlet *outlet, int64_t attempt, struct answer *answers, uint32_t count, struct error *err);
+/* A dead letter, in the caller's transaction. */
+int settle_dead(struct outlet *outlet, int64_t record, struct syncline_slice native, const struct error *why, struct error *err);
+/* The record is not at the target: link, review and history by situations.missing, in the caller's transaction.  ret_again: claim anew. */
+int settle_missing(struct outlet *outlet, int64_t record, bool *ret_again, struct error *err);
+int settle_unlink(struct outlet *outlet, const struct ledger_link *link, const char *note, struct error *err);
+void settle_count(struct outlet *outlet, enum ledger_count count);
+
+/* resolve.c */
+int resolve_due(struct outlet *outlet, bool *ret_any, struct error *err);
+int readback_due(struct outlet *outlet, struct error *err);
+
+/* compare.c */
+enum comparison { COMPARE_SAME, COMPARE_OTHER, COMPARE_UNKNOWN };
+/* A payload of one record against a row of the target, by the names of fields; UNKNOWN: they have none in common. */
+int compare_row(struct outlet *outlet, const struct batch *payload, const struct batch *rows, uint32_t row, enum comparison *ret_comparison,
+                struct error *err);
+/* The row in the payload's fields. */
+int compare_as_stored(struct outlet *outlet, const struct batch *payload, const struct batch *rows, uint32_t row,
+                      const struct syncline_record **ret_stored, struct error *err);
+
+#endif

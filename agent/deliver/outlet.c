@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* outlet.c: one binding's way out.  See inside.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "deliver/inside.h"
+
+#define FAILURES_MAX 3u /* calls in a row that sent nothing, until a system is left to the next run */
+#define ARENA_MAX (256u * 1024u * 1024u)
+
+static struct deliver_system *
+system_of(struct deliver *deliver, const struct config_system *system)
+{
+	for (uint32_t i = 0; i < deliver->system_count; i++)
+		if (deliver->systems[i].system == system)
+			return &deliver->systems[i];
+	deliver->systems[deliver->system_count].system = system;
+	return &deliver->systems[deliver->system_count++];
+}
+
+/* What of the write mapping asks where a parent is at the target. */
+static int
+look_at_outputs(struct outlet *outlet, struct error *err)
+{
+	const struct mapping *mapping = outlet->bound->write;
+	uint32_t words = BOUND_WORDS(outlet->entity);
+
+	outlet->output_count = mapping_output_count(mapping);
+	outlet->output_words = (outlet->output_count + 63) / 64;
+	outlet->asks_link = arena_zalloc(&outlet->deliver->arena, outlet->output_count + 1u);
+	outlet->output_reads = arena_array(&outlet->deliver->arena, (size_t)outlet->output_count * words + 1, sizeof *outlet->output_reads);
+	if (outlet->asks_link == NULL || outlet->output_reads == NULL)
+		return error_memory(err);
+	for (uint32_t i = 0; i < outlet->output_count; i++) {
+		struct rules_dependencies uses;
+
+		mapping_dependencies(mapping, i, &uses);
+		outlet->asks_link[i] = (uses.uses & RULES_USES_LINK) != 0;
+		memcpy(&outlet->output_reads[(size_t)i * words], uses.fields, (uses.words < words ? uses.words : words) * sizeof *uses.fields);
+	}
+	return 0;
+}
+
+/* attach_to: whose link is written to. */
+static void
+attach(struct outlet *outlet)
+{
+	const struct model *model = outlet->deliver->engine->model;
+	const struct config_entity *referred;
+
+	outlet->linked = outlet->entity;
+	if (outlet->binding->attach_to == NULL || (outlet->attach = config_field(outlet->entity, outlet->binding->attach_to)) == NULL)
+		return;
+	referred = outlet->attach->entity != NULL ? config_entity(model, outlet->attach->entity) : NULL;
+	if (referred != NULL)
+		outlet->linked = referred;
+}
+
+int
+outlet_init(struct outlet *outlet, struct deliver *deliver, struct bound *bound, struct error *err)
+{
+	const struct intake *intake = deliver->intake;
+	const struct config_unit_system *at;
+
+	memset(outlet, 0, sizeof *outlet);
+	arena_init(&outlet->arena, ARENA_MAX);
+	buffer_init(&outlet->scratch, 0);
+	outlet->deliver = deliver;
+	outlet->bound = bound;
+	outlet->binding = bound->binding;
+	outlet->entity = bound->binding->flow->entity;
+	outlet->object = config_sdk_object(bound->binding->object);
+	outlet->system = system_of(deliver, bound->binding->system);
+	outlet->id = bound->id;
+	outlet->object_id = ledger_object_id(deliver->ledger, bound->binding->object);
+	outlet->words = ledger_field_limit(deliver->ledger, outlet->entity);
+	at = intake->unit != NULL ? config_unit_system(intake->unit, bound->binding->system->head.name) : NULL;
+	outlet->tenant = at != NULL && bound->binding->object->tenant != NULL ? at->tenant : NULL;
+	attach(outlet);
+	outlet->reader = intake_reader_of(deliver->engine, outlet->linked, bound->binding->object, intake->unit);
+	if ((outlet->fields = arena_array(&deliver->arena, outlet->entity->field_count + 1u, sizeof *outlet->fields)) == NULL)
+		return error_memory(err);
+	for (uint32_t i = 0; i < outlet->entity->field_count; i++)
+		outlet->fields[i] = ledger_field_id(deliver->ledger, outlet->entity, &outlet->entity->fields[i]);
+	return look_at_outputs(outlet, err);
+}
+
+static void
+refine(void *data, const struct syncline_object_info *info)
+{
+	struct outlet *outlet = data;
+
+	if (info->capabilities == NULL || info->native == NULL || strcmp(info->native, outlet->object->native) != 0)
+		return;
+	memset(&outlet->can, 0, sizeof outlet->can);
+	memcpy(&outlet->can, info->capabilities,
+	       info->capabilities->struct_size < sizeof outlet->can ? info->capabilities->struct_size : sizeof outlet->can);
+}
+
+/* What protects other people's changes, and said once where nothing can. */
+static uint8_t
+choose_guard(const struct outlet *outlet)
+{
+	bool version = outlet->binding->object->version != NULL && outlet->can.conditional_write != SYNCLINE_NONE;
+	uint8_t guard = outlet->binding->guard;
+
+	if (guard == CONFIG_GUARD_NONE)
+		return guard;
+	if (version && guard != CONFIG_GUARD_REREAD)
+		return CONFIG_GUARD_VERSION;
+	/* Reading again serves the merge: without anybody who reads the object there is nothing to merge with. */
+	if (outlet->can.get != SYNCLINE_NONE && outlet->reader != NULL)
+		return CONFIG_GUARD_REREAD;
+	return CONFIG_GUARD_NONE;
+}
+
+int
+outlet_open(struct outlet *outlet, struct error *err)
+{
+	struct deliver *deliver = outlet->deliver;
+	const struct connector_findings findings = { .object = refine, .data = outlet };
+	struct error ignored = { 0 };
+
+	if (outlet->sink != NULL)
+		return 0;
+	if (engine_connector(deliver->engine, outlet->binding->system, deliver->intake->unit, 0, &outlet->sink, err) != 0) {
+		outlet->sink = NULL;
+		return -1;
+	}
+	outlet->can = *connector_capabilities(outlet->sink);
+	/* What discover knows better it says; what it can't say now stands as the descriptor has it. */
+	if (connector_offers(outlet->sink, "discover/1"))
+		(void)connector_discover_objects(outlet->sink, &findings, &ignored);
+	outlet->guard = choose_guard(outlet);
+	if (outlet->guard == CONFIG_GUARD_NONE && outlet->binding->guard != CONFIG_GUARD_NONE && outlet->reader != NULL)
+		engine_say(deliver->engine, SYNCLINE_LOG_WARNING,
+		           "%s.%s can neither be written by version nor be read again before a write: a change made there between reading and writing "
+		           "is overwritten.  Set guard = \"none\" to accept that.", outlet->binding->system->head.name, outlet->binding->object->head.name);
+	if ((outlet->golden = batch_builder_new(err)) == NULL || (outlet->written = batch_builder_new(err)) == NULL ||
+	    (outlet->payload = batch_builder_new(err)) == NULL)
+		return -1;
+	batch_builder_trust(outlet->golden);
+	batch_builder_trust(outlet->written);
+	batch_builder_trust(outlet->payload);
+	return 0;
+}
+
+int
+outlet_deactivation(struct outlet *outlet, struct error *err)
+{
+	struct engine *engine = outlet->deliver->engine;
+
+	if (outlet->deactivate != NULL)
+		return 0;
+	return mappings_deactivate(engine->model, outlet->binding, &engine->lookups, NULL, &outlet->deactivate, err);
+}
+
+void
+outlet_free(struct outlet *outlet)
+{
+	if (outlet->deactivate != NULL)
+		rules_worker_forget(outlet->deliver->engine->rules, outlet->deactivate);
+	mapping_free(outlet->deactivate);
+	batch_builder_free(outlet->golden);
+	batch_builder_free(outlet->written);
+	batch_builder_free(outlet->payload);
+	observed_free(&outlet->observed);
+	buffer_free(&outlet->scratch);
+	arena_free(&outlet->arena);
+}
+
+void
+outlet_heard(struct outlet *outlet, const struct error *why)
+{
+	struct deliver *deliver = outlet->deliver;
+	struct deliver_system *system = outlet->system;
+	int64_t pause = (int64_t)why->retry_after_ms * 1000;
+
+	switch (why->klass) {
+	case SYNCLINE_AUTH:
+	case SYNCLINE_CONFIG:
+		system->parked = true;
+		break;
+	case SYNCLINE_THROTTLED:
+		if (pause == 0)
+			pause = deliver_pause_us(system->system->limits, system->throttled, 0);
+		system->throttled++;
+		if (ledger_now(deliver->ledger) + pause > system->not_before_us)
+			system->not_before_us = ledger_now(deliver->ledger) + pause;
+		return;
+	default:
+		if (++system->failures < FAILURES_MAX)
+			return;
+		system->down = true;
+		break;
+	}
+	if (!deliver->result->failed) {
+		deliver->result->failed = true;
+		deliver->result->first = *why;
+	}
+}
+
+uint32_t
+outlet_batch_max(const struct outlet *outlet)
+{
+	uint32_t most = outlet->can.write_batch_max;
+
+	return most == 0 || most > DELIVER_SPAN_MAX ? DELIVER_SPAN_MAX : most;
+}

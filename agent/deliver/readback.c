@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * readback.c: what was handed over to a file is confirmed when the target's own next read shows it: by the link and what it
+ * shows where the object is read, else by asking the connector.  When it was not shown in time, the import did not happen, and a
+ * person must know: it is never sent again by itself.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "deliver/inside.h"
+
+#define ITEMS_MAX 1000u
+#define FINDS_MAX 100u /* of a run: a connector may have to go through all its files for each */
+#define LOOK_MAX_US (INT64_C(3600) * 1000000)
+
+struct handed {
+	struct ledger_uncertain *item;
+	struct ledger_link link; /* live, at the object; id 0: none */
+	struct answer answer;
+	bool decided;
+};
+
+/* Does the link show the values that were sent?  Only where something was seen of each, and of one at least. */
+static int
+is_shown(struct outlet *outlet, const struct handed *handed, bool *ret_shown, struct error *err)
+{
+	const struct ledger_uncertain *item = handed->item;
+	uint64_t *golden = arena_array(&outlet->arena, outlet->words + 1u, sizeof *golden);
+	const uint64_t *seen = handed->link.seen;
+	struct ledger_record record;
+	uint32_t shown = 0;
+
+	*ret_shown = false;
+	if (golden == NULL)
+		return error_memory(err);
+	if (seen == NULL) {
+		if (ledger_records_get(outlet->deliver->ledger, outlet->entity, &item->item.record, 1, &outlet->arena, &record, err) != 0)
+			return -1;
+		if (record.id == 0)
+			return 0;
+		if (vector_of(outlet->deliver->ledger, outlet->entity, record.values, &outlet->scratch, golden) != 0)
+			return error_memory(err);
+		seen = golden;
+	}
+	for (uint32_t f = 0; f < outlet->entity->field_count; f++) {
+		uint32_t id = outlet->fields[f];
+
+		if (!bound_has(outlet->reader->reads, f) || item->vector[id] == VECTOR_UNKNOWN)
+			continue;
+		if (seen[id] != item->vector[id])
+			return 0;
+		shown++;
+	}
+	*ret_shown = shown > 0;
+	return 0;
+}
+
+static void
+confirm(struct handed *handed, struct syncline_slice native)
+{
+	handed->decided = true;
+	handed->answer.verdict = DELIVER_CONFIRM;
+	handed->answer.read_back = true;
+	if (native.length > 0)
+		handed->answer.native = native;
+}
+
+/* By what reading brought. */
+static int
+by_link(struct outlet *outlet, struct handed *handed, struct error *err)
+{
+	const struct ledger_attempt_item *item = &handed->item->item;
+	bool shown = false;
+
+	if (ledger_link_at(outlet->deliver->ledger, outlet->linked, item->record, outlet->object_id, &outlet->arena, &handed->link, err) != 0)
+		return -1;
+	if (outlet->reader == NULL)
+		return 0;
+	if (item->op == SYNCLINE_OP_DELETE)
+		shown = handed->link.id == 0;
+	else if (handed->link.id != 0 && (handed->link.flags & LEDGER_LINK_UNSEEN) == 0 && item->op == SYNCLINE_OP_CREATE)
+		shown = true;
+	else if (handed->link.id != 0 && !item->deactivate && is_shown(outlet, handed, &shown, err) != 0)
+		return -1;
+	if (shown)
+		confirm(handed, handed->link.native);
+	return 0;
+}
+
+/* By asking the connector for those that have an id. */
+static int
+by_reading(struct outlet *outlet, struct handed *all, uint32_t count, struct batch **ret_rows, struct error *err)
+{
+	struct syncline_slice *natives = arena_array(&outlet->arena, count + 1u, sizeof *natives);
+	struct handed **asked = arena_array(&outlet->arena, count + 1u, sizeof *asked);
+	uint32_t *row = arena_array(&outlet->arena, count + 1u, sizeof *row), used = 0;
+	uint8_t (*raws)[16] = NULL;
+	struct batch *rows = NULL;
+	struct error why = { 0 };
+
+	if (natives == NULL || asked == NULL || row == NULL)
+		return error_memory(err);
+	for (uint32_t i = 0; i < count; i++) {
+		if (all[i].decided || all[i].answer.native.length == 0)
+			continue;
+		natives[used] = all[i].answer.native;
+		asked[used++] = &all[i];
+	}
+	if (used == 0 || outlet->can.get == SYNCLINE_NONE)
+		return 0;
+	if (guard_read(outlet, natives, used, &rows, row, &raws, &why) != 0) {
+		outlet_heard(outlet, &why);
+		return 0;
+	}
+	*ret_rows = rows;
+	for (uint32_t i = 0; i < used; i++) {
+		const struct batch_record *record = row[i] != UINT32_MAX ? batch_record(rows, row[i]) : NULL;
+		enum comparison comparison;
+
+		if (record == NULL)
+			continue;
+		if (asked[i]->item->item.op == SYNCLINE_OP_DELETE && record->op == SYNCLINE_OP_DELETED)
+			confirm(asked[i], natives[i]);
+		if (asked[i]->item->item.op == SYNCLINE_OP_DELETE || record->op != SYNCLINE_OP_SEEN)
+			continue;
+		if (compare_row(outlet, asked[i]->item->payload, rows, row[i], &comparison, err) != 0)
+			return -1;
+		if (comparison != COMPARE_SAME)
+			continue;
+		confirm(asked[i], natives[i]);
+		if (compare_as_stored(outlet, asked[i]->item->payload, rows, row[i], &asked[i]->answer.stored, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* By our id, for creates that nobody reads. */
+static int
+by_finding(struct outlet *outlet, struct handed *handed, uint32_t *ret_finds, struct error *err)
+{
+	struct syncline_criterion criterion = { .field = outlet->object->external_key };
+	const struct batch *payload = handed->item->payload;
+	struct batch *hits = NULL;
+	struct error why = { 0 };
+	char *native;
+	int at;
+
+	if (handed->decided || handed->item->item.op != SYNCLINE_OP_CREATE || outlet->reader != NULL || outlet->can.find == SYNCLINE_NONE ||
+	    criterion.field == NULL || *ret_finds >= FINDS_MAX || (at = batch_find_field(payload, criterion.field, strlen(criterion.field))) < 0)
+		return 0;
+	criterion.value = batch_value(payload, &batch_record(payload, 0)->cells[at]);
+	if (criterion.value.type <= SYNCLINE_TYPE_NULL)
+		return 0;
+	(*ret_finds)++;
+	if (connector_find(outlet->sink, outlet->object, &criterion, 1, 2, &hits, &why) != 0) {
+		outlet_heard(outlet, &why);
+		return 0;
+	}
+	if (hits->header->record_count == 1 && batch_record(hits, 0)->native_id.type == SYNCLINE_TYPE_TEXT) {
+		const struct batch_cell *cell = &batch_record(hits, 0)->native_id;
+
+		if ((native = arena_copy(&outlet->arena, batch_cell_data(hits, cell), cell->length)) == NULL) {
+			batch_free(hits);
+			return error_memory(err);
+		}
+		confirm(handed, (struct syncline_slice){ native, cell->length });
+		handed->answer.adopted = true;
+	}
+	batch_free(hits);
+	return 0;
+}
+
+/* Not shown yet: looked at again later and later, or too late. */
+static int
+not_shown(struct outlet *outlet, struct handed *handed, struct ledger_outcome *outcome, struct error *err)
+{
+	int64_t now = ledger_now(outlet->deliver->ledger), within = outlet->binding->confirm->within_ms * 1000;
+	int64_t age = now - handed->item->claimed_us, pause = age / 8 < LOOK_MAX_US ? age / 8 : LOOK_MAX_US;
+	struct error why = { 0 };
+
+	if (within == 0 || age <= within) {
+		*outcome = (struct ledger_outcome){ .index = handed->item->index, .kind = LEDGER_HANDED, .due_us = now + (pause > 1000 ? pause : 1000) };
+		return 0;
+	}
+	(void)error_set(&why, ERROR_DELIVERY_UNSEEN, "See whether the target took the file; when it will never take it, retry this delivery.",
+	                "record %" PRId64 " was handed over to %s.%s and was not seen there in time: the import did not happen, or refused it",
+	                handed->item->item.record, outlet->binding->system->head.name, outlet->binding->object->head.name);
+	handed->answer.verdict = DELIVER_DEAD;
+	handed->answer.why = claim_error(&outlet->arena, &why);
+	handed->decided = true;
+	return handed->answer.why != NULL ? 0 : error_memory(err);
+}
+
+static int
+keep_waiting(struct outlet *outlet, int64_t attempt, const struct ledger_outcome *outcome, struct error *err)
+{
+	struct ledger *ledger = outlet->deliver->ledger;
+
+	if (ledger_begin(ledger, err) != 0)
+		return -1;
+	if (ledger_attempt_close(ledger, attempt, outcome, 1, err) != 0) {
+		ledger_rollback(ledger);
+		return -1;
+	}
+	return ledger_commit(ledger, err);
+}
+
+static int
+decide(struct outlet *outlet, struct handed *all, uint32_t count, struct error *err)
+{
+	struct batch *rows = NULL;
+	bool asks = false;
+	uint32_t finds = 0;
+	struct error why = { 0 };
+	int result = 0;
+
+	for (uint32_t i = 0; i < count && result == 0; i++) {
+		result = by_link(outlet, &all[i], err);
+		asks = asks || !all[i].decided;
+	}
+	if (result == 0 && asks && !outlet->system->parked && !outlet->system->down) {
+		if (outlet_open(outlet, &why) != 0) {
+			outlet_heard(outlet, &why);
+			outlet->system->down = true;
+		} else {
+			result = by_reading(outlet, all, count, &rows, err);
+			for (uint32_t i = 0; i < count && result == 0; i++)
+				result = by_finding(outlet, &all[i], &finds, err);
+		}
+	}
+	for (uint32_t i = 0; i < count && result == 0; i++) {
+		struct ledger_outcome outcome;
+
+		if (!all[i].decided)
+			result = not_shown(outlet, &all[i], &outcome, err);
+		if (result == 0)
+			result = all[i].decided ? settle(outlet, all[i].item->attempt, &all[i].answer, 1, err)
+			                        : keep_waiting(outlet, all[i].item->attempt, &outcome, err);
+	}
+	batch_free(rows);
+	return result;
+}
+
+int
+readback_due(struct outlet *outlet, struct error *err)
+{
+	struct deliver *deliver = outlet->deliver;
+
+	while (!deliver->engine->stopped) {
+		struct ledger_uncertain *items;
+		struct handed *all;
+		uint32_t count = 0;
+		int64_t next;
+		int result = 0;
+
+		arena_reset(&outlet->arena);
+		items = arena_array(&outlet->arena, ITEMS_MAX, sizeof *items);
+		all = arena_array(&outlet->arena, ITEMS_MAX, sizeof *all);
+		if (items == NULL || all == NULL)
+			return error_memory(err);
+		if (ledger_uncertain(deliver->ledger, outlet->id, deliver->intake->unit_id, true, &outlet->arena, items, ITEMS_MAX, &count, &next, err) != 0)
+			return -1;
+		for (uint32_t i = 0; i < count; i++) {
+			const struct batch_record *record = batch_record(items[i].payload, 0);
+
+			all[i] = (struct handed){ .item = &items[i] };
+			all[i].answer = (struct answer){ .index = items[i].index, .item = &items[i].item, .vector = items[i].vector,
+				.since_us = items[i].claimed_us, .payload = items[i].payload, .looked = true };
+			if (record->native_id.type == SYNCLINE_TYPE_TEXT)
+				all[i].answer.native = (struct syncline_slice){ batch_cell_data(items[i].payload, &record->native_id), record->native_id.length };
+		}
+		if (count > 0)
+			result = decide(outlet, all, count, err);
+		for (uint32_t i = 0; i < count; i++)
+			batch_free(items[i].payload);
+		if (result != 0)
+			return -1;
+		if (count < ITEMS_MAX)
+			return 0;
+	}
+	return 0;
+}
