@@ -7,6 +7,7 @@
  * own; a bit an item says whether its answer was taken, so that a process that dies between two closings leaves no doubt.
  */
 #include "ledger/deliveries_inside.h"
+#include "ledger/packed.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -336,14 +337,16 @@ static int
 store_bytes(struct ledger *ledger, int64_t id, const struct ledger_attempt *attempt, const uint8_t *items, struct error *err)
 {
 	sqlite3_stmt *statement =
-		ledger_statement(ledger, "INSERT INTO attempt_payload (attempt, items, payload, vectors) VALUES (?1, ?2, ?3, ?4)", err);
+		ledger_statement(ledger, "INSERT INTO attempt_payload (attempt, items, payload, vectors, payload_size, payload_sealed)"
+		                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6)", err);
 	size_t words = (size_t)attempt->count * attempt->words;
 	const void *vectors = attempt->vectors;
 	uint8_t *encoded = NULL;
 	const uint16_t probe = 1;
+	struct packed packed;
 	int status;
 
-	if (statement == NULL)
+	if (statement == NULL || packed_batch(ledger, attempt->payload, &packed, err) != 0)
 		return -1;
 	if (words > 0 && *(const uint8_t *)&probe != 1) { /* little-endian in the file, whatever the machine */
 		if ((encoded = malloc(words * 8)) == NULL)
@@ -354,8 +357,10 @@ store_bytes(struct ledger *ledger, int64_t id, const struct ledger_attempt *atte
 	}
 	sqlite3_bind_int64(statement, 1, id);
 	ledger_bind_blob(statement, 2, items, (size_t)attempt->count * DELIVERY_ITEM_SIZE);
-	ledger_bind_blob(statement, 3, attempt->payload->data, attempt->payload->size);
+	ledger_bind_blob(statement, 3, packed.data.data, packed.data.length);
 	ledger_bind_blob(statement, 4, vectors, words * 8);
+	sqlite3_bind_int64(statement, 5, packed.size);
+	sqlite3_bind_int(statement, 6, packed.sealed);
 	status = ledger_run_statement(ledger, statement, err);
 	free(encoded);
 	return status;

@@ -44,7 +44,9 @@ const char ledger_schema_deliveries[] =
 	" span_first INTEGER NOT NULL, span_last INTEGER NOT NULL, span_run INTEGER NOT NULL, span_since_us INTEGER NOT NULL, answered BLOB);\n"
 	"CREATE INDEX attempt_object ON attempt (object, binding);\n"
 	"CREATE INDEX attempt_rowless ON attempt (binding) WHERE rowless > 0;\n"
-	"CREATE TABLE attempt_payload (attempt INTEGER PRIMARY KEY, items BLOB NOT NULL, payload BLOB NOT NULL, vectors BLOB NOT NULL);\n"
+	/* payload: packed.h; payload_size: of the batch before it was packed. */
+	"CREATE TABLE attempt_payload (attempt INTEGER PRIMARY KEY, payload_size INTEGER NOT NULL, payload_sealed INTEGER NOT NULL,"
+	" items BLOB NOT NULL, payload BLOB NOT NULL, vectors BLOB NOT NULL);\n"
 	/* What stays open after the answer: uncertain or handed over. */
 	"CREATE TABLE attempt_item (attempt INTEGER NOT NULL, item INTEGER NOT NULL, binding INTEGER NOT NULL, unit INTEGER NOT NULL,"
 	" object INTEGER NOT NULL, record INTEGER NOT NULL, operation INTEGER NOT NULL, handed_over INTEGER NOT NULL, due_us INTEGER NOT NULL,"
@@ -208,11 +210,11 @@ has_rowless(struct ledger *ledger, uint32_t binding, bool *ret_spans, bool *ret_
  * What stands at once when there is no mark without a row.  States 4, 6 and 7 (waiting, held, dead) come back; a parked one
  * does not: the system would refuse this as well.
  */
-static int
-raise_row(struct ledger *ledger, const struct ledger_delivery *d, struct error *err)
-{
 #define REVIVED "state IN (4, 6, 7)"
-	sqlite3_stmt *statement = ledger_statement(
+static sqlite3_stmt *
+prepare_raise(struct ledger *ledger, struct error *err)
+{
+	return ledger_statement(
 		ledger, "INSERT INTO delivery (binding, record, unit, want, operation, state, backfill, tries, run, since_us, due_us, parent, cause,"
 		        " reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT (binding, record) DO UPDATE SET"
 		        " operation = CASE WHEN excluded.want >= want THEN excluded.operation ELSE operation END,"
@@ -223,11 +225,14 @@ raise_row(struct ledger *ledger, const struct ledger_delivery *d, struct error *
 		        " cause = CASE WHEN " REVIVED " THEN excluded.cause ELSE cause END,"
 		        " reason = CASE WHEN " REVIVED " THEN excluded.reason ELSE reason END,"
 		        " state = CASE WHEN " REVIVED " THEN excluded.state ELSE state END", err);
+}
+
+static int
+raise_row(struct ledger *ledger, sqlite3_stmt *statement, const struct ledger_delivery *d, struct error *err)
+{
 	const int64_t values[] = { d->binding, d->record, d->unit, (int64_t)d->want, d->op, d->state, d->backfill, d->tries, d->run,
 		d->since_us != 0 ? d->since_us : ledger_now(ledger), d->due_us, d->parent };
 
-	if (statement == NULL)
-		return -1;
 	for (int i = 0; i < 12; i++)
 		sqlite3_bind_int64(statement, i + 1, values[i]);
 	ledger_bind_text(statement, 13, d->cause);
@@ -240,7 +245,7 @@ raise_row(struct ledger *ledger, const struct ledger_delivery *d, struct error *
  * generation that it had before.  ret_done: nothing is left to do.
  */
 static int
-leave_span(struct ledger *ledger, const struct ledger_delivery *d, bool *ret_done, struct error *err)
+leave_span(struct ledger *ledger, sqlite3_stmt *raise, const struct ledger_delivery *d, bool *ret_done, struct error *err)
 {
 	struct delivery_span span;
 	struct ledger_delivery row = *d;
@@ -255,7 +260,7 @@ leave_span(struct ledger *ledger, const struct ledger_delivery *d, bool *ret_don
 	row.since_us = span.since_us != 0 ? span.since_us : d->since_us;
 	if (delivery_span_carve(ledger, &span, d->record, d->record, err) != 0)
 		return -1;
-	return raise_row(ledger, &row, err);
+	return raise_row(ledger, raise, &row, err);
 }
 
 /* Of one that was claimed from a span and is being sent. */
@@ -282,18 +287,18 @@ join_attempt(struct ledger *ledger, const struct ledger_delivery *d, bool *ret_d
 }
 
 static int
-deliver_one(struct ledger *ledger, const struct ledger_delivery *d, bool spans, bool attempts, struct error *err)
+deliver_one(struct ledger *ledger, sqlite3_stmt *raise, const struct ledger_delivery *d, bool spans, bool attempts, struct error *err)
 {
 	bool found = false, done = false;
 	struct delivery_row row;
 
 	if ((spans || attempts) && delivery_row_get(ledger, d->binding, d->record, &row, &found, err) != 0)
 		return -1;
-	if (!found && spans && leave_span(ledger, d, &done, err) != 0)
+	if (!found && spans && leave_span(ledger, raise, d, &done, err) != 0)
 		return -1;
 	if (!found && !done && attempts && join_attempt(ledger, d, &done, err) != 0)
 		return -1;
-	return done ? 0 : raise_row(ledger, d, err);
+	return done ? 0 : raise_row(ledger, raise, d, err);
 }
 
 static int
@@ -311,15 +316,18 @@ refuse_state(struct ledger *ledger, const struct ledger_delivery *d, struct erro
 int
 ledger_deliver(struct ledger *ledger, const struct ledger_delivery *deliveries, uint32_t count, struct error *err)
 {
+	sqlite3_stmt *raise = prepare_raise(ledger, err);
 	bool spans = false, attempts = false;
 
+	if (raise == NULL)
+		return -1;
 	for (uint32_t i = 0; i < count; i++) {
 		if (refuse_state(ledger, &deliveries[i], err) != 0)
 			return -1;
 		if ((i == 0 || deliveries[i].binding != deliveries[i - 1].binding) &&
 		    has_rowless(ledger, deliveries[i].binding, &spans, &attempts, err) != 0)
 			return -1;
-		if (deliver_one(ledger, &deliveries[i], spans, attempts, err) != 0)
+		if (deliver_one(ledger, raise, &deliveries[i], spans, attempts, err) != 0)
 			return -1;
 	}
 	return 0;

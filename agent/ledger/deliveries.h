@@ -55,18 +55,26 @@ struct ledger_delivery {
 	int64_t parent;     /* WAITING: the record that is missed at the target; 0: not known */
 };
 
-/* Raises `want` (or makes the mark).  A dead, held or waiting one becomes pending again, since something has changed. */
+/*
+ * Raises `want` (or makes the mark, in `state`, which is PENDING but for reasons).  A dead, held or waiting one becomes pending
+ * again, since something has changed; a parked one stays parked, a pending one keeps its back-off.  What is open stays open and
+ * is pending again once it is decided.
+ */
 int ledger_deliver(struct ledger *ledger, const struct ledger_delivery *deliveries, uint32_t count, struct error *err);
-/* No longer needed (the record was deleted and never attempted, out of scope): drops what is not being sent. */
+/* No longer needed (the record was deleted and never attempted, out of scope): drops what is not being sent, uncertain or handed over. */
 int ledger_delivery_drop(struct ledger *ledger, uint32_t binding, int64_t record, struct error *err);
 int ledger_delivery_get(struct ledger *ledger, uint32_t binding, int64_t record, struct arena *arena, struct ledger_delivery *ret_delivery,
                         bool *ret_found, struct error *err);
-/* Puts one into WAITING, HELD, PARKED, DEAD or back to PENDING, outside of an attempt. */
+/*
+ * Puts one into WAITING, HELD, PARKED, DEAD or back to PENDING, outside of an attempt: state, due_us, tries, parent, cause and
+ * reason become these; `want` is never lowered, and op 0 leaves the operation.  ERROR_LEDGER_ATTEMPT when it is open.
+ */
 int ledger_delivery_set(struct ledger *ledger, const struct ledger_delivery *delivery, struct error *err);
 
 /*
  * What is due now for (binding, unit): live before backfill, lowest record first, none that is being sent or uncertain.  Reads
- * marks and spans alike and changes nothing.  due_next: when the next one will be due (INT64_MAX: none is left).
+ * marks and spans alike and changes nothing.  ret_next_us: when the next one will be due (now: there may be more; INT64_MAX:
+ * none is left).  Of more than `max` whose back-off is over, those that have been due longest are taken.
  */
 struct ledger_due {
 	int64_t record;
@@ -98,7 +106,10 @@ struct ledger_attempt {
 	int64_t claimed_us;
 	/* The same for one item: who reads them back gets these. */
 };
-/* Makes it durable with the commit; its marks are SENDING, its part of a span is taken out of it.  Sets attempt->id. */
+/*
+ * Makes it durable with the commit; its marks are SENDING, its part of a span is taken out of it.  Sets attempt->id.  An item's
+ * `span` says where to look first.  ERROR_LEDGER_ATTEMPT when one of them isn't pending: roll back and ask anew what is due.
+ */
 int ledger_attempt_open(struct ledger *ledger, struct ledger_attempt *attempt, struct error *err);
 
 enum ledger_outcome_kind {
@@ -110,6 +121,7 @@ enum ledger_outcome_kind {
 	LEDGER_WAIT,        /* for `parent` */
 	LEDGER_GIVE_UP,     /* dead; its dead letter is made by ledger_find(LEDGER_FINDING_DEAD) */
 	LEDGER_DROP,        /* no longer wanted */
+	/* With WAIT, GIVE_UP and DROP too, a mark of which more is wanted by now (a generation above, another operation) is pending again. */
 };
 struct ledger_outcome {
 	uint32_t index; /* in the attempt */
@@ -119,10 +131,16 @@ struct ledger_outcome {
 	const char *cause, *reason;
 	bool failed; /* counts as a try */
 };
-/* For every item once, in one or several transactions; when all are decided the attempt goes. */
+/*
+ * For every item once, in one or several transactions; UNSURE and HANDED may be followed by another one.  When all are decided
+ * the attempt goes.  ERROR_LEDGER_ATTEMPT when one was decided before.
+ */
 int ledger_attempt_close(struct ledger *ledger, int64_t attempt, const struct ledger_outcome *outcomes, uint32_t count, struct error *err);
 
-/* Uncertain items that are due for a look, with the attempt that they belong to. */
+/*
+ * Uncertain items (or those handed over) whose due_us has come, those that have been due longest first, with the attempt that
+ * they belong to.  Whoever looks in vain says UNSURE (or HANDED) once more, with a later due_us.
+ */
 struct ledger_uncertain {
 	int64_t attempt;
 	uint32_t index;
@@ -136,15 +154,15 @@ struct ledger_uncertain {
 };
 int ledger_uncertain(struct ledger *ledger, uint32_t binding, uint32_t unit, bool handed_over, struct arena *arena,
                      struct ledger_uncertain *ret_items, uint32_t max, uint32_t *ret_count, int64_t *ret_next_us, struct error *err);
-/* The open create of a record at a binding's object, for an inbound record that may be it.  attempt 0: none. */
+/* The open create of a record at a binding's object (its answer may still be awaited), for an inbound record that may be it.  attempt 0: none. */
 int ledger_uncertain_of(struct ledger *ledger, uint32_t binding, int64_t record, struct arena *arena, struct ledger_uncertain *ret_item,
                         struct error *err);
 /* Which of these records have an open attempt (sending, uncertain, handed over) at an object, in any flow?  ret_open[i] 0 or 1. */
 int ledger_open_attempts(struct ledger *ledger, uint32_t object, const int64_t *records, uint32_t count, uint8_t *ret_open, struct error *err);
-/* How many creates at an object are uncertain; for the hot path of inbound creates. */
+/* How many creates at an object are open (sending, uncertain, handed over); for the hot path of inbound creates. */
 int ledger_uncertain_creates(struct ledger *ledger, uint32_t object, uint64_t *ret_count, struct error *err);
 
-/* A parent was linked at the target: what waited for it is pending. */
+/* A parent was linked at the target: what waited for it is pending, in every binding of the system of `binding` (0: of any). */
 int ledger_deliveries_wake(struct ledger *ledger, uint32_t binding, const int64_t *parents, uint32_t count, struct error *err);
 /* PARKED or HELD ones of a binding (0: all) and unit (0: all) are pending again. */
 int ledger_deliveries_release(struct ledger *ledger, enum ledger_delivery_state state, uint32_t binding, uint32_t unit, uint64_t *ret_count,

@@ -4,6 +4,7 @@
  * something open, for those who read them meanwhile.
  */
 #include "ledger/deliveries_inside.h"
+#include "ledger/packed.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -37,7 +38,7 @@ forget(struct opened *o)
 static int
 read_bytes(struct opened *o, struct error *err)
 {
-	sqlite3_stmt *statement = ledger_statement(o->ledger, "SELECT payload, vectors FROM attempt_payload WHERE attempt = ?1", err);
+	sqlite3_stmt *statement = ledger_statement(o->ledger, "SELECT payload, vectors, payload_size, payload_sealed FROM attempt_payload WHERE attempt = ?1", err);
 	const struct delivery_attempt *a = &o->attempt;
 	struct syncline_slice payload, vectors;
 	size_t words = (size_t)a->count * a->words;
@@ -50,7 +51,7 @@ read_bytes(struct opened *o, struct error *err)
 		return got < 0 ? -1 : error_set(err, ERROR_LEDGER_DAMAGED, "Run `syncline doctor`.", "the bytes of attempt %lld are gone", (long long)a->id);
 	payload = ledger_column_view(statement, 0);
 	vectors = ledger_column_view(statement, 1);
-	o->payload = batch_validate(payload.data, payload.length, err);
+	o->payload = packed_open(o->ledger, payload, sqlite3_column_int64(statement, 2), sqlite3_column_int(statement, 3) != 0, err);
 	if (o->payload != NULL && (o->payload->header->record_count != a->count || vectors.length != words * 8)) {
 		batch_free(o->payload);
 		o->payload = NULL;
