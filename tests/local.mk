@@ -11,6 +11,7 @@ include tests/unit/local.mk
 endif
 include tests/house/local.mk
 include tests/connectors/local.mk
+include tests/crash/local.mk
 include tests/functions/local.mk
 include tests/system/local.mk
 include tests/fuzz/local.mk

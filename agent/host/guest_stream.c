@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "host/inside.h"
 
 #define STREAMS_MAX 64u
@@ -197,7 +198,9 @@ guest_work(struct guest *guest)
 	call.call.correlation = stream->correlation != NULL ? stream->correlation : "";
 	call.call.traceparent = stream->traceparent;
 	batch_builder_clear(stream->batch.builder, 0);
+	(void)fault_point("guest.next.before");
 	klass = guest->source.next(stream->handle, &call.call, &stream->batch, &state, &call.error);
+	(void)fault_point("guest.next.after");
 	send_batch(&call, stream, klass, &state);
 	arena_free(&call.arena);
 	return true;

@@ -8,6 +8,7 @@
 
 #include <sodium.h>
 
+#include "base/fault.h"
 #include "host/proxy.h"
 #include "os/os.h"
 
@@ -261,6 +262,25 @@ proxy_take_batch(struct connector *c, const char *what, struct message *message,
 	return batch;
 }
 
+/* A test's program lets it fail before anything is sent. */
+static int
+not_stopped(struct connector *c, const char *what, struct error *err)
+{
+	if (fault_point_of("call", what, "before") == 0)
+		return 0;
+	error_fill(err, ERROR_HOST_GONE, NULL, "'%s' was stopped before it was sent", what);
+	error_place(err, "system %s", c->system);
+	return -1;
+}
+
+/* Or what was answered is lost, and the process with it. */
+static int
+answer_lost(struct connector *c, const char *what, struct error *err)
+{
+	error_fill(err, ERROR_HOST_GONE, NULL, "the answer to '%s' was lost", what);
+	return proxy_broke(c, what, err);
+}
+
 static int
 send_cancel(struct connector *c, uint32_t number, int64_t until)
 {
@@ -311,9 +331,19 @@ int
 proxy_wait(struct connector *c, const char *what, uint32_t number, struct message **ret_message, struct error *err)
 {
 	int64_t until = os_monotonic_ms() + c->timeout_ms;
+	struct message *message = NULL;
 	bool told = false;
 
-	return wait_message(c, what, number, &until, &told, ret_message, err);
+	if (not_stopped(c, what, err) != 0)
+		return -1;
+	if (wait_message(c, what, number, &until, &told, &message, err) != 0)
+		return -1;
+	if (fault_point_of("call", what, "after") != 0) {
+		message_free(message);
+		return answer_lost(c, what, err);
+	}
+	*ret_message = message;
+	return 0;
 }
 
 /* Class, texts and changes of state of a reply. */
@@ -358,6 +388,10 @@ exchange(struct connector *c, enum call_id id, uint32_t number, int64_t until, i
 		if (message->type == FRAME_REPLY && message->call == id) {
 			reply->message = message;
 			return read_reply(c, what, reply, err);
+		}
+		if (message->type == FRAME_RESULT && fault_point_of("call", what, "result") != 0) {
+			message_free(message);
+			return answer_lost(c, what, err);
 		}
 		memset(&why, 0, sizeof why);
 		taken = (message->type == FRAME_RESULT || message->type == FRAME_FINDING) && on_event != NULL && on_event(data, message, &why) == 0;
@@ -405,7 +439,7 @@ proxy_call(struct connector *c, enum call_id id, uint32_t *number, struct buffer
 	int result;
 
 	memset(ret_reply, 0, sizeof *ret_reply);
-	if (ready(c, id, err) != 0) {
+	if (ready(c, id, err) != 0 || not_stopped(c, call_row((uint32_t)id)->name, err) != 0) {
 		buffer_free(head);
 		free(body);
 		return -1;
@@ -425,6 +459,8 @@ proxy_call(struct connector *c, enum call_id id, uint32_t *number, struct buffer
 		result = proxy_broke(c, call_row((uint32_t)id)->name, err);
 	else
 		result = exchange(c, id, *at, until, on_event, data, ret_reply, err);
+	if (fault_point_of("call", call_row((uint32_t)id)->name, "after") != 0)
+		result = answer_lost(c, call_row((uint32_t)id)->name, err);
 	if (c->link != NULL) {
 		if (id != CALL_READ_OPEN || result != 0)
 			c->link->op->forget(c->link, *at);

@@ -110,6 +110,9 @@ int ledger_meta_set_blob(struct ledger *ledger, const char *key, const void *dat
 /* What ledger_has_locks() and ledger_has_corrections() answer from memory, read anew (findings.c): at open and when another process wrote. */
 int ledger_refresh_findings(struct ledger *ledger, struct error *err);
 
+/* COMMIT, with fault points on both sides; everything that becomes durable goes through it. */
+int ledger_make_durable(struct ledger *ledger, struct error *err);
+
 /*
  * For the few functions that may be called inside a transaction or without: begins one when there is none.  `own` goes to
  * ledger_own_end(), which commits or, when `result` is not 0, rolls back; it returns the result.

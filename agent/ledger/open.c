@@ -220,7 +220,7 @@ bring_up_to_date(struct ledger *ledger, struct error *err)
 	else if (what == 2)
 		what = ledger_migrate(ledger, ledger_migrations, ledger_migration_count, (int)schema, LEDGER_SCHEMA, err);
 	if (what == 0)
-		what = ledger_execute(ledger, "COMMIT", err);
+		what = ledger_make_durable(ledger, err);
 	if (what != 0)
 		sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL, NULL);
 	ledger->in_transaction = false;
@@ -301,7 +301,7 @@ adopt(struct ledger *ledger, const char *begin, struct error *err)
 	if (result == 0)
 		result = ledger_refresh_findings(ledger, err);
 	if (result == 0)
-		result = ledger_execute(ledger, "COMMIT", err);
+		result = ledger_make_durable(ledger, err);
 	if (result != 0) {
 		sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL, NULL);
 		ledger_names_free(ledger);

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/fault.h"
+
 const struct model *
 ledger_model(const struct ledger *ledger)
 {
@@ -103,6 +105,21 @@ failed:
 	return -1;
 }
 
+/* The one place where anything becomes durable. */
+int
+ledger_make_durable(struct ledger *ledger, struct error *err)
+{
+	if (fault_point("ledger.commit.before") != 0)
+		return error_set(err, ERROR_LEDGER_FAILED, NULL, "the ledger in %s was stopped before a commit", ledger->state_dir);
+	if (ledger_execute(ledger, "COMMIT", err) != 0)
+		return -1;
+	ledger->in_transaction = false;
+	if (fault_point("ledger.commit.after") == 0)
+		return 0;
+	ledger->stale = true;
+	return error_set(err, ERROR_LEDGER_FAILED, NULL, "the ledger in %s was stopped after a commit", ledger->state_dir);
+}
+
 int
 ledger_commit(struct ledger *ledger, struct error *err)
 {
@@ -111,10 +128,7 @@ ledger_commit(struct ledger *ledger, struct error *err)
 	/* After some errors SQLite rolls back by itself; what came later would otherwise count as done. */
 	if (sqlite3_get_autocommit(ledger->db) != 0)
 		return error_set(err, ERROR_LEDGER_FAILED, NULL, "a transaction of the ledger had failed before it was to be committed");
-	if (ledger_execute(ledger, "COMMIT", err) != 0)
-		return -1;
-	ledger->in_transaction = false;
-	return 0;
+	return ledger_make_durable(ledger, err);
 }
 
 void

@@ -1,0 +1,22 @@
+# Crash tests: the programs as they are shipped, with fault points that a test can use, and a store that loses its power.
+FAULTS_SOURCES = tests/crash/faults.h tests/crash/faults.c
+POWERLOSS_SOURCES = tests/crash/powerloss.h tests/crash/powerloss.c
+
+check_PROGRAMS += tests/bin/syncline-faults tests/bin/syncline-host-faults
+tests_bin_syncline_faults_SOURCES = $(syncline_SOURCES) tests/crash/agent.c $(FAULTS_SOURCES) $(POWERLOSS_SOURCES)
+tests_bin_syncline_faults_CPPFLAGS = $(syncline_CPPFLAGS) -I$(top_srcdir)/tests
+tests_bin_syncline_faults_CFLAGS = $(AGENT_CFLAGS)
+tests_bin_syncline_faults_LDADD = $(syncline_LDADD)
+tests_bin_syncline_host_faults_SOURCES = $(syncline_host_SOURCES) tests/crash/host.c $(FAULTS_SOURCES)
+tests_bin_syncline_host_faults_CPPFLAGS = $(syncline_host_CPPFLAGS) -I$(top_srcdir)/tests
+tests_bin_syncline_host_faults_CFLAGS = $(AGENT_CFLAGS)
+tests_bin_syncline_host_faults_LDADD = $(syncline_host_LDADD)
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/bin/test-powerloss
+TESTS += tests/bin/test-powerloss
+tests_bin_test_powerloss_SOURCES = tests/crash/test-powerloss.c $(FAULTS_SOURCES) $(POWERLOSS_SOURCES)
+tests_bin_test_powerloss_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_bin_test_powerloss_CFLAGS = $(UNIT_CFLAGS)
+tests_bin_test_powerloss_LDADD = libbase.a $(UNIT_LIBS)
+endif
