@@ -32,7 +32,12 @@ const char ledger_schema_records[] =
 	" entity INTEGER NOT NULL, unit INTEGER NOT NULL, object INTEGER NOT NULL, run INTEGER NOT NULL, at_us INTEGER NOT NULL,"
 	" event TEXT NOT NULL, generation INTEGER NOT NULL, version INTEGER NOT NULL);\n"
 	"CREATE INDEX history_span_first ON history_span (first);\n"
-	"CREATE INDEX history_span_run ON history_span (run);\n";
+	"CREATE INDEX history_span_run ON history_span (run);\n"
+	/* First loads that are not finished.  holder: who works on it, until when; beside: keys of rows that were set aside. */
+	"CREATE TABLE first_load (id INTEGER PRIMARY KEY, entity INTEGER NOT NULL, object INTEGER NOT NULL, unit INTEGER NOT NULL,"
+	" run INTEGER NOT NULL, version INTEGER NOT NULL, started_us INTEGER NOT NULL, records INTEGER NOT NULL, holder TEXT,"
+	" until_us INTEGER NOT NULL);\n"
+	"CREATE TABLE first_load_aside (load INTEGER NOT NULL, key INTEGER NOT NULL, PRIMARY KEY (load, key)) WITHOUT ROWID;\n";
 
 const char ledger_schema_indexes[] =
 	"CREATE INDEX IF NOT EXISTS link_native ON link (object, unit, native, state, flags, effective, raw, record);\n"

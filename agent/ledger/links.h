@@ -18,6 +18,18 @@ int link_read(sqlite3_stmt *statement, uint32_t words, struct arena *arena, stru
 /* Words of a vector of this entity's links. */
 uint32_t link_words(struct ledger *ledger, const struct config_entity *entity);
 void link_bind_native(sqlite3_stmt *statement, int at, struct syncline_slice native);
+/* Writing several: begin, each, end (which counts them, and frees what begin and each made, after a failure too). */
+struct link_writing {
+	struct ledger *ledger;
+	uint32_t entity, words;
+	unsigned char *sent, *seen; /* vectors as bytes; made when a link has some */
+	uint32_t object, unit;      /* whose live links `more` are */
+	int64_t more;
+};
+void link_write_begin(struct link_writing *writing, struct ledger *ledger, const struct config_entity *entity);
+/* Sets the id of a new one.  `known`: the caller knows that a new link is no twin, and the indexes may be away. */
+int link_write(struct link_writing *writing, struct ledger_link *link, bool known, struct error *err);
+int link_write_end(struct link_writing *writing, int result, struct error *err);
 /* After a failure: says ERROR_LEDGER_LOADING when it comes from an index that a first load has put away.  Always -1. */
 int link_failed(struct ledger *ledger, struct error *err);
 

@@ -13,16 +13,8 @@
 	"(?7 <> 0 OR NOT EXISTS (SELECT 1 FROM link INDEXED BY link_native WHERE object = ?2 AND unit = ?3 AND native = ?4 AND state = 0" \
 	" AND id IS NOT ?1))"
 
-struct writing {
-	struct ledger *ledger;
-	uint32_t entity, words;
-	unsigned char *sent, *seen; /* as bytes; made when a link has vectors */
-	uint32_t object, unit;      /* whose live links `more` are */
-	int64_t more;
-};
-
 static int
-tally(struct writing *w, uint32_t object, uint32_t unit, int64_t more, struct error *err)
+tally(struct link_writing *w, uint32_t object, uint32_t unit, int64_t more, struct error *err)
 {
 	if (object != w->object || unit != w->unit) {
 		if (ledger_count_links(w->ledger, w->object, w->unit, w->more, err) != 0)
@@ -36,7 +28,7 @@ tally(struct writing *w, uint32_t object, uint32_t unit, int64_t more, struct er
 }
 
 static int
-bind_vector(struct writing *w, sqlite3_stmt *statement, int at, const uint64_t *vector, unsigned char **bytes)
+bind_vector(struct link_writing *w, sqlite3_stmt *statement, int at, const uint64_t *vector, unsigned char **bytes)
 {
 	if (vector == NULL)
 		return sqlite3_bind_null(statement, at);
@@ -69,7 +61,7 @@ bind_version(sqlite3_stmt *statement, int at, struct syncline_slice version)
 }
 
 static int
-bind_link(struct writing *w, sqlite3_stmt *statement, const struct ledger_link *link, struct error *err)
+bind_link(struct link_writing *w, sqlite3_stmt *statement, const struct ledger_link *link, struct error *err)
 {
 	int failed = 0;
 
@@ -96,7 +88,7 @@ bind_link(struct writing *w, sqlite3_stmt *statement, const struct ledger_link *
 }
 
 static int
-twin(struct writing *w, const struct ledger_link *link, bool native, struct error *err)
+twin(struct link_writing *w, const struct ledger_link *link, bool native, struct error *err)
 {
 	static const char hint[] = "`syncline trace` shows what belongs to what; end one of the links.";
 	const char *object = ledger_object_name(w->ledger, link->object);
@@ -111,7 +103,7 @@ twin(struct writing *w, const struct ledger_link *link, bool native, struct erro
 
 /* Steps a statement that link_record may refuse.  ret_changed: whether it did anything. */
 static int
-write_row(struct writing *w, sqlite3_stmt *statement, const struct ledger_link *link, bool *ret_changed, struct error *err)
+write_row(struct link_writing *w, sqlite3_stmt *statement, const struct ledger_link *link, bool *ret_changed, struct error *err)
 {
 	int status = sqlite3_step(statement);
 
@@ -128,12 +120,16 @@ write_row(struct writing *w, sqlite3_stmt *statement, const struct ledger_link *
 	return 0;
 }
 
+#define INSERT \
+	"INSERT INTO link (id, object, unit, native, record, entity, state, flags, raw, effective, version, sent, seen, created, confirmed," \
+	" confirmed_us) "
+
 static int
-insert(struct writing *w, struct ledger_link *link, struct error *err)
+insert(struct link_writing *w, struct ledger_link *link, bool known, struct error *err)
 {
-	sqlite3_stmt *statement = ledger_statement(w->ledger,
-		"INSERT INTO link (id, object, unit, native, record, entity, state, flags, raw, effective, version, sent, seen, created,"
-		" confirmed, confirmed_us) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16 WHERE " NO_TWIN, err);
+	static const char plain[] = INSERT "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+	static const char checked[] = INSERT "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16 WHERE " NO_TWIN;
+	sqlite3_stmt *statement = ledger_statement(w->ledger, known ? plain : checked, err);
 	bool changed;
 
 	if (statement == NULL)
@@ -153,7 +149,7 @@ struct former {
 };
 
 static int
-look(struct writing *w, const struct ledger_link *link, struct former *ret_former, struct error *err)
+look(struct link_writing *w, const struct ledger_link *link, struct former *ret_former, struct error *err)
 {
 	sqlite3_stmt *statement = ledger_statement(w->ledger,
 		"SELECT object, unit, native, record, state, flags, effective, raw FROM link WHERE id = ?1", err);
@@ -186,7 +182,7 @@ look(struct writing *w, const struct ledger_link *link, struct former *ret_forme
 }
 
 static int
-replace(struct writing *w, struct ledger_link *link, struct error *err)
+replace(struct link_writing *w, struct ledger_link *link, struct error *err)
 {
 	/* Columns of no index alone; those of link_native's tail too; all. */
 	static const char beside[] = "UPDATE link SET version = ?11, sent = ?12, seen = ?13, created = ?14, confirmed = ?15, confirmed_us = ?16"
@@ -216,24 +212,41 @@ replace(struct writing *w, struct ledger_link *link, struct error *err)
 	return link->state == LEDGER_LINK_LIVE ? tally(w, link->object, link->unit, 1, err) : 0;
 }
 
+void
+link_write_begin(struct link_writing *w, struct ledger *ledger, const struct config_entity *entity)
+{
+	*w = (struct link_writing){ .ledger = ledger, .entity = ledger_entity_id(ledger, entity), .words = link_words(ledger, entity) };
+}
+
+int
+link_write(struct link_writing *w, struct ledger_link *link, bool known, struct error *err)
+{
+	if (link->native.length == 0 || link->native.length > 65536 || link->record <= 0)
+		return error_set(err, ERROR_INTERNAL, NULL, "A link of %s was to be stored without a native id or a record.",
+		                 ledger_object_name(w->ledger, link->object));
+	return link->id == 0 ? insert(w, link, known, err) : replace(w, link, err);
+}
+
+int
+link_write_end(struct link_writing *w, int result, struct error *err)
+{
+	if (result == 0)
+		result = ledger_count_links(w->ledger, w->object, w->unit, w->more, err);
+	free(w->sent);
+	free(w->seen);
+	return result;
+}
+
 int
 ledger_links_put(struct ledger *ledger, const struct config_entity *entity, struct ledger_link *links, uint32_t count, struct error *err)
 {
-	struct writing w = { .ledger = ledger, .entity = ledger_entity_id(ledger, entity), .words = link_words(ledger, entity) };
+	struct link_writing w;
 	int result = 0;
 
-	for (uint32_t i = 0; i < count && result == 0; i++) {
-		if (links[i].native.length == 0 || links[i].native.length > 65536 || links[i].record <= 0)
-			result = error_set(err, ERROR_INTERNAL, NULL, "A link of %s was to be stored without a native id or a record.",
-			                   ledger_object_name(ledger, links[i].object));
-		else
-			result = links[i].id == 0 ? insert(&w, &links[i], err) : replace(&w, &links[i], err);
-	}
-	if (result == 0)
-		result = ledger_count_links(ledger, w.object, w.unit, w.more, err);
-	free(w.sent);
-	free(w.seen);
-	return result;
+	link_write_begin(&w, ledger, entity);
+	for (uint32_t i = 0; i < count && result == 0; i++)
+		result = link_write(&w, &links[i], false, err);
+	return link_write_end(&w, result, err);
 }
 
 int

@@ -5,13 +5,5 @@
  */
 #include "ledger/inside.h"
 
-/* bulk.c */
-int
-ledger_recover_bulk(struct ledger *ledger, struct error *err)
-{
-	(void)ledger, (void)err;
-	return 0;
-}
-
 /* schema_views.c */
 const char ledger_schema_views[] = "";

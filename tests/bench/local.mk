@@ -2,7 +2,7 @@
 EXTRA_DIST += tests/bench/run.sh tests/bench/make_customers.py tests/bench/convert.py tests/bench/conf.d/bench.conf \
 	tests/bench/conf.d/contracts/erp.kunden.conf tests/bench/conf.d/lookups/country.csv
 BENCH_RECORDS = 1000000
-bench: all tests/bin/bench-border tests/bin/bench-rules tests/bin/bench-csv $(bench_data)
+bench: all tests/bin/bench-border tests/bin/bench-rules tests/bin/bench-ledger tests/bin/bench-csv $(bench_data)
 	$(AM_TESTS_ENVIRONMENT) sh "$(srcdir)/tests/bench/run.sh" $(BENCH_RECORDS)
 if HAVE_CMOCKA
 bench_data = tests/bin/bench-data
@@ -22,3 +22,10 @@ tests_bin_bench_rules_SOURCES = tests/bench/rules.c
 tests_bin_bench_rules_CPPFLAGS = $(AGENT_CPPFLAGS)
 tests_bin_bench_rules_CFLAGS = $(AGENT_CFLAGS)
 tests_bin_bench_rules_LDADD = librules.a librulesfn.a libbatch.a libbase.a $(AGENT_LIBS)
+
+# The ledger alone: a first load, its indexes, confirmations, and rows that did not change.
+EXTRA_PROGRAMS += tests/bin/bench-ledger
+tests_bin_bench_ledger_SOURCES = tests/bench/ledger.c
+tests_bin_bench_ledger_CPPFLAGS = $(AGENT_CPPFLAGS)
+tests_bin_bench_ledger_CFLAGS = $(AGENT_CFLAGS)
+tests_bin_bench_ledger_LDADD = libledger.a libconfig.a libbatch.a libos.a libbase.a $(AGENT_LIBS)

@@ -12,6 +12,8 @@ echo "== rules alone: 12 outputs, 5 of them expressions, one thread"
 "$bin/bench-rules"
 echo "== the border between agent and connector, 12 columns"
 "$bin/bench-border" "$records"
+echo "== the ledger alone"
+"$bin/bench-ledger" "$records"
 echo "== connectors alone: csv reading"
 python3 "$SYNCLINE_SOURCE/tests/bench/make_customers.py" "$records" "$work/customers.csv"
 "$bin/bench-csv" "$work/customers.csv" KUNDENNR ';'
