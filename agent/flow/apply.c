@@ -159,6 +159,8 @@ apply_object(struct work *work, struct bound *bound, struct error *err)
 
 	snprintf(what, sizeof what, "%s %s.%s", work->mode == INTAKE_DRY ? "comparing" : "applying", binding->system->head.name,
 	         binding->object->head.name);
+	if (apply_is_bulk(work, bound))
+		return apply_bulk(work, bound, what, err);
 	while ((found = ledger_staged_next(work->ledger, object, credentials, work->intake->flow_id, work->intake->unit_id, staged.id, &staged,
 	                                   err)) == 1) {
 		int result = 0;

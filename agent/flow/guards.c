@@ -30,7 +30,7 @@ tell(struct buffer *why, const char *sentence)
 	buffer_text(why, sentence);
 }
 
-/* A limit of 100 % and more is none. */
+/* A limit of 100 % and more is none; and what is linked for the first time was accepted with the plan or without one. */
 static int
 check_binding(const struct config_guards *guards, const struct intake_binding_counts *counts, struct buffer *why)
 {
@@ -46,7 +46,7 @@ check_binding(const struct config_guards *guards, const struct intake_binding_co
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
 		uint64_t limit = limit_of(guards, counts->links, all[i].ppm);
 
-		if (all[i].planned <= limit || all[i].ppm >= 1000000)
+		if (all[i].planned <= limit || all[i].ppm >= 1000000 || (i == 0 && counts->links == 0))
 			continue;
 		held = 1;
 		tell(why, "");

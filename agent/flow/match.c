@@ -153,23 +153,37 @@ work_match(struct work *work, const struct row *row, int64_t ret_records[LEDGER_
 }
 
 int
-work_match_keys(struct work *work, struct work_record *record, struct error *err)
+work_record_keys(struct work *work, const struct syncline_value *values, struct ledger_match **ret_keys, uint32_t *ret_count, struct error *err)
 {
 	struct ledger_match *keys = arena_array(&work->arena, work->entity->match_count + 1u, sizeof *keys);
 	uint32_t count = 0;
 
-	if (work->entity->match_count == 0)
-		return 0;
 	if (keys == NULL)
 		return error_memory(err);
 	for (uint32_t rule = 0; rule < work->entity->match_count; rule++) {
-		int there = key_hash(work, rule, record->at.values, keys[count].hash);
+		int there = key_hash(work, rule, values, keys[count].hash);
 
 		if (there < 0)
 			return error_memory(err);
 		keys[count].rule = rule;
-		keys[count].record = record->at.id;
 		count += there == 1;
 	}
+	*ret_keys = keys;
+	*ret_count = count;
+	return 0;
+}
+
+int
+work_match_keys(struct work *work, struct work_record *record, struct error *err)
+{
+	struct ledger_match *keys;
+	uint32_t count;
+
+	if (work->entity->match_count == 0)
+		return 0;
+	if (work_record_keys(work, record->at.values, &keys, &count, err) != 0)
+		return -1;
+	for (uint32_t i = 0; i < count; i++)
+		keys[i].record = record->at.id;
 	return ledger_match_set(work->ledger, work->entity, match_unit(work), record->at.id, keys, count, err);
 }

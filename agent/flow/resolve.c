@@ -476,8 +476,8 @@ by_decision(struct work *work, struct row *row, struct error *err)
 }
 
 /* A parent that is not there yet. */
-static int
-wait_for_parent(struct work *work, const struct row *row, struct error *err)
+int
+work_wait_for_parent(struct work *work, const struct row *row, struct error *err)
 {
 	int64_t now = ledger_now(work->ledger);
 	struct ledger_waiter waiter = { .flow = work->intake->flow_id, .unit = work->intake->unit_id, .object = work->bound->object,
@@ -524,7 +524,7 @@ work_resolve(struct work *work, struct row *row, struct error *err)
 	if (row->what == ROW_GONE)
 		return row->link != NULL ? work_gone(work, row, row->link, false, err) : 0;
 	if (row->waits_for != NULL)
-		return wait_for_parent(work, row, err);
+		return work_wait_for_parent(work, row, err);
 	if (row->link != NULL)
 		return linked(work, row, err);
 	if (row->decision != NULL)

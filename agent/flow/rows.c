@@ -459,5 +459,5 @@ work_rows(struct work *work, const struct config_unit *unit, struct error *err)
 	for (uint32_t i = 0; result == 0 && i < work->entity->field_count; i++)
 		if (work_field(work, i)->type == CONFIG_FIELD_REF && work->bound->reads != NULL && bound_has(work->bound->reads, i))
 			result = resolve_refs(work, i, err);
-	return result == 0 ? make_words(work, err) : -1;
+	return result == 0 && !work->bulk ? make_words(work, err) : result;
 }

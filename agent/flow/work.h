@@ -103,6 +103,7 @@ struct work {
 	const struct syncline_slice **again;  /* native ids to be read again: what was seen of them is indeterminate */
 	uint32_t again_count, again_room;
 	uint64_t uncertain_creates; /* at this object */
+	bool bulk;                  /* rows need no words: there is nothing to compare them with */
 	struct buffer scratch, text, after;
 };
 
@@ -115,6 +116,7 @@ int work_begin(struct work *work, struct bound *bound, const struct batch *nativ
 /* work_begin, rows, resolve and merge each, work_flush: within the caller's transaction. */
 int work_rows(struct work *work, const struct config_unit *unit, struct error *err);
 int work_resolve(struct work *work, struct row *row, struct error *err);
+int work_wait_for_parent(struct work *work, const struct row *row, struct error *err);
 int work_flush(struct work *work, struct error *err);
 
 /* Loading.  NULL with err clear when there is none (a record of another entity, deleted for good); -1 through the pointer's error. */
@@ -144,6 +146,9 @@ int work_json(struct work *work, struct buffer *out, const struct syncline_value
 /* match.c */
 int work_match(struct work *work, const struct row *row, int64_t ret_records[LEDGER_MATCHES_MAX], uint32_t *ret_count, bool *ret_exact,
                struct error *err);
+/* The match keys of these values, in the arena. */
+int work_record_keys(struct work *work, const struct syncline_value *values, struct ledger_match **ret_keys, uint32_t *ret_count,
+                     struct error *err);
 int work_match_keys(struct work *work, struct work_record *record, struct error *err);
 
 /* merge.c: base false: this link is new, nothing was agreed before. */

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * apply_bulk.c: the first load of a binding.  Nothing is there that a row could be compared with, so that each becomes a record
+ * by itself; only what repeats a native id or a match key is set aside and follows by the normal way, as a row that waits for
+ * nothing.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "flow/apply.h"
+#include "flow/values.h"
+#include "ledger/bulk.h"
+
+#define ROWS_AT_ONCE 5000u
+#define SAMPLE 1000u
+
+/* The targets that want every new record. */
+static int
+find_targets(struct work *work, struct bound *bound, const struct config_binding ***ret_targets, uint32_t *ret_count, struct error *err)
+{
+	struct bound *const *writers = engine_writers(work->engine, work->entity, work->intake->unit);
+	const struct config_binding **targets;
+	uint32_t all = 0, used = 0;
+
+	while (writers != NULL && writers[all] != NULL)
+		all++;
+	if ((targets = calloc(all + 1u, sizeof *targets)) == NULL)
+		return error_memory(err);
+	for (uint32_t i = 0; i < all; i++)
+		if (writers[i]->binding->object != bound->binding->object && (writers[i]->condition >= 0 || writers[i]->binding->attach_to != NULL))
+			targets[used++] = writers[i]->binding;
+	*ret_targets = targets;
+	*ret_count = used;
+	return 0;
+}
+
+bool
+apply_is_bulk(struct work *work, struct bound *bound)
+{
+	const struct config_binding *binding = bound->binding;
+	uint8_t action = binding->situations->unmatched;
+	struct error ignored;
+	bool possible = false;
+
+	if (work->options->leave != NULL || (action != CONFIG_ACTION_CREATE && !(action == CONFIG_ACTION_DEFAULT && binding->originates)))
+		return false;
+	return ledger_bulk_possible(work->ledger, work->entity, bound->object, work->intake->unit_id, &possible, &ignored) == 0 && possible;
+}
+
+/* A row as a record of its own. */
+static int
+make_row(struct work *work, const struct row *row, struct ledger_bulk_row *to, struct error *err)
+{
+	size_t size = work->entity->field_count * sizeof(struct syncline_value);
+	struct syncline_value *values = arena_alloc(&work->arena, size + 1);
+	struct ledger_match *keys;
+
+	to->record = arena_zalloc(&work->arena, sizeof *to->record);
+	to->link = arena_zalloc(&work->arena, sizeof *to->link);
+	if (values == NULL || to->record == NULL || to->link == NULL)
+		return error_memory(err);
+	memcpy(values, row->values, size);
+	for (uint32_t i = 0; i < work->entity->field_count; i++)
+		if (values[i].type == SYNCLINE_TYPE_ABSENT)
+			values[i].type = SYNCLINE_TYPE_NULL;
+	*to->record = (struct ledger_record){ .unit = work->intake->unit_id, .generation = 1, .version = work->version,
+		.updated_us = work->intake->run_time_us, .values = values };
+	*to->link = (struct ledger_link){ .object = work->bound->object, .unit = work->intake->unit_id, .native = row->native, .version = row->version,
+		.effective = work->version };
+	memcpy(to->link->raw, row->raw, sizeof to->link->raw);
+	if (work_record_keys(work, values, &keys, &to->key_count, err) != 0)
+		return -1;
+	to->keys = keys;
+	return 0;
+}
+
+/* What repeats something waits for nothing: the next step takes it. */
+static int
+set_aside(struct work *work, const struct row *row, struct error *err)
+{
+	struct ledger_waiter waiter = { .flow = work->intake->flow_id, .unit = work->intake->unit_id, .object = work->bound->object,
+		.native = row->native, .parent_object = work->bound->object, .field = "", .since_us = ledger_now(work->ledger), .started = work->started,
+		.read_us = work->read_us, .full = work->full };
+	int result;
+
+	if ((waiter.batch = values_one_row(work->native, row->index, err)) == NULL)
+		return -1;
+	result = ledger_wait(work->ledger, &waiter, err);
+	batch_free(waiter.batch);
+	return result;
+}
+
+static int
+add_rows(struct work *work, struct ledger_bulk *bulk, struct error *err)
+{
+	struct ledger_bulk_row *rows = arena_array(&work->arena, work->row_count + 1u, sizeof *rows);
+	const struct row **from = arena_array(&work->arena, work->row_count + 1u, sizeof *from);
+	uint8_t *aside = arena_zalloc(&work->arena, work->row_count + 1u);
+	uint32_t count = 0, kept = 0;
+
+	if (rows == NULL || from == NULL || aside == NULL)
+		return error_memory(err);
+	for (uint32_t i = 0; i < work->row_count; i++) {
+		const struct row *row = &work->rows[i];
+
+		if (row->what != ROW_SEEN)
+			continue;
+		if (row->waits_for != NULL) {
+			if (work_wait_for_parent(work, row, err) != 0)
+				return -1;
+			continue;
+		}
+		if (bulk != NULL && make_row(work, row, &rows[count], err) != 0)
+			return -1;
+		from[count++] = row;
+	}
+	if (bulk != NULL && ledger_bulk_add(bulk, rows, count, aside, err) != 0)
+		return -1;
+	for (uint32_t i = 0; i < count; i++) {
+		kept += !aside[i];
+		if (aside[i] && set_aside(work, from[i], err) != 0)
+			return -1;
+	}
+	work_count(work, LEDGER_COUNT_CREATED, kept);
+	work->counts->creates += kept;
+	return 0;
+}
+
+/* In a dry pass: the first rows as items; all of them are counted. */
+static int
+sample_rows(struct work *work, struct error *err)
+{
+	for (uint32_t i = 0; i < work->row_count && ledger_plan_draft_count(work->draft) < SAMPLE; i++) {
+		const struct row *row = &work->rows[i];
+
+		if (row->what != ROW_SEEN || row->waits_for != NULL)
+			continue;
+		buffer_clear(&work->after);
+		if (work_json(work, &work->after, row->values, NULL) != 0)
+			return error_memory(err);
+		if (work_item(work, LEDGER_COUNT_CREATED, work->bound->object, row->native, NULL, NULL, buffer_string(&work->after), NULL, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+load_batch(struct work *work, struct bound *bound, struct ledger_bulk *bulk, const struct ledger_staged *staged, struct error *err)
+{
+	if (staged->batch != NULL) {
+		if (work_begin(work, bound, staged->batch, staged->started, staged->read_us, staged->full, err) != 0)
+			return -1;
+		work->bulk = true;
+		if (work_rows(work, work->intake->unit, err) != 0 || add_rows(work, bulk, err) != 0)
+			return -1;
+		work->result->rows += work->row_count;
+		if (bulk == NULL && work->draft != NULL && sample_rows(work, err) != 0)
+			return -1;
+	}
+	return ledger_applied(work->ledger, staged->object, staged->credentials, work->intake->flow_id, work->intake->unit_id, staged->id, err);
+}
+
+/* Batches up to about ROWS_AT_ONCE rows in one transaction.  1: there is more; 0: no more; -1. */
+static int
+load_some(struct work *work, struct bound *bound, struct ledger_bulk *bulk, int64_t *last, uint64_t *done, struct error *err)
+{
+	uint32_t credentials = engine_credentials(work->engine, bound->binding->system, work->intake->unit);
+	uint64_t before = work->result->rows;
+	int found = 1;
+
+	while (found == 1 && work->result->rows - before < ROWS_AT_ONCE) {
+		struct ledger_staged staged = { 0 };
+		int result;
+
+		found = ledger_staged_next(work->ledger, bound->object, credentials, work->intake->flow_id, work->intake->unit_id, *last, &staged, err);
+		if (found != 1)
+			break;
+		if (work->options->staged_to != 0 && staged.id > work->options->staged_to) {
+			batch_free(staged.batch);
+			return 0;
+		}
+		result = load_batch(work, bound, bulk, &staged, err);
+		*done += staged.batch != NULL ? staged.batch->header->record_count : 0;
+		batch_free(staged.batch);
+		if (result != 0)
+			return -1;
+		*last = staged.id;
+		if (staged.id > work->result->staged_to)
+			work->result->staged_to = staged.id;
+	}
+	return found;
+}
+
+static int
+load_all(struct work *work, struct bound *bound, struct ledger_bulk *bulk, const char *what, struct error *err)
+{
+	int64_t last = 0;
+	uint64_t done = 0;
+	int more = 1;
+
+	while (more == 1) {
+		if (work->mode == INTAKE_REAL && ledger_begin(work->ledger, err) != 0)
+			return -1;
+		more = load_some(work, bound, bulk, &last, &done, err);
+		if (work->mode == INTAKE_REAL && more < 0)
+			ledger_rollback(work->ledger);
+		else if (work->mode == INTAKE_REAL && ledger_commit(work->ledger, err) != 0)
+			return -1;
+		if (more >= 0 && !engine_progress(work->engine, what, done, 0))
+			return 0;
+	}
+	return more;
+}
+
+
+static bool
+index_step(void *data, uint64_t done, uint64_t total)
+{
+	return engine_progress(((struct work *)data)->engine, "building indexes", done, total);
+}
+
+/* Targets lack every record that was made. */
+static void
+count_targets(struct work *work, const struct config_binding *const *targets, uint32_t count, uint64_t created)
+{
+	for (uint32_t t = 0; t < count; t++)
+		for (uint32_t i = 0; i < work->result->binding_count; i++)
+			if (work->result->bindings[i].binding == targets[t])
+				work->result->bindings[i].creates += created;
+	work_count(work, LEDGER_COUNT_SENT_CREATES, created * count);
+}
+
+int
+apply_bulk(struct work *work, struct bound *bound, const char *what, struct error *err)
+{
+	const struct ledger_progress progress = { index_step, work };
+	const struct config_binding **targets;
+	struct ledger_bulk_options options = { .entity = work->entity, .object = bound->object, .unit = work->intake->unit_id,
+		.run = work->intake->run->number };
+	struct ledger_bulk *bulk = NULL;
+	uint64_t before = work->result->counts[LEDGER_COUNT_CREATED];
+	int result = 0;
+
+	if (find_targets(work, bound, &targets, &options.target_count, err) != 0)
+		return -1;
+	options.targets = targets;
+	if (work->mode == INTAKE_REAL) {
+		if (ledger_begin(work->ledger, err) != 0) {
+			free(targets);
+			return -1;
+		}
+		result = ledger_version_id(work->ledger, work->intake->flow_id, bound->version, &options.version, err);
+		if (result == 0)
+			result = ledger_commit(work->ledger, err);
+		else
+			ledger_rollback(work->ledger);
+		if (result == 0)
+			result = ledger_bulk_open(work->ledger, &options, &bulk, err);
+	} else {
+		work->result->bulk = true;
+	}
+	if (result == 0)
+		result = load_all(work, bound, bulk, what, err);
+	count_targets(work, targets, options.target_count, work->result->counts[LEDGER_COUNT_CREATED] - before);
+	if (result == 0 && bulk != NULL && !work->engine->stopped)
+		result = ledger_bulk_close(bulk, &progress, err);
+	else
+		ledger_bulk_free(bulk);
+	free(targets);
+	return result;
+}
