@@ -112,8 +112,7 @@ def main():
             counts = json.load(result)
         if counts["read"] != records or counts["written"] + counts["rejected_read"] + counts["rejected_rules"] != records:
             sys.exit("the figures would be worthless: %s" % counts)
-        for path in os.listdir(out):
-            os.unlink(os.path.join(out, path))
+        shutil.rmtree(out)
         if shutil.which("mlr"):
             with open(os.path.join(work, "mlr.jsonl"), "w") as sink:
                 rows.append(("Miller: CSV to JSON lines, no rules", measure(["mlr", "--icsv", "--ifs", ";", "--ojsonl", "cat", source], sink)))
