@@ -165,7 +165,7 @@ engine_credentials(const struct engine *engine, const struct config_system *syst
 static bool
 tells_which(const struct syncline_setting *setting)
 {
-	static const char *const words[] = { "host", "server", "port", "address", "endpoint", "url", "uri", "dsn", "database", "db", "schema", "service",
+	static const char *const words[] = { "directory", "import_directory", "path", "folder", "file", "base_url", "host", "server", "port", "address", "endpoint", "url", "uri", "dsn", "database", "db", "schema", "service",
 		"sid", "catalog", "user", "username", "login", "account", "client", "client_id", "tenant", "tenant_id", "mandant", "org", "organisation",
 		"organization", "organization_id", "company", "company_id", "instance", "environment", "project", "workspace", "site", "repository", "bucket",
 		"queue", "topic", "vhost" };
@@ -216,23 +216,17 @@ fingerprint(const struct config_system *system, uint8_t ret_fingerprint[16], str
 	return 0;
 }
 
-/* Once a system and engine, in a transaction of its own. */
+/* Once a system and engine. */
 static int
 know_system(struct engine *engine, const struct config_system *system, struct error *err)
 {
 	uint8_t *known = &house_of(engine)->known[system - engine->model->systems];
 	uint8_t print[16];
-	int answer;
 
 	if (*known)
 		return 0;
-	if (fingerprint(system, print, err) != 0 || ledger_begin(engine->ledger, err) != 0)
+	if (fingerprint(system, print, err) != 0 || ledger_fingerprint(engine->ledger, system, print, err) != 1)
 		return -1;
-	answer = ledger_fingerprint(engine->ledger, system, print, err);
-	if (answer != 1 || ledger_commit(engine->ledger, err) != 0) {
-		ledger_rollback(engine->ledger);
-		return -1;
-	}
 	*known = 1;
 	return 0;
 }

@@ -141,6 +141,7 @@ native_fields(struct draft *draft, const struct config_object *object, const str
 		draft->fields[used++] = (struct rules_field){ object->group_into, SYNCLINE_TYPE_JSON, SYNCLINE_SCALE_UNKNOWN, false, NULL };
 	draft->spec.fields = draft->fields;
 	draft->spec.field_count = used;
+	draft->spec.open = object->contract == NULL && sample == NULL;
 }
 
 static bool

@@ -33,9 +33,7 @@ begin_anew(struct reading *r, struct ledger_read *open, struct buffer *position,
 			return -1;
 	}
 	buffer_clear(position);
-	if (open->id != 0 && ledger_read_end(r->ledger, open, NULL, 0, true, err) != 0)
-		return -1;
-	open->id = 0;
+	open->id = 0; /* beginning another one ends it */
 	return 0;
 }
 
@@ -56,7 +54,8 @@ begin_read(struct reading *r, struct buffer *position, struct error *err)
 	} else if (why != NULL && begin_anew(r, &r->read, position, why, err) != 0) {
 		return -1;
 	}
-	r->fullish = position->length == 0 || r->object->reads != SYNCLINE_READS_DELTA || can->read_delta == SYNCLINE_NONE;
+	r->fullish = position->length == 0 || r->object->reads == SYNCLINE_READS_FULL || can->read_delta == SYNCLINE_NONE ||
+	             (r->object->reads == 0 && r->object->mark.count == 0);
 	if (r->read.id != 0)
 		r->fullish = r->read.full;
 	else if (ledger_read_begin(r->ledger, r->object_id, r->credentials, r->fullish, &r->read, err) != 0)

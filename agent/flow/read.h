@@ -162,8 +162,9 @@ int read_store_findings(struct reading *r, struct error *err);
 /* In a transaction, after a complete full read: what did not come again is settled. */
 int read_settle_rejects(struct reading *r, struct error *err);
 
-bool read_filter_has(const struct read_filter *filter, const uint8_t key[16], struct syncline_slice native);
-int read_filter_add(struct read_filter *filter, const uint8_t key[16], struct syncline_slice native);
+/* `unit`: whose native id it is; 0 where that doesn't matter. */
+bool read_filter_has(const struct read_filter *filter, const uint8_t key[16], uint32_t unit, struct syncline_slice native);
+int read_filter_add(struct read_filter *filter, const uint8_t key[16], uint32_t unit, struct syncline_slice native);
 
 /* read_stage.c */
 int read_load_backlog(struct reading *r, struct error *err);

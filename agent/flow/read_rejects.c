@@ -19,6 +19,16 @@ struct loading {
 	uint32_t room;
 };
 
+/* Is it from a read with these credentials? */
+static bool
+is_here(const struct reading *r, uint32_t unit)
+{
+	for (uint32_t i = 0; i < r->unit_count; i++)
+		if (r->units[i].id == unit)
+			return r->units[i].here;
+	return false;
+}
+
 static int
 load_one(void *data, const struct ledger_finding *row)
 {
@@ -26,6 +36,8 @@ load_one(void *data, const struct ledger_finding *row)
 	struct reading *r = loading->reading;
 	struct read_reject *reject;
 
+	if (!is_here(r, row->unit))
+		return 0;
 	if (r->reject_count == loading->room) {
 		uint32_t room = loading->room > 0 ? loading->room * 2 : 64;
 		struct read_reject *more = realloc(r->rejects, room * sizeof *more);
@@ -39,7 +51,7 @@ load_one(void *data, const struct ledger_finding *row)
 	*reject = (struct read_reject){ .id = row->id, .native = { NULL, row->native.length } };
 	memcpy(reject->raw, row->raw, sizeof reject->raw);
 	if ((reject->native.data = arena_copy(&r->reject_arena, row->native.length > 0 ? row->native.data : "", row->native.length)) == NULL ||
-	    read_filter_add(&r->rejected, ledger_hash_key(r->ledger), reject->native) != 0)
+	    read_filter_add(&r->rejected, ledger_hash_key(r->ledger), 0, reject->native) != 0)
 		return error_memory(loading->err);
 	r->reject_count++;
 	return 0;
@@ -82,7 +94,7 @@ find(const struct reading *r, struct syncline_slice native)
 {
 	uint32_t low = 0, high = r->reject_count;
 
-	if (!read_filter_has(&r->rejected, ledger_hash_key(r->ledger), native))
+	if (!read_filter_has(&r->rejected, ledger_hash_key(r->ledger), 0, native))
 		return r->reject_count;
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;

@@ -222,8 +222,8 @@ look_at_unit(struct reading *r, const struct batch *batch, struct read_unit *uni
 	for (uint32_t i = 0; i < used; i++) {
 		/* What is staged and not applied yet may differ from the link, and this row comes after it. */
 		if (!mine[i])
-			mine[i] = read_filter_has(&r->backlog, key, r->natives[i]);
-		else if (read_filter_add(&r->backlog, key, r->natives[i]) != 0)
+			mine[i] = read_filter_has(&r->backlog, key, unit->id, r->natives[i]);
+		else if (read_filter_add(&r->backlog, key, unit->id, r->natives[i]) != 0)
 			return error_memory(err);
 		if (r->reject_count > 0 && read_cleared(r, r->natives[i], err) != 0)
 			return -1;

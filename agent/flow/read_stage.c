@@ -12,47 +12,53 @@
 /* ---- the filter ---- */
 
 static void
-spread(const uint8_t key[16], struct syncline_slice native, uint32_t ret_bits[2])
+spread(const uint8_t key[16], uint32_t unit, struct syncline_slice native, uint32_t ret_bits[2])
 {
 	uint64_t hash;
 
 	crypto_shorthash((uint8_t *)&hash, native.data, native.length, key);
+	hash ^= unit * UINT64_C(0x9E3779B97F4A7C15);
 	ret_bits[0] = (uint32_t)hash % READ_FILTER_BITS;
 	ret_bits[1] = (uint32_t)(hash >> 32) % READ_FILTER_BITS;
 }
 
 bool
-read_filter_has(const struct read_filter *filter, const uint8_t key[16], struct syncline_slice native)
+read_filter_has(const struct read_filter *filter, const uint8_t key[16], uint32_t unit, struct syncline_slice native)
 {
 	uint32_t bits[2];
 
 	if (filter->words == NULL)
 		return false;
-	spread(key, native, bits);
+	spread(key, unit, native, bits);
 	return (filter->words[bits[0] / 64] >> bits[0] % 64 & 1) && (filter->words[bits[1] / 64] >> bits[1] % 64 & 1);
 }
 
 int
-read_filter_add(struct read_filter *filter, const uint8_t key[16], struct syncline_slice native)
+read_filter_add(struct read_filter *filter, const uint8_t key[16], uint32_t unit, struct syncline_slice native)
 {
 	uint32_t bits[2];
 
 	if (filter->words == NULL && (filter->words = calloc(READ_FILTER_BITS / 64, sizeof *filter->words)) == NULL)
 		return -1;
-	spread(key, native, bits);
+	spread(key, unit, native, bits);
 	for (int i = 0; i < 2; i++)
 		filter->words[bits[i] / 64] |= UINT64_C(1) << bits[i] % 64;
 	return 0;
 }
 
 static int
-add_natives(struct reading *r, const struct batch *batch, struct error *err)
+add_natives(struct reading *r, const struct read_unit *unit, const struct batch *batch, struct error *err)
 {
 	for (uint32_t i = 0; i < batch->header->record_count; i++) {
-		const struct batch_cell *cell = &batch_record(batch, i)->native_id;
+		const struct batch_record *record = batch_record(batch, i);
+		const struct batch_cell *native = &record->native_id, *tenant = &record->tenant;
 
-		if (cell->type == SYNCLINE_TYPE_TEXT &&
-		    read_filter_add(&r->backlog, ledger_hash_key(r->ledger), (struct syncline_slice){ batch_cell_data(batch, cell), cell->length }) != 0)
+		if (r->object->tenant != NULL && tenant->type == SYNCLINE_TYPE_TEXT &&
+		    (tenant->length != unit->tenant.length || memcmp(batch_cell_data(batch, tenant), unit->tenant.data, tenant->length) != 0))
+			continue;
+		if (native->type == SYNCLINE_TYPE_TEXT &&
+		    read_filter_add(&r->backlog, ledger_hash_key(r->ledger), unit->id,
+		                    (struct syncline_slice){ batch_cell_data(batch, native), native->length }) != 0)
 			return error_memory(err);
 	}
 	return 0;
@@ -60,13 +66,13 @@ add_natives(struct reading *r, const struct batch *batch, struct error *err)
 
 /* What earlier reads staged for a feed and it has not applied. */
 static int
-load_backlog(struct reading *r, const struct read_feed *feed, uint32_t unit, struct error *err)
+load_backlog(struct reading *r, const struct read_feed *feed, const struct read_unit *unit, struct error *err)
 {
 	struct ledger_staged staged = { 0 };
 	int more;
 
-	while ((more = ledger_staged_next(r->ledger, r->object_id, r->credentials, feed->flow_id, unit, staged.id, &staged, err)) == 1) {
-		int result = staged.batch != NULL ? add_natives(r, staged.batch, err) : 0;
+	while ((more = ledger_staged_next(r->ledger, r->object_id, r->credentials, feed->flow_id, unit->id, staged.id, &staged, err)) == 1) {
+		int result = staged.batch != NULL ? add_natives(r, unit, staged.batch, err) : 0;
 
 		batch_free(staged.batch);
 		staged.batch = NULL;
@@ -81,7 +87,7 @@ read_load_backlog(struct reading *r, struct error *err)
 {
 	for (uint32_t u = 0; u < r->unit_count; u++)
 		for (uint32_t f = 0; r->units[u].active && f < r->units[u].feed_count; f++)
-			if (r->units[u].feeds[f].active && load_backlog(r, &r->units[u].feeds[f], r->units[u].id, err) != 0)
+			if (r->units[u].feeds[f].active && load_backlog(r, &r->units[u].feeds[f], &r->units[u], err) != 0)
 				return -1;
 	return 0;
 }

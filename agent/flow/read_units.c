@@ -131,7 +131,15 @@ read_unit_of(struct reading *r, const void *tenant, size_t length)
 uint32_t
 read_nobody(const struct reading *r)
 {
-	return r->object->tenant != NULL && r->object->tenant_mode == CONFIG_TENANT_SPLIT ? ledger_unit_id(r->ledger, NULL) : r->first->unit_id;
+	uint32_t only = 0;
+
+	/* The unit's own credentials; else the one unit that uses the system's, else the house. */
+	if (r->credentials != 0)
+		return r->credentials;
+	for (uint32_t i = 0; i < r->unit_count; i++)
+		if (r->units[i].here && r->units[i].feed_count > 0)
+			only = only == 0 ? r->units[i].id : UINT32_MAX;
+	return only != 0 && only != UINT32_MAX ? only : ledger_unit_id(r->ledger, NULL);
 }
 
 int

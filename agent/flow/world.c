@@ -180,7 +180,7 @@ escape(struct buffer *buffer, const char *data, size_t length, bool slashes)
 
 /* The system's address: `web_url` if its connector has that, else its first URL, else (documents alone) its first path. */
 static const struct syncline_setting *
-base_address(const struct config_binding *binding, const struct config_unit *unit)
+base_address(const struct config_binding *binding, const struct config_unit *unit, bool *ret_url)
 {
 	const struct syncline_settings *settings = &config_settings(binding->system, unit)->settings;
 	const struct syncline_setting *url = NULL, *path = NULL;
@@ -190,13 +190,16 @@ base_address(const struct config_binding *binding, const struct config_unit *uni
 
 		if (setting->text == NULL || *setting->text == '\0')
 			continue;
-		if (strcmp(setting->name, "web_url") == 0)
-			return setting;
-		if (setting->type == SYNCLINE_PARAM_URL && url == NULL)
+		if (strcmp(setting->name, "web_url") == 0) {
 			url = setting;
-		if (setting->type == SYNCLINE_PARAM_PATH && path == NULL)
+			break;
+		}
+		if (url == NULL && (setting->type == SYNCLINE_PARAM_URL || strcmp(setting->name, "base_url") == 0))
+			url = setting;
+		else if (path == NULL && (setting->type == SYNCLINE_PARAM_PATH || strcmp(setting->name, "directory") == 0))
 			path = setting;
 	}
+	*ret_url = url != NULL;
 	return url != NULL ? url : binding->path.text != NULL ? path : NULL;
 }
 
@@ -215,15 +218,14 @@ static int
 make_address(struct world *world, const struct config_binding *binding, const struct ledger_link *link, struct syncline_slice *ret_value,
              struct error *err)
 {
-	const struct syncline_setting *base = base_address(binding, world->unit);
+	bool url, document = binding->path.text != NULL;
+	const struct syncline_setting *base = base_address(binding, world->unit, &url);
 	const char *native = binding->object->native, *id = link->native.data;
 	size_t id_length = link->native.length;
 	struct buffer *value = &world->value;
-	bool url, document = binding->path.text != NULL;
 
 	if (base == NULL)
 		return RULES_KNOWN_NULL;
-	url = base->type != SYNCLINE_PARAM_PATH;
 	while (*native == '/')
 		native++;
 	while (document && id_length > 0 && *id == '/') {

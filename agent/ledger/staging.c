@@ -199,7 +199,8 @@ insert_batch(struct ledger *ledger, const struct ledger_read *read, uint32_t row
 static int
 count_read(struct ledger *ledger, const struct ledger_read *read, struct error *err)
 {
-	sqlite3_stmt *statement = ledger_statement(ledger, "UPDATE read SET records = ?2, staged = ?3, rejected = ?4 WHERE id = ?1 AND ended = 0", err);
+	sqlite3_stmt *statement = ledger_statement(ledger, "UPDATE read SET records = ?2, staged = ?3, rejected = ?4, broken = max(broken, ?5)"
+	                                                   " WHERE id = ?1 AND ended = 0", err);
 
 	if (statement == NULL)
 		return -1;
@@ -207,6 +208,7 @@ count_read(struct ledger *ledger, const struct ledger_read *read, struct error *
 	sqlite3_bind_int64(statement, 2, (int64_t)read->records);
 	sqlite3_bind_int64(statement, 3, (int64_t)read->staged);
 	sqlite3_bind_int64(statement, 4, (int64_t)read->rejected);
+	sqlite3_bind_int(statement, 5, read->broken); /* whoever goes on with it has not seen what broke it */
 	if (ledger_run_statement(ledger, statement, err) != 0)
 		return -1;
 	if (sqlite3_changes(ledger->db) == 1)
@@ -294,6 +296,8 @@ ledger_read_end(struct ledger *ledger, struct ledger_read *read, const struct sy
 	after.ended = true;
 	after.ended_us = ledger_now(ledger);
 	after.broken = read->broken || broken || read->epoch != ledger->epoch;
+	/* Nothing was there to be read again: that says nothing about what an earlier full read showed. */
+	after.full = read->full && (count > 0 || read->records > 0 || after.broken);
 	for (uint32_t i = 0; i < count; i++) {
 		const char *tenant = tenants[i].tenant != NULL ? tenants[i].tenant : "";
 
@@ -303,13 +307,15 @@ ledger_read_end(struct ledger *ledger, struct ledger_read *read, const struct sy
 		but = but || tenants[i].complete == 0;
 	}
 	after.complete = read->full && !after.broken && all && !but;
-	statement = ledger_statement(ledger, "UPDATE read SET ended = 1, ended_us = ?2, complete = ?3, broken = ?4 WHERE id = ?1 AND ended = 0", err);
+	statement = ledger_statement(ledger, "UPDATE read SET ended = 1, ended_us = ?2, complete = ?3, broken = ?4, \"full\" = ?5 WHERE id = ?1 AND ended = 0",
+	                             err);
 	if (statement == NULL)
 		return -1;
 	sqlite3_bind_int64(statement, 1, read->id);
 	sqlite3_bind_int64(statement, 2, after.ended_us);
 	sqlite3_bind_int(statement, 3, after.complete);
 	sqlite3_bind_int(statement, 4, after.broken);
+	sqlite3_bind_int(statement, 5, after.full);
 	if (ledger_run_statement(ledger, statement, err) != 0)
 		return -1;
 	if (sqlite3_changes(ledger->db) != 1)

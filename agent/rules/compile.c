@@ -565,6 +565,7 @@ compile_all(struct compiler *c)
 	m->lookups = arena_array(&m->arena, c->spec->lookup_count + 1u, sizeof *m->lookups);
 	if (m->lookups == NULL || fill_fields(c, &m->top, c->spec->fields, c->spec->field_count) != 0)
 		return -1;
+	m->top.open = c->spec->open;
 	for (uint32_t i = 0; i < c->spec->lookup_count; i++)
 		m->lookups[m->lookup_count++] = lookup_share(c->spec->lookups[i]);
 	if (compile_set(c, &m->top, c->spec->outputs, c->spec->output_count, "") != 0 || compile_checks(c) != 0 || compile_conditions(c) != 0)

@@ -132,6 +132,7 @@ struct mapping_spec {
 	const char *name; /* for messages: "flow customers, binding erp, read" */
 	const struct rules_field *fields;
 	uint32_t field_count;
+	bool open; /* names beside those fields are taken as they stand: nobody said yet what there is */
 	const struct rules_output *outputs;
 	uint32_t output_count;
 	const struct rules_check *checks;
