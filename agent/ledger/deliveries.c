@@ -42,7 +42,9 @@ const char ledger_schema_deliveries[] =
 	" run INTEGER NOT NULL, claimed_us INTEGER NOT NULL, count INTEGER NOT NULL, words INTEGER NOT NULL, sending INTEGER NOT NULL,"
 	" undecided INTEGER NOT NULL, creates INTEGER NOT NULL, rowless INTEGER NOT NULL, rows_made INTEGER NOT NULL DEFAULT 0,"
 	" span_first INTEGER NOT NULL, span_last INTEGER NOT NULL, span_run INTEGER NOT NULL, span_since_us INTEGER NOT NULL, answered BLOB);\n"
-	"CREATE INDEX attempt_object ON attempt (object, binding);\n"
+	"CREATE INDEX attempt_object ON attempt (object);\n"
+	"CREATE INDEX attempt_sending ON attempt (object) WHERE sending > 0;\n"
+	"CREATE INDEX attempt_creates ON attempt (object, creates) WHERE creates > 0;\n"
 	"CREATE INDEX attempt_rowless ON attempt (binding) WHERE rowless > 0;\n"
 	/* payload: packed.h; payload_size: of the batch before it was packed. */
 	"CREATE TABLE attempt_payload (attempt INTEGER PRIMARY KEY, payload_size INTEGER NOT NULL, payload_sealed INTEGER NOT NULL,"

@@ -174,13 +174,20 @@ tell(struct listing *l, const struct ledger_delivery *row)
 		l->left--;
 }
 
+#define LISTED "SELECT binding, record, unit, want, operation, state, backfill, tries, run, since_us, due_us, parent, cause, reason FROM delivery "
+#define OF_STATES " AND (?2 = 0 OR unit = ?2) AND (?3 = 0 OR record = ?3) AND (?4 = 0 OR (?4 >> state) & 1) ORDER BY binding, record"
+#define ASIDE (1u << LEDGER_DELIVERY_WAITING | 1u << LEDGER_DELIVERY_PARKED | 1u << LEDGER_DELIVERY_HELD | 1u << LEDGER_DELIVERY_DEAD)
+
+/* Those aside have an index of their own and are mostly few; what is in one binding stands together. */
 static int
 list_rows(struct listing *l, struct error *err)
 {
+	const struct ledger_delivery_filter *f = l->filter;
 	sqlite3_stmt *statement = prepare(
-		l, "SELECT binding, record, unit, want, operation, state, backfill, tries, run, since_us, due_us, parent, cause, reason FROM delivery"
-		   " WHERE (?1 = 0 OR binding = ?1) AND (?2 = 0 OR unit = ?2) AND (?3 = 0 OR record = ?3) AND (?4 = 0 OR (?4 >> state) & 1)"
-		   " ORDER BY binding, record", err);
+		l, f->states != 0 && (f->states & ~ASIDE) == 0 ? LISTED "INDEXED BY delivery_aside WHERE state >= 4 AND (?1 = 0 OR binding = ?1)" OF_STATES
+		   : f->binding != 0 && f->record != 0         ? LISTED "WHERE binding = ?1 AND record = ?3" OF_STATES
+		   : f->binding != 0                           ? LISTED "WHERE binding = ?1" OF_STATES
+		                                               : LISTED "WHERE ?1 = 0" OF_STATES, err);
 	int got = 0;
 
 	if (statement == NULL)

@@ -395,7 +395,7 @@ int
 ledger_open_attempts(struct ledger *ledger, uint32_t object, const int64_t *records, uint32_t count, uint8_t *ret_open, struct error *err)
 {
 	sqlite3_stmt *statement = ledger_statement(
-		ledger, "SELECT max(sending), max(undecided > sending) FROM attempt WHERE object = ?1", err);
+		ledger, "SELECT EXISTS (SELECT 1 FROM attempt WHERE object = ?1 AND sending > 0), EXISTS (SELECT 1 FROM attempt WHERE object = ?1)", err);
 	struct sought *sought = NULL;
 	bool sending, kept;
 	int status = 0;
@@ -405,8 +405,8 @@ ledger_open_attempts(struct ledger *ledger, uint32_t object, const int64_t *reco
 	sqlite3_bind_int64(statement, 1, object);
 	if (ledger_step(ledger, statement, err) != 1)
 		return -1;
-	sending = sqlite3_column_int64(statement, 0) > 0;
-	kept = sqlite3_column_int64(statement, 1) > 0;
+	sending = sqlite3_column_int(statement, 0) != 0;
+	kept = sqlite3_column_int(statement, 1) != 0; /* may be: an attempt that is only being sent has none */
 	sqlite3_reset(statement);
 	if (sending && (sought = malloc(((size_t)count + 1) * sizeof *sought)) == NULL)
 		return error_memory(err);
@@ -427,7 +427,7 @@ ledger_open_attempts(struct ledger *ledger, uint32_t object, const int64_t *reco
 int
 ledger_uncertain_creates(struct ledger *ledger, uint32_t object, uint64_t *ret_count, struct error *err)
 {
-	sqlite3_stmt *statement = ledger_statement(ledger, "SELECT total(creates) FROM attempt WHERE object = ?1", err);
+	sqlite3_stmt *statement = ledger_statement(ledger, "SELECT total(creates) FROM attempt WHERE object = ?1 AND creates > 0", err);
 
 	if (statement == NULL)
 		return -1;
