@@ -337,7 +337,7 @@ judge_written(struct outlet *outlet, struct pick *pick, const struct batch *writ
 	}
 	if (missing[pick->in] != 0 && judge_parent(outlet, pick, written, missing[pick->in], err) != 0)
 		return -1;
-	if (pick->fate != PICK_SEND || pick->op == SYNCLINE_OP_CREATE)
+	if (pick->fate != PICK_SEND || pick->op != SYNCLINE_OP_UPDATE)
 		return 0;
 	for (uint32_t i = 0; i < outlet->output_count; i++)
 		if (bound_has(pick->outputs, i) && batch_record(written, pick->out)->cells[i].type != SYNCLINE_TYPE_ABSENT)
