@@ -314,7 +314,10 @@ judge_written(struct outlet *outlet, struct pick *pick, const struct batch *writ
 {
 	int condition = outlet->bound->condition;
 	uint8_t holds = condition >= 0 ? conditions[(size_t)condition * golden_count + pick->in] : 1;
+	bool need = true;
 
+	if (pick->op == SYNCLINE_OP_DELETE)
+		return 0;
 	if ((pick->op == SYNCLINE_OP_CREATE || pick->whole) && holds != 1) {
 		drop(pick, LEDGER_COUNT_OUT_OF_SCOPE, NULL);
 		return 0;
@@ -331,7 +334,9 @@ judge_written(struct outlet *outlet, struct pick *pick, const struct batch *writ
 		return judge_parent(outlet, pick, written, missing[pick->in], err);
 	if (pick->fate != PICK_SEND)
 		return 0;
-	if (pick->op == SYNCLINE_OP_UPDATE && !payload_need(outlet, outlet->bound->write, pick)) {
+	if (pick->op == SYNCLINE_OP_UPDATE && payload_need(outlet, outlet->bound->write, pick, &need, err) != 0)
+		return -1;
+	if (!need) {
 		drop(pick, LEDGER_COUNT_NOT_NEEDED, NULL);
 		return 0;
 	}

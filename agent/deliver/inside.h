@@ -199,8 +199,8 @@ struct syncline_slice claim_native(const struct ledger_link *link);
 /* Runs the rules over the picks that are to be sent: fates, picks' outputs and, in the outlet's `written`, the values. */
 int payload_evaluate(struct outlet *outlet, const struct mapping *mapping, struct pick **picks, uint32_t count, uint8_t (*keys)[16],
                      struct batch **ret_written, const uint8_t **ret_conditions, int64_t **ret_missing, struct error *err);
-/* Which outputs an update sends; false: none. */
-bool payload_need(struct outlet *outlet, const struct mapping *mapping, struct pick *pick);
+/* Which outputs an update sends; ret_need false: none. */
+int payload_need(struct outlet *outlet, const struct mapping *mapping, struct pick *pick, bool *ret_need, struct error *err);
 /* parcel->payload of those that are still to be sent; parcel->picks become those. */
 int payload_make(struct parcel *parcel, const struct batch *written, struct error *err);
 

@@ -226,8 +226,8 @@ lacks(const struct outlet *outlet, const struct pick *pick, uint32_t field)
 	return golden != VECTOR_NULL || sent != VECTOR_UNKNOWN || seen != VECTOR_UNKNOWN;
 }
 
-bool
-payload_need(struct outlet *outlet, const struct mapping *mapping, struct pick *pick)
+int
+payload_need(struct outlet *outlet, const struct mapping *mapping, struct pick *pick, bool *ret_need, struct error *err)
 {
 	uint32_t words = BOUND_WORDS(outlet->entity);
 	bool any = false, derived = false;
@@ -236,7 +236,7 @@ payload_need(struct outlet *outlet, const struct mapping *mapping, struct pick *
 	pick->outputs = arena_array(&outlet->arena, outlet->output_words + 1u, sizeof *pick->outputs);
 	changed = arena_array(&outlet->arena, words + 1u, sizeof *changed);
 	if (pick->outputs == NULL || changed == NULL)
-		return true; /* payload_make() finds the want of memory */
+		return error_memory(err);
 	for (uint32_t f = 0; f < outlet->entity->field_count; f++)
 		if (bound_has(outlet->bound->writes, f) && (outlet->attach != NULL || pick->whole || lacks(outlet, pick, f)))
 			changed[f / 64] |= UINT64_C(1) << (f % 64);
@@ -253,13 +253,12 @@ payload_need(struct outlet *outlet, const struct mapping *mapping, struct pick *
 			any = any || bound_has(pick->outputs, i);
 		}
 	}
-	if (!any && !derived)
-		return false;
-	if (outlet->can.partial_update == SYNCLINE_NONE)
+	*ret_need = any || derived;
+	if (*ret_need && outlet->can.partial_update == SYNCLINE_NONE)
 		for (uint32_t i = 0; i < outlet->output_count; i++)
 			if ((outlet->bound->outputs[i] & (BOUND_CREATE_ONLY | BOUND_KEY)) == 0)
 				pick->outputs[i / 64] |= UINT64_C(1) << (i % 64);
-	return true;
+	return 0;
 }
 
 /* The mapping's fields, and the tenant's when no rule writes it. */
@@ -295,8 +294,6 @@ add_payload(struct parcel *parcel, struct pick *pick, const struct batch *writte
 
 	batch_read(written, pick->out, values, &record);
 	if (pick->op == SYNCLINE_OP_UPDATE && !parcel->deactivate) {
-		if (pick->outputs == NULL)
-			return error_memory(err);
 		for (uint32_t i = 0; i < count; i++)
 			if (!bound_has(pick->outputs, i))
 				values[i] = (struct syncline_value){ .type = SYNCLINE_TYPE_ABSENT };

@@ -138,12 +138,22 @@ settle_missing(struct outlet *outlet, int64_t record, bool *ret_again, struct er
 
 /* Outcomes. */
 
+/*
+ * Written, and not confirmed yet: to a file whose import is still to come, or a create whose id the answer didn't say.  What the
+ * target shows next decides (readback.c).
+ */
+static bool
+is_handed_over(const struct outlet *outlet, const struct answer *answer)
+{
+	if (answer->read_back)
+		return false;
+	return outlet->binding->confirm->readback || (answer->item->op == SYNCLINE_OP_CREATE && answer->native.length == 0);
+}
+
 static int
 confirmed(struct outlet *outlet, const struct answer *answer, struct ledger_outcome *outcome, struct error *err)
 {
-	const struct config_confirm *confirm = outlet->binding->confirm;
-
-	if (confirm->readback && !answer->read_back) {
+	if (is_handed_over(outlet, answer)) {
 		outcome->kind = LEDGER_HANDED;
 		outcome->due_us = 0; /* looked for with each run, until confirm.within is over (readback.c) */
 		settle_count(outlet, LEDGER_COUNT_HANDED_OVER);
@@ -245,7 +255,7 @@ confirm_all(struct outlet *outlet, const struct answer *answers, uint32_t count,
 	for (uint32_t i = 0; i < count; i++) {
 		const struct answer *answer = &answers[i];
 
-		if (answer->verdict != DELIVER_CONFIRM || (outlet->binding->confirm->readback && !answer->read_back))
+		if (answer->verdict != DELIVER_CONFIRM || is_handed_over(outlet, answer))
 			continue;
 		if (outlet->attach != NULL) {
 			if (confirm_attached(outlet, answer, err) != 0)

@@ -29,8 +29,10 @@ check_LTLIBRARIES += \
 	tests/connectors/lies-size.la \
 	tests/connectors/no-symbol.la \
 	tests/connectors/null-descriptor.la \
+	tests/connectors/refuses.la \
 	tests/connectors/small-writes.la \
 	tests/connectors/stops.la \
+	tests/connectors/throttles.la \
 	tests/connectors/wrong-major.la \
 	tests/connectors/zero-size.la
 tests_connectors_aborts_la_SOURCES = tests/connectors/aborts.c
@@ -87,10 +89,14 @@ tests_connectors_no_symbol_la_SOURCES = tests/connectors/no-symbol.c
 tests_connectors_no_symbol_la_LDFLAGS = $(test_connector_link)
 tests_connectors_null_descriptor_la_SOURCES = tests/connectors/null-descriptor.c
 tests_connectors_null_descriptor_la_LDFLAGS = $(test_connector_link)
+tests_connectors_refuses_la_SOURCES = tests/connectors/refuses.c
+tests_connectors_refuses_la_LDFLAGS = $(test_connector_link)
 tests_connectors_small_writes_la_SOURCES = tests/connectors/small-writes.c
 tests_connectors_small_writes_la_LDFLAGS = $(test_connector_link)
 tests_connectors_stops_la_SOURCES = tests/connectors/stops.c
 tests_connectors_stops_la_LDFLAGS = $(test_connector_link)
+tests_connectors_throttles_la_SOURCES = tests/connectors/throttles.c
+tests_connectors_throttles_la_LDFLAGS = $(test_connector_link)
 tests_connectors_wrong_major_la_SOURCES = tests/connectors/wrong-major.c
 tests_connectors_wrong_major_la_LDFLAGS = $(test_connector_link)
 tests_connectors_zero_size_la_SOURCES = tests/connectors/zero-size.c

@@ -25,6 +25,7 @@ include tests/unit/host.mk
 include tests/unit/rules.mk
 include tests/unit/functions.mk
 include tests/unit/flow.mk
+include tests/unit/deliver.mk
 include tests/unit/ledger.mk
 include tests/unit/ledger_findings.mk
 include tests/unit/ledger_records.mk

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* deliver.c: deliveries from end to end: a ledger, marks, and a table of SQLite or a file as the target. */
+#include "deliver_help.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int deliver_table_run(void);
+
+static void
+a_record_is_created_changed_and_deleted(void **state)
+{
+	struct post *post = post_new(&(struct post_options){ .binding = "deletes: { do = \"delete\"; };" });
+	char external[LEDGER_EXTERNAL_ID + 1], wanted[200];
+	int64_t record = post_customer(post, "4711", "Ada", NULL);
+	struct ledger_link link;
+
+	(void)state;
+	post_deliver(post);
+	ledger_external_id(post->ledger, record, external);
+	snprintf(wanted, sizeof wanted, "1|%s|4711|Ada|NULL|made for 4711", external);
+	assert_string_equal(post_rows(post, "SELECT id, ext_id, number, name, phone, origin FROM accounts"), wanted);
+	assert_no_mark(post, record);
+	link = post_link(post, record);
+	assert_int_equal(link.state, LEDGER_LINK_LIVE);
+	assert_int_equal(link.native.length, 1);
+	assert_int_equal(post->run.counts[LEDGER_COUNT_SENT_CREATES], 1);
+
+	/* Nothing changed: nothing is sent. */
+	post_want(post, record, LEDGER_WANT_WRITE);
+	post_deliver(post);
+	assert_no_mark(post, record);
+	assert_int_equal(post->run.counts[LEDGER_COUNT_NOT_NEEDED], 1);
+	assert_string_equal(post_rows(post, "SELECT what FROM log"), "insert 4711");
+
+	/* One field alone; what is for creates only stays. */
+	post_sql(post, "UPDATE accounts SET number = 'theirs', origin = 'theirs'; DELETE FROM log;");
+	post_change(post, record, "Ada", "555");
+	post_deliver(post);
+	assert_string_equal(post_rows(post, "SELECT number, name, phone, origin FROM accounts"), "theirs|Ada|555|theirs");
+	assert_int_equal(post->run.counts[LEDGER_COUNT_SENT_UPDATES], 1);
+
+	post_want(post, record, LEDGER_WANT_DELETE);
+	post_deliver(post);
+	assert_string_equal(post_rows(post, "SELECT count(*) FROM accounts"), "0");
+	assert_int_equal(post_link(post, record).state, LEDGER_LINK_TOMBSTONE);
+	assert_int_equal(post->run.counts[LEDGER_COUNT_SENT_DELETES], 1);
+	assert_int_equal(post->result.left + post->result.uncertain + post->result.dead, 0);
+	post_free(post);
+}
+
+static void
+what_is_out_of_scope_is_dropped(void **state)
+{
+	struct post *post = post_new(NULL);
+	int64_t nobody = post_customer(post, "1", "nobody", NULL), somebody = post_customer(post, "2", "somebody", NULL);
+
+	(void)state;
+	post_deliver(post);
+	assert_no_mark(post, nobody);
+	assert_string_equal(post_rows(post, "SELECT number FROM accounts"), "2");
+	assert_int_equal(post->run.counts[LEDGER_COUNT_OUT_OF_SCOPE], 1);
+
+	/* Put there by create_if, and no longer meant to be: it stays and is not written. */
+	post_change(post, somebody, "nobody", "1");
+	post_deliver(post);
+	assert_no_mark(post, somebody);
+	assert_string_equal(post_rows(post, "SELECT number, name, phone FROM accounts"), "2|somebody|NULL");
+	assert_true((post_link(post, somebody).flags & LEDGER_LINK_SCOPED_OUT) != 0);
+	post_change(post, somebody, "again", "2");
+	post_deliver(post);
+	assert_string_equal(post_rows(post, "SELECT number, name, phone FROM accounts"), "2|again|2");
+	assert_true((post_link(post, somebody).flags & LEDGER_LINK_SCOPED_OUT) == 0);
+	post_free(post);
+}
+
+static void
+out_of_scope_may_deactivate_and_come_back(void **state)
+{
+	struct post *post = post_new(&(struct post_options){
+		.binding = "situations: { out_of_scope = \"deactivate\"; }; deletes: { do = \"deactivate\"; set = ( [ \"active\", \"0\" ] ); };" });
+	int64_t record = post_customer(post, "1", "Ada", NULL);
+
+	(void)state;
+	post_deliver(post);
+	post_change(post, record, "nobody", NULL);
+	post_deliver(post);
+	assert_string_equal(post_rows(post, "SELECT name, active FROM accounts"), "Ada|0");
+	assert_no_mark(post, record);
+	post_change(post, record, "Ada again", NULL);
+	post_deliver(post);
+	assert_string_equal(post_rows(post, "SELECT name, count(*) FROM accounts"), "Ada again|1");
+	assert_int_equal(post_link(post, record).state, LEDGER_LINK_LIVE);
+	assert_no_mark(post, record);
+
+	/* A deletion elsewhere. */
+	post_want(post, record, LEDGER_WANT_DEACTIVATE);
+	post_deliver(post);
+	assert_string_equal(post_rows(post, "SELECT name, active FROM accounts"), "Ada again|0");
+	assert_no_mark(post, record);
+	post_free(post);
+}
+
+static void
+what_was_never_there_is_not_deleted(void **state)
+{
+	struct post *post = post_new(&(struct post_options){ .binding = "deletes: { do = \"delete\"; };" });
+	int64_t record = post_customer(post, "1", "nobody", NULL);
+
+	(void)state;
+	post_want(post, record, LEDGER_WANT_DELETE);
+	post_deliver(post);
+	assert_no_mark(post, record);
+	assert_string_equal(post_rows(post, "SELECT count(*) FROM log"), "0");
+	post_free(post);
+}
+
+static void
+a_child_waits_for_its_parent(void **state)
+{
+	struct post *post = post_new(NULL);
+	int64_t customer = post_customer(post, "1", "Ada", NULL), order = post_order(post, "A1", customer);
+
+	(void)state;
+	post_flow(post, "orders");
+	post_deliver(post);
+	assert_mark(post, order, WAITING);
+	assert_int_equal(post->result.waiting, 1);
+	assert_string_equal(post_rows(post, "SELECT count(*) FROM orders"), "0");
+	post_flow(post, "customers");
+	post_deliver(post);
+	assert_mark(post, order, PENDING);
+	post_flow(post, "orders");
+	post_deliver(post);
+	assert_no_mark(post, order);
+	assert_string_equal(post_rows(post, "SELECT number, account FROM orders"), "A1|1");
+	post_free(post);
+}
+
+static void
+waiting_for_a_parent_has_an_end(void **state)
+{
+	struct post *post = post_new(NULL);
+	int64_t customer = post_customer(post, "1", "nobody", NULL), order = post_order(post, "A1", customer);
+
+	(void)state;
+	post_deliver(post);
+	post_flow(post, "orders");
+	post_deliver(post);
+	assert_mark(post, order, WAITING);
+	post->clock_us += INT64_C(3599) * 1000000;
+	post_deliver(post);
+	assert_mark(post, order, WAITING);
+	post->clock_us += INT64_C(2) * 1000000;
+	post_deliver(post);
+	assert_mark(post, order, DEAD);
+	assert_int_equal(post_findings(post, LEDGER_FINDING_DEAD, "delivery-parent"), 1);
+	post_free(post);
+}
+
+static void
+what_a_target_refuses_is_a_dead_letter(void **state)
+{
+	struct post *post = post_new(NULL);
+	int64_t bad = post_customer(post, "1", "bad", NULL), good = post_customer(post, "2", "good", NULL);
+
+	(void)state;
+	post_deliver(post);
+	assert_mark(post, bad, DEAD);
+	assert_no_mark(post, good);
+	assert_string_equal(post_rows(post, "SELECT number FROM accounts"), "2");
+	assert_int_equal(post_findings(post, LEDGER_FINDING_DEAD, "connector-invalid"), 1);
+	assert_int_equal(post->run.counts[LEDGER_COUNT_DEAD], 1);
+	assert_int_equal(post->result.dead, 1);
+
+	/* Corrected at its owner: wanted again, and the dead letter ends. */
+	post_change(post, bad, "better", NULL);
+	post_deliver(post);
+	assert_no_mark(post, bad);
+	assert_int_equal(post_findings(post, LEDGER_FINDING_DEAD, NULL), 0);
+	assert_string_equal(post_rows(post, "SELECT name FROM accounts ORDER BY number"), "better\ngood");
+	post_free(post);
+}
+
+static void
+unlock(struct post *post)
+{
+	if (post->waits == 3)
+		post_sql(post, "COMMIT");
+}
+
+static void
+trouble_passes_and_is_waited_for(void **state)
+{
+	struct post *post = post_new(NULL);
+	int64_t record = post_customer(post, "1", "Ada", NULL);
+	bool found;
+
+	(void)state;
+	post_sql(post, "BEGIN EXCLUSIVE");
+	post_deliver(post);
+	assert_mark(post, record, PENDING);
+	assert_int_equal(post_mark(post, record, &found).tries, 1);
+	assert_in_range(post_mark(post, record, &found).due_us - post->clock_us, 2000000, 2500000);
+	assert_int_equal(post->result.left, 1);
+	assert_int_equal(post->waits, 0);
+
+	/* With patience it is tried again as often as is due. */
+	post->options.patience_ms = 60000;
+	post->on_wait = unlock;
+	post_deliver(post);
+	assert_no_mark(post, record);
+	assert_int_equal(post->waits, 3);
+	assert_in_range(post->waited_ms, 14000, 17600);
+	assert_string_equal(post_rows(post, "SELECT what FROM log"), "insert 1");
+	post_free(post);
+}
+
+static void
+too_many_tries_are_a_dead_letter(void **state)
+{
+	struct post *post = post_new(&(struct post_options){ .system = "limits: { attempts = 3; };" });
+	int64_t record = post_customer(post, "1", "Ada", NULL);
+
+	(void)state;
+	post->options.patience_ms = 3600000;
+	post_sql(post, "BEGIN EXCLUSIVE");
+	post_deliver(post);
+	post_sql(post, "COMMIT");
+	assert_mark(post, record, DEAD);
+	assert_int_equal(post_findings(post, LEDGER_FINDING_DEAD, "connector-retry"), 1);
+	assert_int_equal(post->waits, 2);
+	post_free(post);
+}
+
+static void
+refused_credentials_park_the_system(void **state)
+{
+	struct post *post = post_new(&(struct post_options){ .connector = "refuses" });
+	int64_t first = post_customer(post, "1", "Ada", NULL), second;
+
+	(void)state;
+	post->options.patience_ms = 86400000;
+	post_deliver(post);
+	assert_mark(post, first, PARKED);
+	assert_int_equal(post->result.parked, 1);
+	assert_true(post->result.failed);
+	assert_int_equal(post->result.first.klass, SYNCLINE_AUTH);
+	assert_int_equal(post->waits, 0);
+
+	/* The next run doesn't try either, until an hour has passed, or a person starts one. */
+	second = post_customer(post, "2", "Bob", NULL);
+	post_deliver(post);
+	assert_mark(post, first, PARKED);
+	assert_mark(post, second, PENDING);
+	assert_int_equal(post->run.counts[LEDGER_COUNT_PARKED], 1);
+	post->clock_us += INT64_C(3601) * 1000000;
+	post_deliver(post);
+	assert_mark(post, second, PARKED);
+	assert_int_equal(post->run.counts[LEDGER_COUNT_PARKED], 3);
+	post->run.cause = "manual";
+	post_deliver(post);
+	assert_int_equal(post->run.counts[LEDGER_COUNT_PARKED], 5);
+	post_free(post);
+}
+
+static void
+a_throttled_system_is_left_alone_as_long_as_it_asks(void **state)
+{
+	struct post *post = post_new(&(struct post_options){ .connector = "throttles" });
+	int64_t record = post_customer(post, "1", "Ada", NULL);
+	bool found;
+
+	(void)state;
+	post_deliver(post);
+	assert_mark(post, record, PENDING);
+	assert_int_equal(post_mark(post, record, &found).due_us, post->clock_us + 7000000);
+	assert_int_equal(post_mark(post, record, &found).tries, 0);
+	post->options.patience_ms = 8000;
+	post_deliver(post);
+	assert_int_equal(post->waited_ms, 7000);
+	assert_no_mark(post, record);
+	post_free(post);
+}
+
+static void
+lies_are_looked_into(void **state)
+{
+	struct post *post = post_new(&(struct post_options){ .connector = "lies-results" });
+	int64_t records[5];
+
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		records[i] = post_customer(post, (const char *const[]){ "0", "1", "2", "3", "4" }[i], "Ada", NULL);
+	post_deliver(post);
+	/* Committed without an id: it is looked for.  Twice, an unknown class, none at all: nobody knows, and no way to find out. */
+	assert_mark(post, records[0], HANDED_OVER);
+	for (int i = 1; i < 5; i++)
+		assert_mark(post, records[i], DEAD);
+	assert_int_equal(post_findings(post, LEDGER_FINDING_DEAD, "delivery-uncertain"), 4);
+	post_free(post);
+}
+
+static void
+a_flag_holds_what_it_keeps_back(void **state)
+{
+	struct post *post = post_new(NULL);
+	int64_t record = post_customer(post, "1", "Ada", NULL), other;
+	unsigned in = 0;
+
+	(void)state;
+	post_flag(post, LEDGER_FLAG_PREVIEW, 0);
+	post_deliver(post);
+	assert_mark(post, record, PENDING);
+	post_flag(post, LEDGER_FLAG_PAUSED, 0);
+	post_deliver(post);
+	assert_mark(post, record, HELD);
+	assert_int_equal(post->result.held, 1);
+	assert_string_equal(post_rows(post, "SELECT count(*) FROM accounts"), "0");
+	post_flag(post, LEDGER_FLAG_ON, 0);
+	post_deliver(post);
+	assert_no_mark(post, record);
+
+	/* A part of the records, the same part each time, and an order goes where its customer goes. */
+	post_flag(post, LEDGER_FLAG_CANARY, 50);
+	for (int i = 0; i < 40; i++) {
+		char number[10];
+
+		snprintf(number, sizeof number, "%d", 100 + i);
+		other = post_customer(post, number, "Bob", NULL);
+		post_order(post, number, other);
+	}
+	post_deliver(post);
+	in = (unsigned)atoi(post_rows(post, "SELECT count(*) FROM accounts")) - 1;
+	assert_in_range(in, 5, 35);
+	assert_int_equal(post->result.held, 40 - in);
+	post_deliver(post);
+	assert_int_equal(post->result.held, 40 - in);
+	post_flow(post, "orders");
+	post_deliver(post);
+	assert_int_equal(atoi(post_rows(post, "SELECT count(*) FROM orders")), in);
+	assert_string_equal(post_rows(post, "SELECT count(*) FROM orders o JOIN accounts a ON a.id = o.account WHERE a.number <> o.number"), "0");
+	post_flow(post, "customers");
+	post_flag(post, LEDGER_FLAG_CANARY, 100);
+	post_deliver(post);
+	assert_int_equal(post->result.held, 0);
+	assert_string_equal(post_rows(post, "SELECT count(*) FROM accounts"), "41");
+	post_free(post);
+}
+
+static void
+a_record_that_is_gone_is_decided_by_its_situation(void **state)
+{
+	static const struct {
+		const char *action;
+		uint8_t link;
+		const char *rows;
+		unsigned reviews;
+	} cases[] = {
+		{ "review", LEDGER_LINK_MISSING, "0", 1 },
+		{ "recreate", LEDGER_LINK_LIVE, "1", 0 },
+		{ "unlink", LEDGER_LINK_UNLINKED, "0", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		char binding[100];
+		struct post *post;
+		int64_t record;
+
+		snprintf(binding, sizeof binding, "situations: { missing = \"%s\"; };", cases[i].action);
+		post = post_new(&(struct post_options){ .binding = binding });
+		record = post_customer(post, "1", "Ada", NULL);
+		post_deliver(post);
+		post_sql(post, "DELETE FROM accounts");
+		post_change(post, record, "Ada II", NULL);
+		post_deliver(post);
+		assert_string_equal(post_rows(post, "SELECT count(*) FROM accounts"), cases[i].rows);
+		assert_int_equal(post_link(post, record).state, cases[i].link);
+		assert_int_equal(post_findings(post, LEDGER_FINDING_REVIEW, "missing"), cases[i].reviews);
+		assert_no_mark(post, record);
+		post_free(post);
+	}
+}
+
+static void
+deleting_what_is_gone_is_success(void **state)
+{
+	struct post *post = post_new(&(struct post_options){ .binding = "deletes: { do = \"delete\"; };" });
+	int64_t record = post_customer(post, "1", "Ada", NULL);
+
+	(void)state;
+	post_deliver(post);
+	post_sql(post, "DELETE FROM accounts");
+	post_want(post, record, LEDGER_WANT_DELETE);
+	post_deliver(post);
+	assert_no_mark(post, record);
+	assert_int_equal(post_link(post, record).state, LEDGER_LINK_TOMBSTONE);
+	post_free(post);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_record_is_created_changed_and_deleted),
+		cmocka_unit_test(what_is_out_of_scope_is_dropped),
+		cmocka_unit_test(out_of_scope_may_deactivate_and_come_back),
+		cmocka_unit_test(what_was_never_there_is_not_deleted),
+		cmocka_unit_test(a_child_waits_for_its_parent),
+		cmocka_unit_test(waiting_for_a_parent_has_an_end),
+		cmocka_unit_test(what_a_target_refuses_is_a_dead_letter),
+		cmocka_unit_test(trouble_passes_and_is_waited_for),
+		cmocka_unit_test(too_many_tries_are_a_dead_letter),
+		cmocka_unit_test(refused_credentials_park_the_system),
+		cmocka_unit_test(a_throttled_system_is_left_alone_as_long_as_it_asks),
+		cmocka_unit_test(lies_are_looked_into),
+		cmocka_unit_test(a_flag_holds_what_it_keeps_back),
+		cmocka_unit_test(a_record_that_is_gone_is_decided_by_its_situation),
+		cmocka_unit_test(deleting_what_is_gone_is_success),
+	};
+
+	return deliver_table_run() + cmocka_run_group_tests_name("deliveries", tests, NULL, NULL);
+}

@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* deliver_help.c: see deliver_help.h. */
+#include "deliver_help.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "flow/vector.h"
+
+static struct arena answers;
+
+static void
+link_all(struct post *post, const char *folder)
+{
+	DIR *dir = opendir(folder);
+
+	if (dir == NULL)
+		fail_msg("%s: %s", folder, strerror(errno));
+	for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+		size_t length = strlen(entry->d_name);
+		char from[1024], to[600];
+
+		if (length < 4 || strcmp(entry->d_name + length - 3, ".so") != 0)
+			continue;
+		snprintf(from, sizeof from, "%s/%s", folder, entry->d_name);
+		snprintf(to, sizeof to, "%s/%s", post->connectors, entry->d_name);
+		assert_int_equal(symlink(from, to), 0);
+	}
+	closedir(dir);
+}
+
+static void
+configure(struct post *post, const struct post_options *options)
+{
+	struct config_source source = { .name = "test.conf" };
+	struct config_options config = { .sources = &source, .source_count = 1 };
+	struct diagnostics diagnostics;
+	struct buffer text;
+
+	buffer_init(&text, 0);
+	buffer_format(&text,
+	              "agent: { timezone = \"UTC\"; };\nsystems: {\n"
+	              " erp: { connector = \"sqlite\"; settings: { path = \"%s/erp.db\"; };\n"
+	              "  objects: { kunden: { native = \"kunden\"; key = [ \"nr\" ]; }; auftraege: { native = \"auftraege\"; key = [ \"nr\" ]; }; }; };\n",
+	              post->dir);
+	if (options->connector == NULL)
+		buffer_format(&text, " crm: { connector = \"sqlite\"; access = \"write\"; settings: { path = \"%s/crm.db\"; busy_timeout = \"1ms\"; }; %s\n", post->dir,
+		              options->system != NULL ? options->system : "");
+	else
+		buffer_format(&text, " crm: { connector = \"%s\"; access = \"write\"; %s\n", options->connector, options->system != NULL ? options->system : "");
+	buffer_format(&text,
+	              "  objects: { accounts: { native = \"accounts\"; key = [ \"id\" ]; external_key = \"ext_id\"; %s };\n"
+	              "   orders: { native = \"orders\"; key = [ \"id\" ]; external_key = \"ext_id\"; }; }; }; };\n",
+	              options->object != NULL ? options->object : "");
+	buffer_text(&text, "entities: {\n"
+	                   " customer: { owner = \"erp\"; match = ( { exact = [ \"number\" ]; } ); fields: { number: { type = \"text\"; };"
+	                   "  name: { type = \"text\"; }; phone: { type = \"text\"; owner = \"crm\"; }; size: { type = \"integer\"; }; }; };\n"
+	                   " sales_order: { owner = \"erp\"; match = ( { exact = [ \"number\" ]; } ); fields: { number: { type = \"text\"; };"
+	                   "  customer: { type = \"ref\"; entity = \"customer\"; required = true; wait = \"1h\"; }; }; }; };\n"
+	                   "flows: {\n customers: { entity = \"customer\"; bindings: {\n"
+	                   "  erp: { object = \"kunden\"; trigger: { every = \"1h\"; }; originates = true;"
+	                   "   map = ( [ \"number\", \"nr\" ], [ \"name\", \"name\" ], [ \"size\", \"size\" ] ); };\n");
+	buffer_format(&text,
+	              "  crm: { object = \"accounts\"; create_if = \"name <> 'nobody'\";%s\n"
+	              "   map = ( [ \"number\", \"number\" ], [ \"name\", \"name\" ], [ \"phone\", \"phone\" ] );\n"
+	              "   write = ( [ \"origin\", \"'made for ' || number\", \"create\" ]%s ); %s }; }; };\n",
+	              options->read ? " trigger: { every = \"1h\"; };" : "", options->derive ? ", [ \"erp_id\", \"link('erp')\" ]" : "",
+	              options->binding != NULL ? options->binding : "");
+	buffer_text(&text, " orders: { entity = \"sales_order\"; after = [ \"customers\" ]; bindings: {\n"
+	                   "  erp: { object = \"auftraege\"; trigger: { every = \"1h\"; }; originates = true; map = ( [ \"number\", \"nr\" ] );"
+	                   "   read: { customer = \"ref('kunden', kunde)\"; }; };\n"
+	                   "  crm: { object = \"orders\"; create_if = \"true\";"
+	                   "   write = ( [ \"number\", \"number\" ], [ \"account\", \"link('crm', customer)\" ] ); }; }; }; };\n");
+	source.data = buffer_string(&text);
+	source.length = text.length;
+	diagnostics_init(&diagnostics);
+	if (config_load(&config, &post->model, &diagnostics) != 0)
+		fail_msg("%s: %s (%s)", diagnostics.items[0].error.place, diagnostics.items[0].error.message, diagnostics.items[0].error.hint);
+	diagnostics_free(&diagnostics);
+	buffer_free(&text);
+}
+
+static int64_t
+tell_time(void *data)
+{
+	struct post *post = data;
+
+	if (++post->calls == post->die_at)
+		_exit(77);
+	return post->clock_us;
+}
+
+static void
+pass_time(void *data, int64_t ms)
+{
+	struct post *post = data;
+
+	post->clock_us += ms * 1000;
+	post->waited_ms += ms;
+	post->waits++;
+	if (post->on_wait != NULL)
+		post->on_wait(post);
+}
+
+static void
+fail_on(const struct error *err)
+{
+	fail_msg("%s: %s: %s (%s)", error_name(err->code), err->message, err->detail, err->hint);
+}
+#define must(post, call)                       \
+	do {                                   \
+		if ((call) != 0)               \
+			fail_on(&(post)->err); \
+	} while (0)
+
+void
+post_open(struct post *post)
+{
+	const struct ledger_options ledger = { .state_dir = post->dir, .mode = LEDGER_ENGINE, .model = post->model, .now_us = tell_time, .now_data = post };
+	struct engine_options engine = { .model = post->model, .systems = &post->systems };
+
+	must(post, ledger_open(&ledger, &post->ledger, &post->err));
+	engine.ledger = post->ledger;
+	must(post, engine_open(&engine, &post->engine, &post->err));
+	post->run.unit = ledger_unit_id(post->ledger, NULL);
+	post->run.flow = ledger_flow_id(post->ledger, config_flow(post->model, "customers"));
+	must(post, ledger_run_begin(post->ledger, post->run.flow, post->run.unit, "schedule", &post->run.number, &post->err));
+	post->run.cause = "schedule";
+	post->intake = (struct intake){ .engine = post->engine, .unit_id = post->run.unit, .run = &post->run, .run_time_us = post->clock_us };
+	post_flow(post, "customers");
+	post->options = (struct deliver_options){ .intake = &post->intake, .wait = pass_time, .wait_data = post };
+}
+
+void
+post_close(struct post *post)
+{
+	engine_close(post->engine);
+	ledger_close(post->ledger);
+	post->engine = NULL;
+	post->ledger = NULL;
+}
+
+void
+post_flow(struct post *post, const char *name)
+{
+	post->intake.flow = config_flow(post->model, name);
+	post->intake.flow_id = ledger_flow_id(post->ledger, post->intake.flow);
+}
+
+static void
+make_database(struct post *post, const char *name, const char *sql)
+{
+	char path[300];
+	sqlite3 *db;
+
+	snprintf(path, sizeof path, "%s/%s", post->dir, name);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		fail_msg("%s", sqlite3_errmsg(db));
+	if (strcmp(name, "crm.db") == 0)
+		post->crm = db;
+	else
+		sqlite3_close(db);
+}
+
+struct post *
+post_new(const struct post_options *options)
+{
+	static const struct post_options usual;
+	struct post *post = calloc(1, sizeof *post);
+	const char *tmp = getenv("TMPDIR");
+	char path[1024];
+
+	assert_non_null(post);
+	assert_non_null(getenv("SYNCLINE_CONNECTORS"));
+	assert_non_null(getenv("SYNCLINE_BUILD"));
+	snprintf(post->dir, sizeof post->dir, "%s/syncline-deliver.XXXXXX", tmp != NULL ? tmp : "/tmp");
+	assert_non_null(mkdtemp(post->dir));
+	snprintf(post->connectors, sizeof post->connectors, "%s/connectors", post->dir);
+	assert_int_equal(mkdir(post->connectors, 0700), 0);
+	link_all(post, getenv("SYNCLINE_CONNECTORS"));
+	snprintf(path, sizeof path, "%s/tests/connectors/.libs", getenv("SYNCLINE_BUILD"));
+	link_all(post, path);
+	post->systems = (struct systems){ .connector_dir = post->connectors, .direct = true };
+	post->clock_us = INT64_C(1800000000) * 1000000;
+	make_database(post, "erp.db", "CREATE TABLE kunden (nr TEXT PRIMARY KEY, name TEXT, size INTEGER);"
+	                              "CREATE TABLE auftraege (nr TEXT PRIMARY KEY, kunde TEXT);");
+	make_database(post, "crm.db", "CREATE TABLE accounts (id INTEGER PRIMARY KEY, ext_id TEXT UNIQUE, number TEXT, name TEXT CHECK (name <> 'bad'),"
+	                              " phone TEXT, origin TEXT, erp_id TEXT, active INTEGER DEFAULT 1, version INTEGER DEFAULT 1, writes INTEGER DEFAULT 0);"
+	                              "CREATE TABLE orders (id INTEGER PRIMARY KEY, ext_id TEXT UNIQUE, number TEXT, account INTEGER);"
+	                              "CREATE TABLE log (what TEXT);"
+	                              "CREATE TRIGGER inserted AFTER INSERT ON accounts BEGIN INSERT INTO log VALUES ('insert ' || new.number); END;"
+	                              "CREATE TRIGGER updated AFTER UPDATE ON accounts BEGIN INSERT INTO log VALUES ('update ' || new.number); END;"
+	                              "CREATE TRIGGER deleted AFTER DELETE ON accounts BEGIN INSERT INTO log VALUES ('delete ' || old.number); END;");
+	configure(post, options != NULL ? options : &usual);
+	post_open(post);
+	post_flag(post, LEDGER_FLAG_ON, 0);
+	return post;
+}
+
+void
+post_free(struct post *post)
+{
+	char command[400];
+
+	post_close(post);
+	sqlite3_close(post->crm);
+	config_free(post->model);
+	arena_free(&answers);
+	snprintf(command, sizeof command, "rm -rf '%s'", post->dir);
+	assert_int_equal(system(command), 0);
+	free(post);
+}
+
+static struct syncline_value
+text_or_null(const char *text)
+{
+	if (text == NULL)
+		return (struct syncline_value){ .type = SYNCLINE_TYPE_NULL };
+	return (struct syncline_value){ .type = SYNCLINE_TYPE_TEXT, .length = (uint32_t)strlen(text), .u.data = text };
+}
+
+static const struct config_entity *
+entity_of(struct post *post, int64_t record)
+{
+	const struct config_entity *entity = ledger_record_entity(post->ledger, record);
+
+	return entity != NULL ? entity : post->intake.flow->entity;
+}
+
+static uint32_t
+target_of(struct post *post, int64_t record)
+{
+	const char *flow = strcmp(entity_of(post, record)->head.name, "customer") == 0 ? "customers" : "orders";
+
+	return ledger_binding_id(post->ledger, config_binding(config_flow(post->model, flow), "crm"));
+}
+
+static void
+deliver_to(struct post *post, int64_t record, uint64_t generation, uint8_t op)
+{
+	const struct ledger_delivery delivery = { .binding = target_of(post, record), .unit = post->run.unit, .record = record, .want = generation,
+		.op = op, .run = post->run.number };
+
+	must(post, ledger_deliver(post->ledger, &delivery, 1, &post->err));
+}
+
+static int64_t
+put_new(struct post *post, const char *entity, struct syncline_value *values)
+{
+	struct ledger_record record = { .unit = post->run.unit, .generation = 1, .updated_us = post->clock_us, .values = values };
+
+	must(post, ledger_begin(post->ledger, &post->err));
+	must(post, ledger_new_ids(post->ledger, 1, &record.id, &post->err));
+	must(post, ledger_records_put(post->ledger, config_entity(post->model, entity), &record, 1, &post->err));
+	deliver_to(post, record.id, 1, LEDGER_WANT_WRITE);
+	must(post, ledger_commit(post->ledger, &post->err));
+	return record.id;
+}
+
+int64_t
+post_customer(struct post *post, const char *number, const char *name, const char *phone)
+{
+	struct syncline_value values[4] = { text_or_null(number), text_or_null(name), text_or_null(phone), { .type = SYNCLINE_TYPE_NULL } };
+
+	return put_new(post, "customer", values);
+}
+
+int64_t
+post_order(struct post *post, const char *number, int64_t customer)
+{
+	struct syncline_value values[2] = { text_or_null(number), { .type = SYNCLINE_TYPE_INTEGER, .u.integer = customer } };
+
+	return put_new(post, "sales_order", values);
+}
+
+/* Links that said "as the record is" say what that was. */
+static void
+keep_words(struct post *post, const struct config_entity *entity, const struct ledger_record *record, struct arena *arena)
+{
+	uint64_t *words = arena_array(arena, ledger_field_limit(post->ledger, entity), sizeof *words);
+	struct ledger_link *links;
+	struct buffer scratch;
+	uint32_t first[2];
+
+	assert_non_null(words);
+	buffer_init(&scratch, 0);
+	assert_int_equal(vector_of(post->ledger, entity, record->values, &scratch, words), 0);
+	must(post, ledger_links_of(post->ledger, entity, &record->id, 1, arena, &links, first, &post->err));
+	for (uint32_t i = first[0]; i < first[1]; i++) {
+		links[i].sent = links[i].sent != NULL ? links[i].sent : words;
+		links[i].seen = links[i].seen != NULL ? links[i].seen : words;
+		must(post, ledger_links_put(post->ledger, entity, &links[i], 1, &post->err));
+	}
+	buffer_free(&scratch);
+}
+
+/*
+ * As the flow does it: the record's next generation, and a link that no longer says "as the record is" but what it was.
+ */
+void
+post_change(struct post *post, int64_t id, const char *name, const char *phone)
+{
+	const struct config_entity *entity = config_entity(post->model, "customer");
+	struct ledger_record record;
+	struct arena arena;
+
+	arena_init(&arena, 0);
+	must(post, ledger_begin(post->ledger, &post->err));
+	must(post, ledger_records_get(post->ledger, entity, &id, 1, &arena, &record, &post->err));
+	assert_int_equal(record.id, id);
+	keep_words(post, entity, &record, &arena);
+	record.generation++;
+	record.values[1] = text_or_null(name);
+	record.values[2] = text_or_null(phone);
+	must(post, ledger_records_put(post->ledger, entity, &record, 1, &post->err));
+	deliver_to(post, id, record.generation, LEDGER_WANT_WRITE);
+	must(post, ledger_commit(post->ledger, &post->err));
+	arena_free(&arena);
+}
+
+void
+post_want(struct post *post, int64_t record, uint8_t op)
+{
+	must(post, ledger_begin(post->ledger, &post->err));
+	deliver_to(post, record, 1000, op);
+	must(post, ledger_commit(post->ledger, &post->err));
+}
+
+void
+post_flag(struct post *post, enum ledger_flag_mode mode, uint32_t percent)
+{
+	const char *const flows[] = { "customers", "orders" };
+
+	must(post, ledger_begin(post->ledger, &post->err));
+	for (size_t i = 0; i < 2; i++) {
+		const struct ledger_flag flag = { .flow = ledger_flow_id(post->ledger, config_flow(post->model, flows[i])), .unit = post->run.unit,
+			.mode = (uint8_t)mode, .percent = percent, .who = "test", .why = "test" };
+
+		must(post, ledger_flag_set(post->ledger, &flag, &post->err));
+	}
+	must(post, ledger_commit(post->ledger, &post->err));
+	post->clock_us += 1000000;
+}
+
+void
+post_deliver(struct post *post)
+{
+	must(post, deliver_pending(&post->options, &post->result, &post->err));
+}
+
+void
+post_resolve(struct post *post)
+{
+	must(post, deliver_resolve(&post->options, &post->result, &post->err));
+}
+
+void
+post_sql(struct post *post, const char *sql)
+{
+	if (sqlite3_exec(post->crm, sql, NULL, NULL, NULL) != SQLITE_OK)
+		fail_msg("%s", sqlite3_errmsg(post->crm));
+}
+
+static int
+add_row(void *data, int count, char **values, char **names)
+{
+	struct buffer *text = data;
+
+	(void)names;
+	buffer_text(text, text->length > 0 ? "\n" : "");
+	for (int i = 0; i < count; i++)
+		buffer_format(text, "%s%s", i > 0 ? "|" : "", values[i] != NULL ? values[i] : "NULL");
+	return 0;
+}
+
+const char *
+post_rows(struct post *post, const char *sql)
+{
+	struct buffer text;
+	const char *kept;
+
+	buffer_init(&text, 0);
+	if (sqlite3_exec(post->crm, sql, add_row, &text, NULL) != SQLITE_OK)
+		fail_msg("%s", sqlite3_errmsg(post->crm));
+	kept = arena_copy(&answers, text.data != NULL ? text.data : "", text.length);
+	assert_non_null(kept);
+	buffer_free(&text);
+	return kept;
+}
+
+struct ledger_delivery
+post_mark(struct post *post, int64_t record, bool *ret_found)
+{
+	struct ledger_delivery delivery = { .binding = 0 };
+
+	must(post, ledger_delivery_get(post->ledger, target_of(post, record), record, &answers, &delivery, ret_found, &post->err));
+	return delivery;
+}
+
+struct ledger_link
+post_link(struct post *post, int64_t record)
+{
+	struct ledger_link *links;
+	uint32_t first[2];
+	struct ledger_link none = { .id = 0 };
+
+	must(post, ledger_links_of(post->ledger, entity_of(post, record), &record, 1, &answers, &links, first, &post->err));
+	return first[1] > first[0] ? links[first[1] - 1] : none;
+}
+
+struct counting {
+	const char *cause;
+	unsigned count;
+};
+
+static int
+count_finding(void *data, const struct ledger_finding *row)
+{
+	struct counting *counting = data;
+
+	if (counting->cause == NULL || strcmp(row->cause, counting->cause) == 0)
+		counting->count++;
+	else
+		print_message("another finding: %s: %s\n", row->cause, row->message);
+	return 0;
+}
+
+unsigned
+post_findings(struct post *post, enum ledger_finding_kind kind, const char *cause)
+{
+	const struct ledger_finding_filter filter = { .kind = kind };
+	struct counting counting = { .cause = cause };
+
+	must(post, ledger_findings(post->ledger, &filter, count_finding, &counting, &post->err));
+	return counting.count;
+}
