@@ -154,7 +154,8 @@ guest_emit(struct guest *guest, enum frame_type type, uint16_t call, uint32_t nu
 	struct message *message = message_new(type, call, number, head, body, body_length, NULL);
 
 	if (message == NULL) {
-		guest->mute = guest->mute || type == FRAME_REPLY || type == FRAME_BATCH || type == FRAME_RESULT;
+		if (type == FRAME_REPLY || type == FRAME_BATCH || type == FRAME_RESULT)
+			guest->mute = true;
 		return -1;
 	}
 	message->incarnation = guest->incarnation;

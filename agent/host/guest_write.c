@@ -119,7 +119,8 @@ report(const struct syncline_results *results, uint32_t index, const struct sync
 		flush(call->guest);
 		if (!add(pending, index, &result)) {
 			result.stored = NULL;
-			call->guest->mute = call->guest->mute || !add(pending, index, &result);
+			if (!add(pending, index, &result))
+				call->guest->mute = true;
 		}
 	}
 	if (pending->count >= FLUSH_RESULTS || pending->data.length >= FLUSH_BYTES || os_monotonic_ms() - pending->since_ms >= FLUSH_MS)
@@ -150,8 +151,10 @@ guest_write(struct guest_call *call)
 		call->error.applied = SYNCLINE_APPLIED_NO;
 		return klass;
 	}
+	(void)take_latch(&guest->pending, 0);
 	guest->pending.number = call->number;
 	guest->pending.since_ms = os_monotonic_ms();
+	release_latch(&guest->pending);
 	klass = guest->sink.write(guest->instance, &call->call, object, &batch, &results, &call->error);
 	guest_flush(guest);
 	guest_batch_free(&batch);

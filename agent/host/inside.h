@@ -100,7 +100,7 @@ struct guest {
 	struct syncline_host host;
 	void *instance;
 	bool open;
-	bool mute; /* it could not say what it had to */
+	atomic_bool mute; /* it could not say what it had to */
 	bool writable;
 	struct arena life; /* settings, texts of open() */
 	struct guest_secret *secrets;
@@ -109,7 +109,7 @@ struct guest {
 	struct guest_stream *streams;
 	struct guest_pending pending;
 	void *curl; /* kept between requests, with its connections */
-	uint32_t incarnation;
+	_Atomic uint32_t incarnation;
 	_Atomic uint32_t cancelled[GUEST_CANCELS];
 	_Atomic uint32_t cancel_at;
 	atomic_bool cancel_all;

@@ -467,7 +467,7 @@ an_end_in_the_middle_loses_no_result(void **state)
 		uint32_t count = before[i % (sizeof before / sizeof *before)];
 		size_t which = i / (sizeof before / sizeof *before);
 		struct batch *batch = numbered_batch(count, ends[which].word);
-		struct connector_results *r;
+		struct connector_results *r = NULL;
 		struct connector *c;
 		struct error err = { 0 };
 
