@@ -42,6 +42,10 @@ apply_is_bulk(struct work *work, struct bound *bound)
 	struct error ignored;
 	bool possible = false;
 
+	/* Parents are found by the indexes that a first load puts away. */
+	for (uint32_t i = 0; i < work->entity->field_count; i++)
+		if (work_field(work, i)->type == CONFIG_FIELD_REF && bound->reads != NULL && bound_has(bound->reads, i))
+			return false;
 	if (work->options->leave != NULL || (action != CONFIG_ACTION_CREATE && !(action == CONFIG_ACTION_DEFAULT && binding->originates)))
 		return false;
 	return ledger_bulk_possible(work->ledger, work->entity, bound->object, work->intake->unit_id, &possible, &ignored) == 0 && possible;

@@ -82,6 +82,14 @@ count_end(struct run_result *result, uint8_t state)
 	}
 }
 
+static bool
+ends_sentence(const char *text)
+{
+	size_t length = strlen(text);
+
+	return length > 0 && text[length - 1] == '.';
+}
+
 int
 unit_end(struct unit_run *u, uint8_t state, const struct error *why, const struct ledger_plan *plan, struct error *err)
 {
@@ -91,7 +99,7 @@ unit_end(struct unit_run *u, uint8_t state, const struct error *why, const struc
 	u->over = true;
 	if (why != NULL)
 		snprintf(message, sizeof message, "%s%s%s%s%s", why->place, why->place[0] != '\0' ? ": " : "", why->message,
-		         why->hint[0] != '\0' ? ".  " : "", why->hint);
+		         why->hint[0] == '\0' ? "" : ends_sentence(why->message) ? "  " : ".  ", why->hint);
 	else if (state == LEDGER_RUN_HELD && plan != NULL && plan->reason != NULL)
 		snprintf(message, sizeof message, "%s", plan->reason);
 	u->run.state = state;
