@@ -2,7 +2,7 @@
 EXTRA_DIST += tests/bench/run.sh tests/bench/make_customers.py tests/bench/convert.py tests/bench/conf.d/bench.conf \
 	tests/bench/conf.d/contracts/erp.kunden.conf tests/bench/conf.d/lookups/country.csv
 BENCH_RECORDS = 1000000
-bench: all tests/bin/bench-border tests/bin/bench-rules tests/bin/bench-ledger tests/bin/bench-csv $(bench_data)
+bench: all tests/bin/bench-border tests/bin/bench-rules tests/bin/bench-ledger tests/bin/bench-read tests/bin/bench-csv $(bench_data)
 	$(AM_TESTS_ENVIRONMENT) sh "$(srcdir)/tests/bench/run.sh" $(BENCH_RECORDS)
 if HAVE_CMOCKA
 bench_data = tests/bin/bench-data
@@ -29,3 +29,10 @@ tests_bin_bench_ledger_SOURCES = tests/bench/ledger.c
 tests_bin_bench_ledger_CPPFLAGS = $(AGENT_CPPFLAGS)
 tests_bin_bench_ledger_CFLAGS = $(AGENT_CFLAGS)
 tests_bin_bench_ledger_LDADD = libledger.a libconfig.a libbatch.a libos.a libbase.a $(AGENT_LIBS)
+
+# Reading into a ledger: the whole way to staging, when all is new, nothing changed, or one row in a hundred did.
+EXTRA_PROGRAMS += tests/bin/bench-read
+tests_bin_bench_read_SOURCES = tests/bench/read.c
+tests_bin_bench_read_CPPFLAGS = $(AGENT_CPPFLAGS)
+tests_bin_bench_read_CFLAGS = $(AGENT_CFLAGS)
+tests_bin_bench_read_LDADD = libflow.a librules.a librulesfn.a libhost.a libledger.a libconfig.a libbatch.a libos.a libbase.a $(AGENT_LIBS)

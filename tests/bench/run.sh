@@ -14,6 +14,8 @@ echo "== the border between agent and connector, 12 columns"
 "$bin/bench-border" "$records"
 echo "== the ledger alone"
 "$bin/bench-ledger" "$records"
+echo "== reading into a ledger"
+"$bin/bench-read" "$records"
 echo "== connectors alone: csv reading"
 python3 "$SYNCLINE_SOURCE/tests/bench/make_customers.py" "$records" "$work/customers.csv"
 "$bin/bench-csv" "$work/customers.csv" KUNDENNR ';'
