@@ -123,7 +123,28 @@ link_read(sqlite3_stmt *statement, uint32_t words, struct arena *arena, struct l
 	return 0;
 }
 
-/* The unchanged path: the index alone.  state 0 comes first. */
+/* One row of the index; state 0 comes first. */
+static int
+glance(struct ledger *ledger, sqlite3_stmt *statement, struct syncline_slice native, const uint8_t raw[16], uint32_t effective,
+       struct ledger_glance *ret_glance, struct error *err)
+{
+	int step;
+
+	*ret_glance = (struct ledger_glance){ 0, LEDGER_UNKNOWN };
+	link_bind_native(statement, 3, native);
+	if ((step = ledger_step(ledger, statement, err)) == 1) {
+		struct syncline_slice known = ledger_column_view(statement, 4);
+		bool same = sqlite3_column_int64(statement, 1) == (int64_t)LEDGER_LINK_LIVE && sqlite3_column_int64(statement, 2) == 0 &&
+		            sqlite3_column_int64(statement, 3) == effective && known.length == 16 && memcmp(known.data, raw, 16) == 0;
+
+		ret_glance->link = sqlite3_column_int64(statement, 0);
+		ret_glance->what = same ? LEDGER_UNCHANGED : LEDGER_CHANGED;
+		sqlite3_reset(statement);
+	}
+	return step < 0 ? -1 : 0;
+}
+
+/* The unchanged path: the index alone. */
 int
 ledger_links_glance(struct ledger *ledger, uint32_t object, uint32_t unit, const struct syncline_slice *natives, const uint8_t (*raws)[16],
                     uint32_t count, uint32_t effective, struct ledger_glance *ret_glances, struct error *err)
@@ -131,30 +152,19 @@ ledger_links_glance(struct ledger *ledger, uint32_t object, uint32_t unit, const
 	sqlite3_stmt *statement = ledger_statement(ledger,
 		"SELECT id, state, flags, effective, raw FROM link INDEXED BY link_native WHERE object = ?1 AND unit = ?2 AND native = ?3"
 		" ORDER BY state LIMIT 1", err);
+	/* In the middle of its rows, it keeps one view of the file for all that follows; else each row takes and drops the file's locks. */
+	sqlite3_stmt *view = count > 1 ? ledger_statement(ledger, "SELECT 1 FROM meta", err) : NULL;
+	int result = 0;
 
-	if (statement == NULL)
+	if (statement == NULL || (count > 1 && (view == NULL || ledger_step(ledger, view, err) < 0)))
 		return link_failed(ledger, err);
 	sqlite3_bind_int64(statement, 1, object);
 	sqlite3_bind_int64(statement, 2, unit);
-	for (uint32_t i = 0; i < count; i++) {
-		struct ledger_glance glance = { 0, LEDGER_UNKNOWN };
-		int step;
-
-		link_bind_native(statement, 3, natives[i]);
-		if ((step = ledger_step(ledger, statement, err)) < 0)
-			return link_failed(ledger, err);
-		if (step == 1) {
-			struct syncline_slice raw = ledger_column_view(statement, 4);
-			bool same = sqlite3_column_int64(statement, 1) == (int64_t)LEDGER_LINK_LIVE && sqlite3_column_int64(statement, 2) == 0 &&
-			            sqlite3_column_int64(statement, 3) == effective && raw.length == 16 && memcmp(raw.data, raws[i], 16) == 0;
-
-			glance.link = sqlite3_column_int64(statement, 0);
-			glance.what = same ? LEDGER_UNCHANGED : LEDGER_CHANGED;
-			sqlite3_reset(statement);
-		}
-		ret_glances[i] = glance;
-	}
-	return 0;
+	for (uint32_t i = 0; i < count && result == 0; i++)
+		result = glance(ledger, statement, natives[i], raws[i], effective, &ret_glances[i], err);
+	if (view != NULL)
+		sqlite3_reset(view);
+	return result != 0 ? link_failed(ledger, err) : 0;
 }
 
 /* Live before anything else, then the newest: that is the one which counts for a native id. */
