@@ -71,8 +71,6 @@ put_plain(const struct syncline_value *value, struct buffer *out)
 	case SYNCLINE_TYPE_CONTENT:
 		if (buffer_char(out, 'T') != 0)
 			return -1;
-		if (unicode_is_ascii(value->u.data, value->length))
-			return buffer_append(out, value->u.data, value->length);
 		return unicode_nfc(value->u.data, value->length, out);
 	default:
 		return buffer_char(out, value->type == SYNCLINE_TYPE_JSON ? 'J' : 'X') != 0 ? -1 : buffer_append(out, value->u.data, value->length);
