@@ -2,6 +2,8 @@
 /* marks.c: see marks.h. */
 #include "flow/marks.h"
 
+#include <string.h>
+
 static struct intake_binding_counts *
 counts_of(struct work *work, const struct bound *bound)
 {
@@ -98,6 +100,69 @@ mark_live(struct work *work, const struct bound *target, struct work_record *rec
 	return changed || record->fresh || record->restored || record->wanted ? mark(work, target, record, NULL, LEDGER_WANT_WRITE, err) : 0;
 }
 
+/* The index of the ref field when a rule of `child` follows it to this changed field of ours; -1. */
+static int
+follows_change(const struct work *work, const struct work_record *record, const struct config_entity *child, const char *path)
+{
+	const char *dot = strchr(path, '.');
+
+	for (uint32_t f = 0; dot != NULL && f < child->field_count; f++) {
+		const struct config_field *ref = &child->fields[f];
+
+		if (ref->type != CONFIG_FIELD_REF || strcmp(ref->entity, work->entity->head.name) != 0 || strlen(ref->head.name) != (size_t)(dot - path) ||
+		    strncmp(ref->head.name, path, (size_t)(dot - path)) != 0)
+			continue;
+		for (uint32_t i = 0; i < work->entity->field_count; i++)
+			if (bound_has(record->changed, i) && strcmp(work_field(work, i)->head.name, dot + 1) == 0)
+				return (int)f;
+	}
+	return -1;
+}
+
+/* Records that refer to this one and are written there lack what was followed to it. */
+static int
+mark_followers(struct work *work, const struct bound *target, const struct work_record *record, uint32_t ref, struct error *err)
+{
+	const struct config_entity *child = target->binding->flow->entity;
+	uint32_t object = ledger_object_id(work->ledger, target->binding->object), found = 1;
+	int64_t ids[200], after = 0;
+
+	while (found > 0) {
+		if (ledger_records_referring(work->ledger, child, &child->fields[ref], record->at.id, after, ids, 200, &found, err) != 0)
+			return -1;
+		for (uint32_t i = 0; i < found; i++) {
+			struct work_record about = { .at = { .id = ids[i], .generation = 1 } };
+			struct ledger_link link;
+
+			after = ids[i];
+			if (ledger_link_at(work->ledger, child, ids[i], object, &work->arena, &link, err) != 0)
+				return -1;
+			if (link.id != 0 && work_mark(work, target, &about, LEDGER_WANT_WRITE, err) != 0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+static int
+marks_of_followers(struct work *work, const struct work_record *record, struct error *err)
+{
+	for (uint32_t b = 0; b < work->engine->bound_count; b++) {
+		const struct bound *target = &work->engine->bounds[b];
+		struct rules_dependencies needs;
+		int ref = -1;
+
+		if (target->write == NULL)
+			continue;
+		mapping_dependencies(target->write, UINT32_MAX, &needs);
+		for (uint32_t i = 0; i < needs.follow_count && ref < 0; i++)
+			ref = follows_change(work, record, target->binding->flow->entity, needs.follows[i]);
+		if (ref >= 0 && mark_followers(work, target, record, (uint32_t)ref, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
 int
 marks_of_record(struct work *work, struct work_record *record, bool changed, bool state, struct error *err)
 {
@@ -114,5 +179,5 @@ marks_of_record(struct work *work, struct work_record *record, bool changed, boo
 		if (result != 0)
 			return -1;
 	}
-	return 0;
+	return changed && !record->fresh && !record->deleted ? marks_of_followers(work, record, err) : 0;
 }

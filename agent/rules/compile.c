@@ -290,6 +290,9 @@ take_over(struct compiler *c, struct rule *rule)
 		for (uint32_t k = 0; k < part->object_count; k++)
 			if (text_list_add(arena, &rule->objects, &rule->object_count, part->objects[k]) != 0)
 				return -1;
+		for (uint32_t k = 0; k < part->follow_count; k++)
+			if (text_list_add(arena, &rule->follows, &rule->follow_count, part->follows[k]) != 0)
+				return -1;
 	}
 	return 0;
 }
@@ -443,6 +446,9 @@ gather(struct mapping *m)
 					return -1;
 			for (uint32_t k = 0; k < rule->object_count; k++)
 				if (text_list_add(&m->arena, &m->all_objects, &m->all_object_count, rule->objects[k]) != 0)
+					return -1;
+			for (uint32_t k = 0; k < rule->follow_count; k++)
+				if (text_list_add(&m->arena, &m->all_follows, &m->all_follow_count, rule->follows[k]) != 0)
 					return -1;
 		}
 	for (uint32_t i = 0; i < m->checks.rule_count; i++) {

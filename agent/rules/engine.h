@@ -198,8 +198,8 @@ struct rule {
 	struct ruleset *elements;
 	uint64_t *reads;        /* over the top set's fields */
 	uint32_t uses;
-	const char **lookups, **systems, **objects;
-	uint32_t lookup_count, system_count, object_count;
+	const char **lookups, **systems, **objects, **follows;
+	uint32_t lookup_count, system_count, object_count, follow_count;
 };
 struct one_of {
 	const char *text;
@@ -235,8 +235,8 @@ struct mapping {
 	uint32_t lookup_count;
 	uint64_t *reads;
 	uint32_t uses;
-	const char **all_lookups, **all_systems, **all_objects;
-	uint32_t all_lookup_count, all_system_count, all_object_count;
+	const char **all_lookups, **all_systems, **all_objects, **all_follows;
+	uint32_t all_lookup_count, all_system_count, all_object_count, all_follow_count;
 	uint8_t version[RULES_VERSION_BYTES];
 };
 

@@ -66,6 +66,8 @@ mapping_dependencies(const struct mapping *mapping, uint32_t output, struct rule
 		d->system_count = mapping->all_system_count;
 		d->objects = mapping->all_objects;
 		d->object_count = mapping->all_object_count;
+		d->follows = mapping->all_follows;
+		d->follow_count = mapping->all_follow_count;
 	} else {
 		const struct rule *rule = &mapping->top.rules[output];
 
@@ -77,6 +79,8 @@ mapping_dependencies(const struct mapping *mapping, uint32_t output, struct rule
 		d->system_count = rule->system_count;
 		d->objects = rule->objects;
 		d->object_count = rule->object_count;
+		d->follows = rule->follows;
+		d->follow_count = rule->follow_count;
 	}
 }
 

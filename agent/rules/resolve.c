@@ -226,7 +226,12 @@ rule_reads(const struct scope *scope, struct rule *rule, const struct column *co
 	rule->reads[column->field / 64] |= UINT64_C(1) << (column->field % 64);
 	if (scope->set->fields[column->field].spec.sensitive)
 		rule->sensitive = true;
-	if (column->follow != NULL)
+	if (column->follow != NULL) {
+		const char *path = arena_format(scope->arena, "%s.%s", scope->set->fields[column->field].spec.name, column->follow);
+
 		rule->uses |= RULES_USES_FOLLOW;
+		if (path == NULL || text_list_add(scope->arena, &rule->follows, &rule->follow_count, path) != 0)
+			return -1;
+	}
 	return 0;
 }

@@ -183,6 +183,8 @@ struct rules_dependencies {
 	uint32_t system_count;
 	const char *const *objects;   /* that ref() names */
 	uint32_t object_count;
+	const char *const *follows;   /* "customer.number": the ref field and the field of the record that it names */
+	uint32_t follow_count;
 };
 /* Of one output; with output == UINT32_MAX of the whole mapping, conditions included. */
 void mapping_dependencies(const struct mapping *mapping, uint32_t output, struct rules_dependencies *ret_dependencies);
