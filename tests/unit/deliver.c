@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 int deliver_table_run(void);
+int deliver_doubt_run(void);
 
 static void
 a_record_is_created_changed_and_deleted(void **state)
@@ -35,11 +36,12 @@ a_record_is_created_changed_and_deleted(void **state)
 	assert_int_equal(post->run.counts[LEDGER_COUNT_NOT_NEEDED], 1);
 	assert_string_equal(post_rows(post, "SELECT what FROM log"), "insert 4711");
 
-	/* One field alone; what is for creates only stays. */
-	post_sql(post, "UPDATE accounts SET number = 'theirs', origin = 'theirs'; DELETE FROM log;");
-	post_change(post, record, "Ada", "555");
+	/* One field alone; what is for creates only stays, and what nobody of ours changed too. */
+	post_sql(post, "UPDATE accounts SET erp_id = 'theirs', origin = 'theirs'; DELETE FROM log;");
+	post_change(post, record, "Ada L.", NULL);
 	post_deliver(post);
-	assert_string_equal(post_rows(post, "SELECT number, name, phone, origin FROM accounts"), "theirs|Ada|555|theirs");
+	assert_string_equal(post_rows(post, "SELECT number, name, phone, origin, erp_id FROM accounts"), "4711|Ada L.|NULL|theirs|theirs");
+	assert_string_equal(post_rows(post, "SELECT what FROM log"), "update 4711");
 	assert_int_equal(post->run.counts[LEDGER_COUNT_SENT_UPDATES], 1);
 
 	post_want(post, record, LEDGER_WANT_DELETE);
@@ -401,6 +403,48 @@ deleting_what_is_gone_is_success(void **state)
 	post_free(post);
 }
 
+/* Guards. */
+
+static void
+a_change_made_meanwhile_is_not_overwritten(void **state)
+{
+	static const char *const objects[] = { NULL, "version = \"version\";" };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct post *post = post_new(&(struct post_options){ .object = objects[i] });
+		int64_t record = post_customer(post, "1", "Ada", NULL);
+
+		post_deliver(post);
+		/* The phone is theirs, the name is not: one is taken over, the other restored; ours arrives. */
+		post_sql(post, "UPDATE accounts SET phone = '555', name = 'theirs', version = version + 1; DELETE FROM log;");
+		post_change(post, record, "Ada II", NULL);
+		post_deliver(post);
+		assert_string_equal(post_rows(post, "SELECT number, name, phone FROM accounts"), "1|Ada II|555");
+		assert_no_mark(post, record);
+		assert_int_equal(post->run.counts[LEDGER_COUNT_EDITS], 1);
+		assert_int_equal(post->run.counts[LEDGER_COUNT_CHANGED], 1);
+		assert_string_equal(post_rows(post, "SELECT count(*) FROM log"), "1");
+		post_free(post);
+	}
+}
+
+static void
+without_a_guard_the_last_one_wins(void **state)
+{
+	struct post *post = post_new(&(struct post_options){ .binding = "guard = \"none\";", .object = "version = \"version\";" });
+	int64_t record = post_customer(post, "1", "Ada", NULL);
+
+	(void)state;
+	post_deliver(post);
+	post_sql(post, "UPDATE accounts SET name = 'theirs', version = version + 1");
+	post_change(post, record, "Ada II", NULL);
+	post_deliver(post);
+	assert_string_equal(post_rows(post, "SELECT number, name FROM accounts"), "1|Ada II");
+	assert_int_equal(post->run.counts[LEDGER_COUNT_EDITS], 0);
+	post_free(post);
+}
+
 int
 main(void)
 {
@@ -420,7 +464,9 @@ main(void)
 		cmocka_unit_test(a_flag_holds_what_it_keeps_back),
 		cmocka_unit_test(a_record_that_is_gone_is_decided_by_its_situation),
 		cmocka_unit_test(deleting_what_is_gone_is_success),
+		cmocka_unit_test(a_change_made_meanwhile_is_not_overwritten),
+		cmocka_unit_test(without_a_guard_the_last_one_wins),
 	};
 
-	return deliver_table_run() + cmocka_run_group_tests_name("deliveries", tests, NULL, NULL);
+	return deliver_table_run() + deliver_doubt_run() + cmocka_run_group_tests_name("deliveries", tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "flow/vector.h"
@@ -39,7 +40,7 @@ configure(struct post *post, const struct post_options *options)
 	struct config_source source = { .name = "test.conf" };
 	struct config_options config = { .sources = &source, .source_count = 1 };
 	struct diagnostics diagnostics;
-	struct buffer text;
+	struct buffer text, whole;
 
 	buffer_init(&text, 0);
 	buffer_format(&text,
@@ -53,9 +54,9 @@ configure(struct post *post, const struct post_options *options)
 	else
 		buffer_format(&text, " crm: { connector = \"%s\"; access = \"write\"; %s\n", options->connector, options->system != NULL ? options->system : "");
 	buffer_format(&text,
-	              "  objects: { accounts: { native = \"accounts\"; key = [ \"id\" ]; external_key = \"ext_id\"; %s };\n"
+	              "  objects: { accounts: { external_key = \"ext_id\"; %s %s };\n"
 	              "   orders: { native = \"orders\"; key = [ \"id\" ]; external_key = \"ext_id\"; }; }; }; };\n",
-	              options->object != NULL ? options->object : "");
+	              options->native != NULL ? options->native : "native = \"accounts\"; key = [ \"id\" ];", options->object != NULL ? options->object : "");
 	buffer_text(&text, "entities: {\n"
 	                   " customer: { owner = \"erp\"; match = ( { exact = [ \"number\" ]; } ); fields: { number: { type = \"text\"; };"
 	                   "  name: { type = \"text\"; }; phone: { type = \"text\"; owner = \"crm\"; }; size: { type = \"integer\"; }; }; };\n"
@@ -65,23 +66,30 @@ configure(struct post *post, const struct post_options *options)
 	                   "  erp: { object = \"kunden\"; trigger: { every = \"1h\"; }; originates = true;"
 	                   "   map = ( [ \"number\", \"nr\" ], [ \"name\", \"name\" ], [ \"size\", \"size\" ] ); };\n");
 	buffer_format(&text,
-	              "  crm: { object = \"accounts\"; create_if = \"name <> 'nobody'\";%s\n"
-	              "   map = ( [ \"number\", \"number\" ], [ \"name\", \"name\" ], [ \"phone\", \"phone\" ] );\n"
-	              "   write = ( [ \"origin\", \"'made for ' || number\", \"create\" ]%s ); %s }; }; };\n",
-	              options->read ? " trigger: { every = \"1h\"; };" : "", options->derive ? ", [ \"erp_id\", \"link('erp')\" ]" : "",
-	              options->binding != NULL ? options->binding : "");
+	              "  crm: { object = \"accounts\"; create_if = \"name <> 'nobody'\"; trigger: { every = \"1h\"; };%s\n"
+	              "   write = ( %s[ \"origin\", \"'made for ' || number\", \"create\" ]%s ); %s }; }; };\n",
+	              options->write_only ? "" : "\n   map = ( [ \"number\", \"number\" ], [ \"name\", \"name\" ], [ \"phone\", \"phone\" ] );",
+	              options->write_only ? "[ \"number\", \"number\" ], [ \"name\", \"name\" ], [ \"phone\", \"phone\" ], " : "",
+	              options->derive ? ", [ \"erp_id\", \"link('erp')\" ]" : "", options->binding != NULL ? options->binding : "");
 	buffer_text(&text, " orders: { entity = \"sales_order\"; after = [ \"customers\" ]; bindings: {\n"
 	                   "  erp: { object = \"auftraege\"; trigger: { every = \"1h\"; }; originates = true; map = ( [ \"number\", \"nr\" ] );"
 	                   "   read: { customer = \"ref('kunden', kunde)\"; }; };\n"
 	                   "  crm: { object = \"orders\"; create_if = \"true\";"
 	                   "   write = ( [ \"number\", \"number\" ], [ \"account\", \"link('crm', customer)\" ] ); }; }; }; };\n");
-	source.data = buffer_string(&text);
-	source.length = text.length;
+	buffer_init(&whole, 0);
+	for (size_t i = 0; i < text.length; i++)
+		if (text.data[i] == '@')
+			buffer_text(&whole, post->dir);
+		else
+			buffer_char(&whole, text.data[i]);
+	buffer_free(&text);
+	source.data = whole.data;
+	source.length = whole.length;
 	diagnostics_init(&diagnostics);
 	if (config_load(&config, &post->model, &diagnostics) != 0)
 		fail_msg("%s: %s (%s)", diagnostics.items[0].error.place, diagnostics.items[0].error.message, diagnostics.items[0].error.hint);
 	diagnostics_free(&diagnostics);
-	buffer_free(&text);
+	buffer_free(&whole);
 }
 
 static int64_t
@@ -187,6 +195,10 @@ post_new(const struct post_options *options)
 	link_all(post, path);
 	post->systems = (struct systems){ .connector_dir = post->connectors, .direct = true };
 	post->clock_us = INT64_C(1800000000) * 1000000;
+	snprintf(path, sizeof path, "%s/in", post->dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof path, "%s/out", post->dir);
+	assert_int_equal(mkdir(path, 0700), 0);
 	make_database(post, "erp.db", "CREATE TABLE kunden (nr TEXT PRIMARY KEY, name TEXT, size INTEGER);"
 	                              "CREATE TABLE auftraege (nr TEXT PRIMARY KEY, kunde TEXT);");
 	make_database(post, "crm.db", "CREATE TABLE accounts (id INTEGER PRIMARY KEY, ext_id TEXT UNIQUE, number TEXT, name TEXT CHECK (name <> 'bad'),"
@@ -249,14 +261,21 @@ deliver_to(struct post *post, int64_t record, uint64_t generation, uint8_t op)
 	must(post, ledger_deliver(post->ledger, &delivery, 1, &post->err));
 }
 
+/* It came from the ERP, where it is linked by its number. */
 static int64_t
 put_new(struct post *post, const char *entity, struct syncline_value *values)
 {
+	const char *flow = strcmp(entity, "customer") == 0 ? "customers" : "orders";
+	const struct config_binding *source = config_binding(config_flow(post->model, flow), "erp");
 	struct ledger_record record = { .unit = post->run.unit, .generation = 1, .updated_us = post->clock_us, .values = values };
+	struct ledger_link link = { .object = ledger_object_id(post->ledger, source->object), .unit = post->run.unit,
+		.native = { values[0].u.data, values[0].length } };
 
 	must(post, ledger_begin(post->ledger, &post->err));
 	must(post, ledger_new_ids(post->ledger, 1, &record.id, &post->err));
 	must(post, ledger_records_put(post->ledger, config_entity(post->model, entity), &record, 1, &post->err));
+	link.record = record.id;
+	must(post, ledger_links_put(post->ledger, config_entity(post->model, entity), &link, 1, &post->err));
 	deliver_to(post, record.id, 1, LEDGER_WANT_WRITE);
 	must(post, ledger_commit(post->ledger, &post->err));
 	return record.id;
@@ -266,7 +285,10 @@ int64_t
 post_customer(struct post *post, const char *number, const char *name, const char *phone)
 {
 	struct syncline_value values[4] = { text_or_null(number), text_or_null(name), text_or_null(phone), { .type = SYNCLINE_TYPE_NULL } };
+	char sql[300];
 
+	snprintf(sql, sizeof sql, "INSERT INTO kunden VALUES ('%s', '%s', NULL)", number, name);
+	make_database(post, "erp.db", sql);
 	return put_new(post, "customer", values);
 }
 
@@ -360,6 +382,22 @@ post_resolve(struct post *post)
 }
 
 void
+post_read(struct post *post)
+{
+	const struct intake_apply_options real = { .mode = INTAKE_REAL };
+	struct intake *const intakes[] = { &post->intake };
+	struct intake_result result;
+	struct error first = { 0 };
+	bool failed = false;
+
+	must(post, intake_read(intakes, 1, &failed, &first, &post->err));
+	if (failed)
+		fail_on(&first);
+	must(post, intake_apply(&post->intake, &real, &result, &post->err));
+	intake_result_free(&result);
+}
+
+void
 post_sql(struct post *post, const char *sql)
 {
 	if (sqlite3_exec(post->crm, sql, NULL, NULL, NULL) != SQLITE_OK)
@@ -393,6 +431,44 @@ post_rows(struct post *post, const char *sql)
 	return kept;
 }
 
+unsigned
+post_die(struct post *post, unsigned at)
+{
+	pid_t child;
+	int status;
+
+	post_close(post);
+	fflush(NULL);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		post_open(post);
+		post->calls = 0;
+		post->die_at = at;
+		post_deliver(post);
+		post_close(post);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_true(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 77);
+	post_open(post);
+	return WEXITSTATUS(status) == 77;
+}
+
+static void
+fault(void *data, const char *sentence)
+{
+	(void)data;
+	fail_msg("%s", sentence);
+}
+
+void
+post_check(struct post *post)
+{
+	must(post, ledger_check(post->ledger, fault, NULL, NULL, &post->err));
+}
+
 struct ledger_delivery
 post_mark(struct post *post, int64_t record, bool *ret_found)
 {
@@ -410,7 +486,10 @@ post_link(struct post *post, int64_t record)
 	struct ledger_link none = { .id = 0 };
 
 	must(post, ledger_links_of(post->ledger, entity_of(post, record), &record, 1, &answers, &links, first, &post->err));
-	return first[1] > first[0] ? links[first[1] - 1] : none;
+	for (uint32_t i = first[0]; i < first[1]; i++)
+		if (links[i].object == ledger_object_id(post->ledger, ledger_binding(post->ledger, target_of(post, record))->object))
+			return links[i];
+	return none;
 }
 
 struct counting {

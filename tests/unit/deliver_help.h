@@ -13,13 +13,14 @@
 #include "ledger/deliveries.h"
 #include "ledger/findings.h"
 
-/* What a test may say of the target; the rest is as usual. */
+/* What a test may say of the target; the rest is as usual.  `@` is the folder, which has in/ and out/. */
 struct post_options {
 	const char *connector; /* of the target: NULL: "sqlite" */
+	const char *native;    /* of its object: native and key */
 	const char *object;    /* more settings of its object */
 	const char *binding;   /* more settings of the customers' binding */
 	const char *system;    /* more settings of the system */
-	bool read;             /* the target's binding reads what it writes */
+	bool write_only;       /* nobody reads the target */
 	bool derive;           /* the target keeps the other system's id */
 };
 struct post {
@@ -57,6 +58,15 @@ void post_flag(struct post *post, enum ledger_flag_mode mode, uint32_t percent);
 /* Deliver, or resolve; fails the test when that fails. */
 void post_deliver(struct post *post);
 void post_resolve(struct post *post);
+/* Reads all that the flow's bindings read, and applies it. */
+void post_read(struct post *post);
+
+/*
+ * Delivers in a process of its own, which ends without warning when the clock is asked for the at-th time.  False: it came to its
+ * end before that.
+ */
+unsigned post_die(struct post *post, unsigned at);
+void post_check(struct post *post); /* the ledger's own rules */
 
 /* At the target: runs SQL, and what a query gives, rows by newline, columns by |. */
 void post_sql(struct post *post, const char *sql);

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * deliver_doubt.c: answers that are lost.  A process ends at every look at the clock, which stands on both sides of every commit
+ * and every write; what it left is found out by what each target offers, and nothing is lost or doubled.
+ */
+#include "deliver_help.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int deliver_doubt_run(void);
+
+/* After the accident: what was uncertain is resolved, what is due later is waited for. */
+static void
+go_on(struct post *post)
+{
+	post->options.patience_ms = 600000;
+	post->clock_us += 10000000;
+	post_resolve(post);
+	post_deliver(post);
+	post_check(post);
+	if (post->result.left + post->result.uncertain + post->result.dead + post->result.parked + post->result.waiting + post->result.held != 0)
+		fail_msg("%u left, %u uncertain, %u dead", (unsigned)post->result.left, (unsigned)post->result.uncertain, (unsigned)post->result.dead);
+}
+
+static void
+sweep(const struct post_options *options)
+{
+	bool died = true;
+	unsigned deaths = 0;
+
+	for (unsigned at = 1; died; at++) {
+		struct post *post = post_new(options);
+		int64_t changed = post_customer(post, "2", "Bob", NULL), deleted = post_customer(post, "3", "Cy", NULL);
+
+		post_deliver(post);
+		post_customer(post, "1", "Ada", "555");
+		post_change(post, changed, "Bob II", NULL);
+		post_want(post, deleted, LEDGER_WANT_DELETE);
+		died = post_die(post, at);
+		deaths += died;
+		go_on(post);
+		assert_string_equal(post_rows(post, "SELECT number, name, phone FROM accounts ORDER BY number"), "1|Ada|555\n2|Bob II|NULL");
+		assert_int_equal(post_link(post, changed).state, LEDGER_LINK_LIVE);
+		assert_int_equal(post_link(post, deleted).state, LEDGER_LINK_TOMBSTONE);
+		assert_int_equal(post_findings(post, LEDGER_FINDING_DEAD, NULL) + post_findings(post, LEDGER_FINDING_REVIEW, NULL), 0);
+		/* At rest nothing is wanted. */
+		post_sql(post, "DELETE FROM log");
+		post_deliver(post);
+		assert_string_equal(post_rows(post, "SELECT count(*) FROM log"), "0");
+		post_free(post);
+	}
+	assert_in_range(deaths, 10, 1000);
+}
+
+static void
+a_table_is_right_wherever_the_process_ends(void **state)
+{
+	(void)state;
+	sweep(&(struct post_options){ .binding = "deletes: { do = \"delete\"; };" });
+}
+
+static void
+a_table_with_versions_too(void **state)
+{
+	(void)state;
+	sweep(&(struct post_options){ .binding = "deletes: { do = \"delete\"; };", .object = "version = \"version\";" });
+}
+
+/* Files. */
+
+#define CSV                                                                                                                               \
+	.connector = "csv", .native = "native = \"KUNDEN*.csv\"; key = [ \"number\" ]; reads = \"full\";",                                   \
+	.system = "settings: { directory = \"@/in\"; import_directory = \"@/out\"; complete = \"rename\"; };"
+
+/* Data rows of all files in out/ that hold `word`. */
+static unsigned
+rows_with(struct post *post, const char *word)
+{
+	char path[1400], line[400];
+	unsigned count = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof path, "%s/out", post->dir);
+	dir = opendir(path);
+	assert_non_null(dir);
+	for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+		FILE *file;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof path, "%s/out/%s", post->dir, entry->d_name);
+		file = fopen(path, "r");
+		assert_non_null(file);
+		while (fgets(line, sizeof line, file) != NULL)
+			count += strstr(line, word) != NULL;
+		fclose(file);
+	}
+	closedir(dir);
+	return count;
+}
+
+static void
+a_row_is_in_one_file_wherever_the_process_ends(void **state)
+{
+	bool died = true;
+
+	(void)state;
+	for (unsigned at = 1; died; at++) {
+		struct post *post = post_new(&(struct post_options){ CSV });
+
+		post_customer(post, "1", "Ada", NULL);
+		post_customer(post, "2", "Bob", NULL);
+		died = post_die(post, at);
+		go_on(post);
+		assert_int_equal(rows_with(post, "Ada"), 1);
+		assert_int_equal(rows_with(post, "Bob"), 1);
+		post_free(post);
+	}
+}
+
+static void
+export(struct post *post, const char *text)
+{
+	char path[400];
+	FILE *file;
+
+	snprintf(path, sizeof path, "%s/in/KUNDEN_1.csv", post->dir);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(text, file);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void
+what_is_handed_over_is_confirmed_by_what_the_target_shows(void **state)
+{
+	char external[LEDGER_EXTERNAL_ID + 1], text[200];
+
+	(void)state;
+	/* Read by the flow; or, where nobody reads the target, by asking it. */
+	for (int asked = 0; asked < 2; asked++) {
+		struct post *post = post_new(&(struct post_options){ CSV, .write_only = asked != 0,
+			.binding = "confirm: { by = \"readback\"; within = \"36h\"; };" });
+		int64_t record = post_customer(post, "1", "Ada", NULL), lost = post_customer(post, "2", "Bob", NULL);
+
+		post_deliver(post);
+		assert_mark(post, record, HANDED_OVER);
+		assert_int_equal(post->result.handed_over, 2);
+		assert_int_equal(post_link(post, record).id, 0);
+		assert_int_equal(post->run.counts[LEDGER_COUNT_HANDED_OVER], 2);
+
+		/* Not imported yet: nothing is sent again. */
+		post->clock_us += INT64_C(3600) * 1000000;
+		post_resolve(post);
+		post_deliver(post);
+		assert_int_equal(rows_with(post, "Ada"), 1);
+		assert_mark(post, record, HANDED_OVER);
+
+		ledger_external_id(post->ledger, record, external);
+		snprintf(text, sizeof text, "number,name,phone,origin,ext_id\n1,Ada,,made for 1,%s\n", external);
+		export(post, text);
+		post->clock_us += INT64_C(3600) * 1000000;
+		if (!asked)
+			post_read(post);
+		post_resolve(post);
+		assert_no_mark(post, record);
+		assert_int_equal(post_link(post, record).state, LEDGER_LINK_LIVE);
+		assert_mark(post, lost, HANDED_OVER);
+		post->clock_us += INT64_C(36) * 3600 * 1000000;
+		post_resolve(post);
+		assert_mark(post, lost, DEAD);
+		assert_int_equal(post_findings(post, LEDGER_FINDING_DEAD, "delivery-unseen"), 1);
+		assert_int_equal(rows_with(post, "Bob"), 1);
+		post_check(post);
+		post_free(post);
+	}
+}
+
+/* The key of the attempt is forgotten by the time it is asked for: then the record is looked for by our id. */
+static void
+what_is_forgotten_is_looked_for(void **state)
+{
+	bool died = true;
+	unsigned found = 0, again = 0;
+
+	(void)state;
+	for (unsigned at = 1; died; at++) {
+		struct post *post = post_new(&(struct post_options){ CSV });
+		int64_t record = post_customer(post, "1", "Ada", NULL);
+		char external[LEDGER_EXTERNAL_ID + 1], text[300];
+		bool written;
+
+		died = post_die(post, at);
+		ledger_external_id(post->ledger, record, external);
+		written = rows_with(post, "Ada") == 1;
+		snprintf(text, sizeof text, "number,name,phone,origin,ext_id\n%s%s%s9,Other,,x,y\n", written ? "1,Ada,,made for 1," : "", written ? external : "",
+		         written ? "\n" : "");
+		export(post, text);
+		post->clock_us += INT64_C(25) * 3600 * 1000000;
+		go_on(post);
+		assert_int_equal(rows_with(post, "Ada"), 1);
+		assert_no_mark(post, record);
+		assert_int_equal(post_link(post, record).state, LEDGER_LINK_LIVE);
+		found += died && written;
+		again += died && !written;
+		post_free(post);
+	}
+	assert_true(found > 0 && again > 0);
+}
+
+int
+deliver_doubt_run(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_table_is_right_wherever_the_process_ends),
+		cmocka_unit_test(a_table_with_versions_too),
+		cmocka_unit_test(a_row_is_in_one_file_wherever_the_process_ends),
+		cmocka_unit_test(what_is_handed_over_is_confirmed_by_what_the_target_shows),
+		cmocka_unit_test(what_is_forgotten_is_looked_for),
+	};
+
+	return cmocka_run_group_tests_name("answers that are lost", tests, NULL, NULL);
+}
