@@ -82,7 +82,7 @@ take_run(void *data, int64_t first, int64_t last)
 	/* A batch has at most so many rows; a longer run can only be damage. */
 	if (last - first >= (int64_t)BATCH_MAX_BYTES)
 		return -1;
-	for (int64_t id = first; id <= last; id++) {
+	for (int64_t id = first;; id++) {
 		struct page *page = page_of(seen, id >> PAGE_BITS);
 
 		if (page == NULL) {
@@ -90,8 +90,9 @@ take_run(void *data, int64_t first, int64_t last)
 			return -1;
 		}
 		page->words[(id >> 6) & (PAGE_WORDS - 1)] |= UINT64_C(1) << (id & 63);
+		if (id == last)
+			return 0;
 	}
-	return 0;
 }
 
 struct ledger_seen *

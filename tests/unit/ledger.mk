@@ -8,3 +8,11 @@ tests_bin_test_ledger_SOURCES = tests/unit/ledger.c $(LEDGER_HELP)
 tests_bin_test_ledger_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_bin_test_ledger_CFLAGS = $(UNIT_CFLAGS)
 tests_bin_test_ledger_LDADD = $(LEDGER_ARCHIVES) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/bin/test-ledger-staging
+TESTS += tests/bin/test-ledger-staging
+tests_bin_test_ledger_staging_SOURCES = tests/unit/ledger_staging.c tests/oom.c tests/oom.h $(LEDGER_HELP)
+tests_bin_test_ledger_staging_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_bin_test_ledger_staging_CFLAGS = $(UNIT_CFLAGS)
+tests_bin_test_ledger_staging_LDFLAGS = $(AM_LDFLAGS) $(OOM_LDFLAGS)
+tests_bin_test_ledger_staging_LDADD = $(LEDGER_ARCHIVES) $(UNIT_LIBS)
