@@ -406,8 +406,8 @@ open_writer(struct ledger *ledger, const char *path, bool first, struct error *e
 	if (make_file(ledger, path, err) != 0 || connect_to(ledger, path, false, err) != 0 || configure(ledger, err) != 0)
 		return -1;
 	what = recognise(ledger, &schema, err);
-	if (what <= 0)
-		return what;
+	if (what <= 0) /* a backup that was put back is in one file; nothing is written where it is a log already */
+		return what == 0 ? ledger_execute(ledger, "PRAGMA journal_mode = WAL", err) : what;
 	ledger->created = what == 1;
 	/* Nobody changes the layout below a working engine. */
 	if (what == 2 && ledger->options.mode == LEDGER_VISITOR && ledger_engine_lock(ledger->state_dir, &guard, &first, err) != 0)

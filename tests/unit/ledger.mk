@@ -16,3 +16,10 @@ tests_bin_test_ledger_staging_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_bin_test_ledger_staging_CFLAGS = $(UNIT_CFLAGS)
 tests_bin_test_ledger_staging_LDFLAGS = $(AM_LDFLAGS) $(OOM_LDFLAGS)
 tests_bin_test_ledger_staging_LDADD = $(LEDGER_ARCHIVES) $(UNIT_LIBS)
+
+check_PROGRAMS += tests/bin/test-ledger-care
+TESTS += tests/bin/test-ledger-care
+tests_bin_test_ledger_care_SOURCES = tests/unit/ledger_care.c $(LEDGER_HELP)
+tests_bin_test_ledger_care_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_bin_test_ledger_care_CFLAGS = $(UNIT_CFLAGS)
+tests_bin_test_ledger_care_LDADD = $(LEDGER_ARCHIVES) $(UNIT_LIBS)
