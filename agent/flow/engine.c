@@ -165,7 +165,8 @@ engine_credentials(const struct engine *engine, const struct config_system *syst
 static bool
 tells_which(const struct syncline_setting *setting)
 {
-	static const char *const words[] = { "directory", "import_directory", "path", "folder", "file", "base_url", "host", "server", "port", "address", "endpoint", "url", "uri", "dsn", "database", "db", "schema", "service",
+	static const char *const words[] = { "directory", "import_directory", "path", "folder", "file", "base_url", "host", "server",
+		"port", "address", "endpoint", "url", "uri", "dsn", "database", "db", "schema", "service",
 		"sid", "catalog", "user", "username", "login", "account", "client", "client_id", "tenant", "tenant_id", "mandant", "org", "organisation",
 		"organization", "organization_id", "company", "company_id", "instance", "environment", "project", "workspace", "site", "repository", "bucket",
 		"queue", "topic", "vhost" };

@@ -131,14 +131,13 @@ check_empty(struct reading *r, const struct connector_read_state *state, bool as
 		emptied[u] = emptied[u] && (all || claimed(state, unit->tenant) || asked_all);
 		any = any || emptied[u];
 		if (emptied[u] && r->rows > 0)
-			engine_say(r->engine, SYNCLINE_LOG_WARNING, "%s.%s shows no row of unit %s any more, though it had some; they are taken for a failed export and not "
-			           "for deleted", r->system->head.name, r->object->head.name, ledger_unit_name(r->ledger, unit->id));
+			engine_say(r->engine, SYNCLINE_LOG_WARNING, "%s.%s shows no row of unit %s any more, though it had some; that is taken for a "
+			           "failed export, and not for deletions", r->system->head.name, r->object->head.name, ledger_unit_name(r->ledger, unit->id));
 	}
 	if (!any || r->rows > 0)
 		return READ_GOOD;
-	(void)error_set(err, ERROR_READ_EMPTY, "Have the export or the account's rights looked at.  If its records are really gone, unlink them with "
-	                "`syncline links`.", "%s.%s was read in full and has no records, though %s were linked before", r->system->head.name,
-	                r->object->head.name, "some");
+	(void)error_set(err, ERROR_READ_EMPTY, "Have the export or the account's rights looked at.  While it is empty nothing counts as deleted.",
+	                "%s.%s was read in full and has no records, though some are linked", r->system->head.name, r->object->head.name);
 	return READ_FAILED;
 }
 
@@ -203,7 +202,8 @@ end(struct reading *r, const struct connector_read_state *state, bool asked_all,
 static int
 stopped(struct error *err)
 {
-	return error_set(err, ERROR_CONNECTOR_CANCELLED, "What was read so far is kept; the next run goes on from there.", "the run was stopped while it was reading");
+	return error_set(err, ERROR_CONNECTOR_CANCELLED, "What was read so far is kept; the next run goes on from there.",
+	                 "the run was stopped while it was reading");
 }
 
 /* Commits what waits; what the connector keeps for itself is committed with it. */

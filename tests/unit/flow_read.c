@@ -30,7 +30,8 @@ put(struct rig *rig, const char *name, const char *text)
 }
 
 #define CSV_CONTRACT                                                                                                          \
-	"contracts: { erp: { kunden: { native = \"kunden*.csv\"; fields = ( { name = \"mandant\"; type = \"text\"; }, { name = \"nr\"; type = \"text\"; key = true; }," \
+	"contracts: { erp: { kunden: { native = \"kunden*.csv\"; fields = ("                                                   \
+	" { name = \"mandant\"; type = \"text\"; }, { name = \"nr\"; type = \"text\"; key = true; },"                      \
 	" { name = \"name\"; type = \"text\"; }, { name = \"size\"; type = \"decimal\"; } ); }; }; };"
 
 static struct rig *
@@ -283,7 +284,7 @@ row_that_cannot_be_read(void **state)
 	struct ledger_link missing[2];
 	struct ledger_read read;
 	struct arena arena;
-	uint32_t count, object;
+	uint32_t count, object, unit = ledger_unit_id(rig->ledger, config_unit(rig->stand->model, "berlin"));
 
 	(void)state;
 	rig_must_read(rig, false, "berlin", NULL);
@@ -294,11 +295,9 @@ row_that_cannot_be_read(void **state)
 	is_text(rig_staged(rig, "berlin", NULL), "");
 	object = ledger_object_id(rig->ledger, rig->object);
 	arena_init(&arena, 0);
-	assert_int_equal(ledger_read_complete(rig->ledger, object, 0, "100", ledger_unit_id(rig->ledger, config_unit(rig->stand->model, "berlin")), &read,
-	                                      &rig->err), 0);
+	assert_int_equal(ledger_read_complete(rig->ledger, object, 0, "100", unit, &read, &rig->err), 0);
 	assert_int_not_equal(read.id, 0);
-	assert_int_equal(ledger_links_missing(rig->ledger, rig->flow->entity, read.id, object, ledger_unit_id(rig->ledger, config_unit(rig->stand->model, "berlin")),
-	                                      0, &arena, missing, 2, &count, NULL, &rig->err), 0);
+	assert_int_equal(ledger_links_missing(rig->ledger, rig->flow->entity, read.id, object, unit, 0, &arena, missing, 2, &count, NULL, &rig->err), 0);
 	assert_int_equal(count, 0);
 	arena_free(&arena);
 	put(rig, "kunden1.csv", "mandant,nr,name,size\n100,1,Ada,1.5\n100,2,Bob,2.5\n");

@@ -133,24 +133,24 @@ read_units(struct rig *rig, bool full, va_list names)
 }
 
 int
-rig_read(struct rig *rig, bool full, ...)
+rig_read(struct rig *rig, int full, ...)
 {
 	va_list names;
 	int result;
 
 	va_start(names, full);
-	result = read_units(rig, full, names);
+	result = read_units(rig, full != 0, names);
 	va_end(names);
 	return result;
 }
 
 void
-rig_must_read(struct rig *rig, bool full, ...)
+rig_must_read(struct rig *rig, int full, ...)
 {
 	va_list names;
 
 	va_start(names, full);
-	MUST(read_units(rig, full, names), rig->err);
+	MUST(read_units(rig, full != 0, names), rig->err);
 	va_end(names);
 	if (rig->failed)
 		fail_msg("%s: %s (%s)", rig->first.message, rig->first.detail, rig->first.hint);
@@ -278,7 +278,8 @@ list_reject(void *data, const struct ledger_finding *row)
 {
 	struct buffer *text = data;
 
-	buffer_format(text, "%s%s %.*s", text->length > 0 ? "; " : "", row->cause, (int)row->native.length, row->native.length > 0 ? (const char *)row->native.data : "");
+	buffer_format(text, "%s%s %.*s", text->length > 0 ? "; " : "", row->cause, (int)row->native.length,
+	              row->native.length > 0 ? (const char *)row->native.data : "");
 	return 0;
 }
 
@@ -301,6 +302,7 @@ rig_complete(struct rig *rig, const char *name)
 	struct ledger_read read;
 
 	MUST(ledger_read_complete(rig->ledger, ledger_object_id(rig->ledger, rig->object), engine_credentials(rig->engine, rig->object->system, unit),
-	                          rig->object->tenant != NULL && at != NULL ? at->tenant : NULL, ledger_unit_id(rig->ledger, unit), &read, &rig->err), rig->err);
+	                          rig->object->tenant != NULL && at != NULL ? at->tenant : NULL, ledger_unit_id(rig->ledger, unit), &read,
+	                          &rig->err), rig->err);
 	return read.id != 0;
 }

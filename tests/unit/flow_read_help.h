@@ -31,8 +31,8 @@ void rig_open(struct rig *rig, const char *configuration);
 void rig_close(struct rig *rig);
 void rig_flag(struct rig *rig, const char *unit, enum ledger_flag_mode mode); /* unit NULL: the house */
 /* intake_read() for these units, ended by NULL; counts are those of this call alone. */
-int rig_read(struct rig *rig, bool full, ...);
-void rig_must_read(struct rig *rig, bool full, ...);
+int rig_read(struct rig *rig, int full, ...);
+void rig_must_read(struct rig *rig, int full, ...);
 uint64_t rig_count(const struct rig *rig, const char *unit, enum ledger_count what);
 /* What the unit's flow has not applied: "native=value of the field" in order, separated by blanks; static. */
 const char *rig_staged(struct rig *rig, const char *unit, const char *field);
