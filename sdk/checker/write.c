@@ -97,6 +97,20 @@ other_field(const struct work *w)
 	return -1;
 }
 
+/* The attempt's key: the same for the same write again, another for another. */
+static void
+make_key(uint8_t op, enum part part, const char *id, const char *changed, uint8_t key[16])
+{
+	const char *const texts[] = { id, changed };
+	uint64_t hash = UINT64_C(14695981039346656037) ^ op ^ ((uint64_t)part << 8);
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++, hash = (hash ^ 255) * UINT64_C(1099511628211))
+		for (const char *c = texts[i]; c != NULL && *c != '\0'; c++)
+			hash = (hash ^ (unsigned char)*c) * UINT64_C(1099511628211);
+	memcpy(key, "syncline", 8);
+	memcpy(key + 8, &hash, 8);
+}
+
 static struct outcome
 write_one(struct work *w, uint8_t op, enum part part, const char *id, const char *version, const char *changed)
 {
@@ -113,6 +127,7 @@ write_one(struct work *w, uint8_t op, enum part part, const char *id, const char
 	struct syncline_batch *batch = bench_batch_new(&e);
 	int other = other_field(w);
 	uint32_t n = 0, result;
+	uint8_t key[16];
 
 	for (; n < w->object->field_count; n++) {
 		values[n] = value_of(w, w->object->fields[n], names[n], texts[n], sizeof texts[n]);
@@ -132,7 +147,8 @@ write_one(struct work *w, uint8_t op, enum part part, const char *id, const char
 		record.native_id = syncline_string(id);
 	if (version != NULL)
 		record.version = syncline_string(version);
-	record.note = syncline_bytes("0123456789abcdef", 16);
+	make_key(op, part, id, changed, key);
+	record.note = syncline_bytes(key, sizeof key);
 	record.value_count = n;
 	record.values = values;
 	if (batch == NULL || bench_batch_service.set_fields(batch, fields, n, &err) != SYNCLINE_OK ||

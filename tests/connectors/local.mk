@@ -101,3 +101,37 @@ tests_connectors_wrong_major_la_SOURCES = tests/connectors/wrong-major.c
 tests_connectors_wrong_major_la_LDFLAGS = $(test_connector_link)
 tests_connectors_zero_size_la_SOURCES = tests/connectors/zero-size.c
 tests_connectors_zero_size_la_LDFLAGS = $(test_connector_link)
+
+# A world for the crash tests: one source, a connector for each way of creating once.
+SCRIPTED_SOURCES = tests/connectors/scripted/scripted.h tests/connectors/scripted/scripted.c tests/connectors/scripted/world.c \
+	tests/connectors/scripted/sink.c tests/connectors/scripted/source.c tests/connectors/scripted/content.c
+check_LTLIBRARIES += tests/connectors/scripted-upsert.la
+tests_connectors_scripted_upsert_la_SOURCES = $(SCRIPTED_SOURCES)
+tests_connectors_scripted_upsert_la_CPPFLAGS = $(AM_CPPFLAGS) -DWAY=WAY_UPSERT
+tests_connectors_scripted_upsert_la_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+tests_connectors_scripted_upsert_la_LDFLAGS = $(test_connector_link)
+tests_connectors_scripted_upsert_la_LIBADD = libsyncline-connector.a $(SQLITE_LIBS)
+check_LTLIBRARIES += tests/connectors/scripted-key.la
+tests_connectors_scripted_key_la_SOURCES = $(SCRIPTED_SOURCES)
+tests_connectors_scripted_key_la_CPPFLAGS = $(AM_CPPFLAGS) -DWAY=WAY_KEY
+tests_connectors_scripted_key_la_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+tests_connectors_scripted_key_la_LDFLAGS = $(test_connector_link)
+tests_connectors_scripted_key_la_LIBADD = libsyncline-connector.a $(SQLITE_LIBS)
+check_LTLIBRARIES += tests/connectors/scripted-forgets.la
+tests_connectors_scripted_forgets_la_SOURCES = $(SCRIPTED_SOURCES)
+tests_connectors_scripted_forgets_la_CPPFLAGS = $(AM_CPPFLAGS) -DWAY=WAY_FORGETS
+tests_connectors_scripted_forgets_la_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+tests_connectors_scripted_forgets_la_LDFLAGS = $(test_connector_link)
+tests_connectors_scripted_forgets_la_LIBADD = libsyncline-connector.a $(SQLITE_LIBS)
+check_LTLIBRARIES += tests/connectors/scripted-find.la
+tests_connectors_scripted_find_la_SOURCES = $(SCRIPTED_SOURCES)
+tests_connectors_scripted_find_la_CPPFLAGS = $(AM_CPPFLAGS) -DWAY=WAY_FIND
+tests_connectors_scripted_find_la_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+tests_connectors_scripted_find_la_LDFLAGS = $(test_connector_link)
+tests_connectors_scripted_find_la_LIBADD = libsyncline-connector.a $(SQLITE_LIBS)
+check_LTLIBRARIES += tests/connectors/scripted-none.la
+tests_connectors_scripted_none_la_SOURCES = $(SCRIPTED_SOURCES)
+tests_connectors_scripted_none_la_CPPFLAGS = $(AM_CPPFLAGS) -DWAY=WAY_NONE
+tests_connectors_scripted_none_la_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
+tests_connectors_scripted_none_la_LDFLAGS = $(test_connector_link)
+tests_connectors_scripted_none_la_LIBADD = libsyncline-connector.a $(SQLITE_LIBS)

@@ -20,3 +20,5 @@ tests_bin_test_powerloss_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_bin_test_powerloss_CFLAGS = $(UNIT_CFLAGS)
 tests_bin_test_powerloss_LDADD = libbase.a $(UNIT_LIBS)
 endif
+dist_check_SCRIPTS += tests/crash/worlds.sh
+TESTS += tests/crash/worlds.sh
