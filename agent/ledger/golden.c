@@ -272,14 +272,29 @@ carry(struct ledger *ledger, uint32_t entity, uint32_t field, const char *name, 
 	return carrier != NULL && strcmp(carrier, name) == 0 ? 0 : ledger_carrier_set(ledger, entity, field, name, err);
 }
 
+/* A load that is at work has put the indexes away and builds them itself. */
+static int
+is_loading(struct ledger *ledger, bool *ret_loading, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger, "SELECT 1 FROM first_load LIMIT 1", err);
+	int step;
+
+	if (statement == NULL || (step = ledger_step(ledger, statement, err)) < 0)
+		return -1;
+	*ret_loading = step == 1;
+	sqlite3_reset(statement);
+	return 0;
+}
+
 static int
 adopt_columns(struct ledger *ledger, const struct config_entity *entity, struct buffer *text, struct error *err)
 {
 	uint32_t parent = ledger_entity_id(ledger, entity);
 	const char *table = entity->head.name;
+	bool loading;
 	char kind;
 
-	if (rename_columns(ledger, entity, text, err) != 0)
+	if (rename_columns(ledger, entity, text, err) != 0 || is_loading(ledger, &loading, err) != 0)
 		return -1;
 	for (uint32_t i = 0; i < entity->field_count; i++) {
 		const struct config_field *field = &entity->fields[i];
@@ -299,7 +314,7 @@ adopt_columns(struct ledger *ledger, const struct config_entity *entity, struct 
 		}
 		if (carry(ledger, parent, ledger_field_id(ledger, entity, field), field->head.name, err) != 0)
 			return -1;
-		if (field->type == CONFIG_FIELD_REF && golden_index_ref(ledger, entity, field, err) != 0)
+		if (field->type == CONFIG_FIELD_REF && !loading && golden_index_ref(ledger, entity, field, err) != 0)
 			return -1;
 	}
 	return 0;

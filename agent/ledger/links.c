@@ -62,6 +62,31 @@ link_failed(struct ledger *ledger, struct error *err)
 	return -1;
 }
 
+int
+link_look_begin(struct ledger *ledger, bool *ret_own, struct error *err)
+{
+	sqlite3_stmt *statement;
+
+	*ret_own = false;
+	if (sqlite3_get_autocommit(ledger->db) == 0)
+		return 0;
+	if ((statement = ledger_statement(ledger, "BEGIN", err)) == NULL || ledger_run_statement(ledger, statement, err) != 0)
+		return -1;
+	*ret_own = true;
+	return 0;
+}
+
+int
+link_look_end(struct ledger *ledger, bool own, int result)
+{
+	sqlite3_stmt *statement;
+
+	/* Nothing was changed: that it can't be ended is no news that anybody could use. */
+	if (own && sqlite3_get_autocommit(ledger->db) == 0 && (statement = ledger_statement(ledger, "COMMIT", NULL)) != NULL)
+		ledger_run_statement(ledger, statement, NULL);
+	return result;
+}
+
 uint32_t
 link_words(struct ledger *ledger, const struct config_entity *entity)
 {
@@ -152,19 +177,18 @@ ledger_links_glance(struct ledger *ledger, uint32_t object, uint32_t unit, const
 	sqlite3_stmt *statement = ledger_statement(ledger,
 		"SELECT id, state, flags, effective, raw FROM link INDEXED BY link_native WHERE object = ?1 AND unit = ?2 AND native = ?3"
 		" ORDER BY state LIMIT 1", err);
-	/* In the middle of its rows, it keeps one view of the file for all that follows; else each row takes and drops the file's locks. */
-	sqlite3_stmt *view = count > 1 ? ledger_statement(ledger, "SELECT 1 FROM meta", err) : NULL;
+	bool own;
 	int result = 0;
 
-	if (statement == NULL || (count > 1 && (view == NULL || ledger_step(ledger, view, err) < 0)))
+	if (statement == NULL || link_look_begin(ledger, &own, err) != 0)
 		return link_failed(ledger, err);
 	sqlite3_bind_int64(statement, 1, object);
 	sqlite3_bind_int64(statement, 2, unit);
 	for (uint32_t i = 0; i < count && result == 0; i++)
 		result = glance(ledger, statement, natives[i], raws[i], effective, &ret_glances[i], err);
-	if (view != NULL)
-		sqlite3_reset(view);
-	return result != 0 ? link_failed(ledger, err) : 0;
+	if (result != 0)
+		result = link_failed(ledger, err);
+	return link_look_end(ledger, own, result);
 }
 
 /* Live before anything else, then the newest: that is the one which counts for a native id. */
@@ -176,8 +200,8 @@ counts_more(const struct ledger_link *a, const struct ledger_link *b)
 	return a->id > b->id;
 }
 
-int
-ledger_links_get(struct ledger *ledger, const struct config_entity *entity, uint32_t object, uint32_t unit,
+static int
+get_all(struct ledger *ledger, const struct config_entity *entity, uint32_t object, uint32_t unit,
                  const struct syncline_slice *natives, uint32_t count, struct arena *arena, struct ledger_link *ret_links, struct error *err)
 {
 	sqlite3_stmt *statement = ledger_statement(ledger,
@@ -207,6 +231,17 @@ ledger_links_get(struct ledger *ledger, const struct config_entity *entity, uint
 	return 0;
 }
 
+int
+ledger_links_get(struct ledger *ledger, const struct config_entity *entity, uint32_t object, uint32_t unit,
+                 const struct syncline_slice *natives, uint32_t count, struct arena *arena, struct ledger_link *ret_links, struct error *err)
+{
+	bool own;
+
+	if (link_look_begin(ledger, &own, err) != 0)
+		return -1;
+	return link_look_end(ledger, own, get_all(ledger, entity, object, unit, natives, count, arena, ret_links, err));
+}
+
 struct list {
 	struct arena *arena;
 	struct ledger_link *links;
@@ -230,8 +265,8 @@ list_more(struct list *list)
 	return &list->links[list->count];
 }
 
-int
-ledger_links_of(struct ledger *ledger, const struct config_entity *entity, const int64_t *records, uint32_t count, struct arena *arena,
+static int
+get_of(struct ledger *ledger, const struct config_entity *entity, const int64_t *records, uint32_t count, struct arena *arena,
                 struct ledger_link **ret_links, uint32_t *ret_first, struct error *err)
 {
 	sqlite3_stmt *statement =
@@ -261,6 +296,17 @@ ledger_links_of(struct ledger *ledger, const struct config_entity *entity, const
 	ret_first[count] = list.count;
 	*ret_links = list.links;
 	return 0;
+}
+
+int
+ledger_links_of(struct ledger *ledger, const struct config_entity *entity, const int64_t *records, uint32_t count, struct arena *arena,
+                struct ledger_link **ret_links, uint32_t *ret_first, struct error *err)
+{
+	bool own;
+
+	if (link_look_begin(ledger, &own, err) != 0)
+		return -1;
+	return link_look_end(ledger, own, get_of(ledger, entity, records, count, arena, ret_links, ret_first, err));
 }
 
 int

@@ -21,6 +21,7 @@ void link_bind_native(sqlite3_stmt *statement, int at, struct syncline_slice nat
 /* Writing several: begin, each, end (which counts them, and frees what begin and each made, after a failure too). */
 struct link_writing {
 	struct ledger *ledger;
+	sqlite3_stmt *checking, *inserting; /* found when they are needed first */
 	uint32_t entity, words;
 	unsigned char *sent, *seen; /* vectors as bytes; made when a link has some */
 	uint32_t object, unit;      /* whose live links `more` are */
@@ -30,6 +31,12 @@ void link_write_begin(struct link_writing *writing, struct ledger *ledger, const
 /* Sets the id of a new one.  `known`: the caller knows that a new link is no twin, and the indexes may be away. */
 int link_write(struct link_writing *writing, struct ledger_link *link, bool known, struct error *err);
 int link_write_end(struct link_writing *writing, int result, struct error *err);
+/*
+ * Around many looks: without it each of them takes and gives back SQLite's locks, which costs more than looking.  Does nothing inside
+ * a transaction.  link_look_end() returns the result.
+ */
+int link_look_begin(struct ledger *ledger, bool *ret_own, struct error *err);
+int link_look_end(struct ledger *ledger, bool own, int result);
 /* After a failure: says ERROR_LEDGER_LOADING when it comes from an index that a first load has put away.  Always -1. */
 int link_failed(struct ledger *ledger, struct error *err);
 

@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * links_put.c: writing links, and never a twin: a record has one live link at an object and unit (link_record is unique), a
- * native id one live link (asked in the statement that writes).
+ * native id one live link (asked before it is written, in the one transaction that may write).
  */
 #include "ledger/links.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* ?1 id … ?16: the order of the table. */
-#define NO_TWIN \
-	"(?7 <> 0 OR NOT EXISTS (SELECT 1 FROM link INDEXED BY link_native WHERE object = ?2 AND unit = ?3 AND native = ?4 AND state = 0" \
-	" AND id IS NOT ?1))"
 
 static int
 tally(struct link_writing *w, uint32_t object, uint32_t unit, int64_t more, struct error *err)
@@ -101,9 +96,32 @@ twin(struct link_writing *w, const struct ledger_link *link, bool native, struct
 	                 (long long)link->record, length, (const char *)link->native.data, object);
 }
 
-/* Steps a statement that link_record may refuse.  ret_changed: whether it did anything. */
+/*
+ * Is the native id linked already?  Asked beforehand: a statement that asks while it writes may have to take back what it wrote, and
+ * SQLite copies every page that such a one touches.
+ */
 static int
-write_row(struct link_writing *w, sqlite3_stmt *statement, const struct ledger_link *link, bool *ret_changed, struct error *err)
+check_native(struct link_writing *w, const struct ledger_link *link, struct error *err)
+{
+	int step;
+
+	if (w->checking == NULL &&
+	    (w->checking = ledger_statement(w->ledger, "SELECT 1 FROM link INDEXED BY link_native WHERE object = ?1 AND unit = ?2 AND native = ?3"
+	                                               " AND state = 0 AND id <> ?4", err)) == NULL)
+		return link_failed(w->ledger, err);
+	sqlite3_bind_int64(w->checking, 1, link->object);
+	sqlite3_bind_int64(w->checking, 2, link->unit);
+	link_bind_native(w->checking, 3, link->native);
+	sqlite3_bind_int64(w->checking, 4, link->id);
+	if ((step = ledger_step(w->ledger, w->checking, err)) < 0)
+		return link_failed(w->ledger, err);
+	sqlite3_reset(w->checking);
+	return step == 1 ? twin(w, link, true, err) : 0;
+}
+
+/* Steps a statement that link_record may refuse. */
+static int
+write_row(struct link_writing *w, sqlite3_stmt *statement, const struct ledger_link *link, struct error *err)
 {
 	int status = sqlite3_step(statement);
 
@@ -116,28 +134,21 @@ write_row(struct link_writing *w, sqlite3_stmt *statement, const struct ledger_l
 		return record ? twin(w, link, false, err) : link_failed(w->ledger, err);
 	}
 	sqlite3_reset(statement);
-	*ret_changed = sqlite3_changes(w->ledger->db) > 0;
 	return 0;
 }
-
-#define INSERT \
-	"INSERT INTO link (id, object, unit, native, record, entity, state, flags, raw, effective, version, sent, seen, created, confirmed," \
-	" confirmed_us) "
 
 static int
 insert(struct link_writing *w, struct ledger_link *link, bool known, struct error *err)
 {
-	static const char plain[] = INSERT "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
-	static const char checked[] = INSERT "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16 WHERE " NO_TWIN;
-	sqlite3_stmt *statement = ledger_statement(w->ledger, known ? plain : checked, err);
-	bool changed;
-
-	if (statement == NULL)
-		return link_failed(w->ledger, err);
-	if (bind_link(w, statement, link, err) != 0 || write_row(w, statement, link, &changed, err) != 0)
+	if (w->inserting == NULL &&
+	    (w->inserting = ledger_statement(w->ledger, "INSERT INTO link (id, object, unit, native, record, entity, state, flags, raw, effective,"
+	                                                " version, sent, seen, created, confirmed, confirmed_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
+	                                                " ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)", err)) == NULL)
 		return -1;
-	if (!changed)
-		return twin(w, link, true, err);
+	if (!known && link->state == LEDGER_LINK_LIVE && check_native(w, link, err) != 0)
+		return -1;
+	if (bind_link(w, w->inserting, link, err) != 0 || write_row(w, w->inserting, link, err) != 0)
+		return -1;
 	link->id = sqlite3_last_insert_rowid(w->ledger->db);
 	return link->state == LEDGER_LINK_LIVE ? tally(w, link->object, link->unit, 1, err) : 0;
 }
@@ -191,22 +202,19 @@ replace(struct link_writing *w, struct ledger_link *link, struct error *err)
 	                            " confirmed = ?15, confirmed_us = ?16 WHERE id = ?1";
 	static const char all[] = "UPDATE link SET object = ?2, unit = ?3, native = ?4, record = ?5, entity = ?6, state = ?7, flags = ?8, raw = ?9,"
 	                          " effective = ?10, version = ?11, sent = ?12, seen = ?13, created = ?14, confirmed = ?15, confirmed_us = ?16"
-	                          " WHERE id = ?1 AND " NO_TWIN;
+	                          " WHERE id = ?1";
 	sqlite3_stmt *statement;
 	struct former former;
-	bool changed;
 
 	if (look(w, link, &former, err) != 0)
 		return -1;
 	if (!former.there)
 		return error_set(err, ERROR_INTERNAL, NULL, "The link %lld was to be changed and is not there.", (long long)link->id);
-	statement = ledger_statement(w->ledger, !former.same ? all : former.understood ? beside : inner, err);
-	if (statement == NULL)
-		return link_failed(w->ledger, err);
-	if (bind_link(w, statement, link, err) != 0 || write_row(w, statement, link, &changed, err) != 0)
+	if (!former.same && link->state == LEDGER_LINK_LIVE && check_native(w, link, err) != 0)
 		return -1;
-	if (!changed)
-		return twin(w, link, true, err);
+	statement = ledger_statement(w->ledger, !former.same ? all : former.understood ? beside : inner, err);
+	if (statement == NULL || bind_link(w, statement, link, err) != 0 || write_row(w, statement, link, err) != 0)
+		return -1;
 	if (former.live && tally(w, former.object, former.unit, -1, err) != 0)
 		return -1;
 	return link->state == LEDGER_LINK_LIVE ? tally(w, link->object, link->unit, 1, err) : 0;

@@ -10,7 +10,7 @@
 
 #include <sodium.h>
 
-#include "ledger/golden.h"
+#include "ledger/links.h"
 
 #define EPOCH_SHIFT 40
 #define EPOCH_MAX 0x7fffu /* match keys need the eight bits above */
@@ -138,7 +138,7 @@ ledger_records_get(struct ledger *ledger, const struct config_entity *entity, co
 	struct golden *golden = golden_of(ledger, entity, err);
 	struct wanted *wanted;
 	sqlite3_stmt *statement;
-	bool sorted = true;
+	bool sorted = true, own;
 	int result = 0;
 
 	if (golden == NULL)
@@ -157,13 +157,14 @@ ledger_records_get(struct ledger *ledger, const struct config_entity *entity, co
 	}
 	if (!sorted)
 		qsort(wanted, count, sizeof *wanted, by_id);
+	result = link_look_begin(ledger, &own, err);
 	for (uint32_t first = 0, last; first < count && result == 0; first = last) {
 		for (last = first + 1; last < count && wanted[last].id - wanted[last - 1].id <= GAP; last++)
 			;
 		result = read_range(ledger, golden, statement, &wanted[first], last - first, arena, ret_records, err);
 	}
 	free(wanted);
-	return result;
+	return link_look_end(ledger, own, result);
 }
 
 int

@@ -190,7 +190,6 @@ load(struct bench *b, struct ledger_bulk *bulk, int64_t *ret_first)
 		check(b, ledger_begin(b->ledger, &b->err), "begin");
 		check(b, ledger_bulk_add(bulk, bulk_rows, count, aside, &b->err), "add");
 		check(b, ledger_commit(b->ledger, &b->err), "commit");
-		check(b, ledger_idle(b->ledger, &b->err), "idle");
 		stop(&spent);
 		if (at == 0)
 			*ret_first = rows[0].record.id;
@@ -234,7 +233,6 @@ confirm(struct bench *b, int64_t first)
 		check(b, ledger_links_put(b->ledger, b->entity, links, count, &b->err), "links");
 		check(b, ledger_history_add(b->ledger, history, count, &b->err), "history");
 		check(b, ledger_commit(b->ledger, &b->err), "commit");
-		check(b, ledger_idle(b->ledger, &b->err), "idle");
 		stop(&spent);
 	}
 	tell("confirm side, indexes stand", b->records, spent);
@@ -350,7 +348,6 @@ run(struct bench *b, uint32_t factor, const char *order)
 	source = load(b, bulk, &first);
 	start(&indexes);
 	check(b, ledger_bulk_close(bulk, NULL, &b->err), "indexes");
-	check(b, ledger_idle(b->ledger, &b->err), "idle");
 	stop(&indexes);
 	ledger_bulk_free(bulk);
 	printf("  %-32s %10.2f s          %10.2f s\n", "indexes", indexes.wall, indexes.cpu);

@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include "ledger/staging.h"
+
 #define WORDS 16
 
 static struct ledger_link
@@ -400,4 +402,57 @@ put_away_indexes_are_an_error_and_no_slow_answer(void **state)
 	assert_ok(ledger_execute(bed.ledger, ledger_schema_indexes, &err));
 	assert_ok(ledger_links_glance(bed.ledger, bed.kunden, bed.berlin, &link.native, (const uint8_t(*)[16])link.raw, 1, 1, &glance, &err));
 	assert_int_equal(glance.what, LEDGER_UNCHANGED);
+}
+
+/* What a complete full read did not show; only what was there before it began and was not written since. */
+void
+links_that_a_full_read_did_not_show(void **state)
+{
+	struct ledger_link links[8], page[8];
+	struct ledger_read read;
+	int64_t seen[3], staged;
+	struct error err;
+	uint32_t n;
+	uint64_t total;
+
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		char native[8];
+
+		snprintf(native, sizeof native, "%d", 9 - i);
+		links[i] = bed_link(i == 5 ? bed.accounts : bed.kunden, bed.berlin, native, bed_customer("x", bed.berlin), 1);
+		links[i].id = bed_put_link(links[i]);
+	}
+	assert_ok(ledger_begin(bed.ledger, &err));
+	assert_ok(ledger_read_begin(bed.ledger, bed.kunden, 0, true, &read, &err));
+	assert_ok(ledger_commit(bed.ledger, &err));
+	/* Came to be, and written, while it was reading. */
+	links[6] = bed_link(bed.kunden, bed.berlin, "new", bed_customer("x", bed.berlin), 1);
+	assert_ok(ledger_begin(bed.ledger, &err));
+	links[6].created = ledger_sequence(bed.ledger);
+	assert_ok(ledger_links_put(bed.ledger, bed.customer, &links[6], 1, &err));
+	links[3].confirmed = ledger_sequence(bed.ledger);
+	assert_ok(ledger_links_put(bed.ledger, bed.customer, &links[3], 1, &err));
+	seen[0] = links[2].id;
+	seen[1] = links[0].id;
+	seen[2] = links[2].id;
+	assert_ok(ledger_stage(bed.ledger, &read, NULL, seen, 3, 3, NULL, &staged, &err));
+	assert_ok(ledger_read_end(bed.ledger, &read, NULL, 0, false, &err));
+	assert_ok(ledger_commit(bed.ledger, &err));
+	assert_ok(ledger_links_missing(bed.ledger, bed.customer, read.id, bed.kunden, bed.berlin, 0, &bed.arena, page, 8, &n, &total, &err));
+	assert_int_equal(n, 2);
+	assert_int_equal(total, 2);
+	assert_true(page[0].id == links[1].id && page[1].id == links[4].id);
+	assert_memory_equal(page[0].native.data, "8", 1);
+	/* Page by page; and what was decided meanwhile is not told again. */
+	assert_ok(ledger_links_missing(bed.ledger, bed.customer, read.id, bed.kunden, bed.berlin, 0, &bed.arena, page, 1, &n, &total, &err));
+	assert_true(n == 1 && total == 2 && page[0].id == links[1].id);
+	links[4].state = LEDGER_LINK_MISSING;
+	bed_put_link(links[4]);
+	assert_ok(ledger_links_missing(bed.ledger, bed.customer, read.id, bed.kunden, bed.berlin, page[0].id, &bed.arena, page, 8, &n, NULL, &err));
+	assert_int_equal(n, 0);
+	assert_ok(ledger_links_missing(bed.ledger, bed.customer, read.id, bed.kunden, bed.munich, 0, &bed.arena, page, 8, &n, &total, &err));
+	assert_true(n == 0 && total == 0);
+	assert_int_equal(ledger_links_missing(bed.ledger, bed.customer, 4711, bed.kunden, bed.berlin, 0, &bed.arena, page, 8, &n, &total, &err), -1);
+	assert_int_equal(err.code, ERROR_LEDGER_NOT_FOUND);
 }
