@@ -502,6 +502,7 @@ a_limit_of_the_system_is_a_full_disk_too(void **state)
 		ledger_rollback(ledger);
 		if (result == 0 || err.code != ERROR_LEDGER_FULL)
 			fprintf(stderr, "%s: %s\n", error_name(err.code), err.message);
+		ledger_close(ledger); /* what it can't write any more it does without */
 		_exit(result == -1 && err.code == ERROR_LEDGER_FULL ? 0 : 2);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
