@@ -403,6 +403,22 @@ deleting_what_is_gone_is_success(void **state)
 	post_free(post);
 }
 
+static void
+what_depends_on_others_goes_along(void **state)
+{
+	struct post *post = post_new(&(struct post_options){ .derive = true });
+	int64_t record = post_customer(post, "4711", "Ada", NULL);
+
+	(void)state;
+	post_deliver(post);
+	assert_string_equal(post_rows(post, "SELECT name, erp_id FROM accounts"), "Ada|4711");
+	post_sql(post, "UPDATE accounts SET erp_id = NULL");
+	post_change(post, record, "Ada II", NULL);
+	post_deliver(post);
+	assert_string_equal(post_rows(post, "SELECT name, erp_id FROM accounts"), "Ada II|4711");
+	post_free(post);
+}
+
 /* Guards. */
 
 static void
@@ -464,6 +480,7 @@ main(void)
 		cmocka_unit_test(a_flag_holds_what_it_keeps_back),
 		cmocka_unit_test(a_record_that_is_gone_is_decided_by_its_situation),
 		cmocka_unit_test(deleting_what_is_gone_is_success),
+		cmocka_unit_test(what_depends_on_others_goes_along),
 		cmocka_unit_test(a_change_made_meanwhile_is_not_overwritten),
 		cmocka_unit_test(without_a_guard_the_last_one_wins),
 	};

@@ -210,6 +210,73 @@ what_is_forgotten_is_looked_for(void **state)
 	assert_true(found > 0 && again > 0);
 }
 
+/* Documents. */
+
+static void
+check_document(struct post *post, const char *name, const char *bytes)
+{
+	char path[400], text[100] = "";
+	FILE *file;
+
+	snprintf(path, sizeof path, "%s/dms/papers/%s", post->dir, name);
+	if ((file = fopen(path, "r")) == NULL)
+		fail_msg("%s is not there", path);
+	text[fread(text, 1, sizeof text - 1, file)] = '\0';
+	fclose(file);
+	assert_string_equal(text, bytes);
+}
+
+static void
+a_document_goes_ahead_of_its_record(void **state)
+{
+	bool died = true;
+	unsigned deaths = 0;
+
+	(void)state;
+	for (unsigned at = 1; died; at++) {
+		struct post *post = post_new(NULL);
+		int64_t paper = post_paper(post, "4711", "the bytes of a bill");
+
+		post_flow(post, "papers");
+		died = post_die(post, at);
+		deaths += died;
+		post_flow(post, "papers");
+		go_on(post);
+		check_document(post, "4711.pdf", "the bytes of a bill");
+		assert_int_equal(post_link(post, paper).state, LEDGER_LINK_LIVE);
+		assert_no_mark(post, paper);
+		post_free(post);
+	}
+	assert_in_range(deaths, 5, 1000);
+}
+
+static void
+a_document_that_is_another_by_now_is_not_published(void **state)
+{
+	struct post *post = post_new(NULL);
+	int64_t paper = post_paper(post, "4711", "as it was"), gone = post_paper(post, "4712", "gone");
+	char path[400];
+	bool found;
+
+	(void)state;
+	post_flow(post, "papers");
+	post_document(post, "4711", "as it is!");
+	snprintf(path, sizeof path, "%s/files/docs/4712.pdf", post->dir);
+	assert_int_equal(remove(path), 0);
+	post_deliver(post);
+	assert_mark(post, paper, PENDING);
+	assert_int_equal(post_mark(post, paper, &found).tries, 1);
+	assert_string_equal(post_mark(post, paper, &found).cause, "document");
+	assert_mark(post, gone, DEAD);
+	assert_int_equal(post_findings(post, LEDGER_FINDING_DEAD, "connector-not-found"), 1);
+	post_document(post, "4711", "as it was");
+	post->options.patience_ms = 10000;
+	post_deliver(post);
+	assert_no_mark(post, paper);
+	check_document(post, "4711.pdf", "as it was");
+	post_free(post);
+}
+
 int
 deliver_doubt_run(void)
 {
@@ -219,6 +286,8 @@ deliver_doubt_run(void)
 		cmocka_unit_test(a_row_is_in_one_file_wherever_the_process_ends),
 		cmocka_unit_test(what_is_handed_over_is_confirmed_by_what_the_target_shows),
 		cmocka_unit_test(what_is_forgotten_is_looked_for),
+		cmocka_unit_test(a_document_goes_ahead_of_its_record),
+		cmocka_unit_test(a_document_that_is_another_by_now_is_not_published),
 	};
 
 	return cmocka_run_group_tests_name("answers that are lost", tests, NULL, NULL);

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -55,9 +56,15 @@ configure(struct post *post, const struct post_options *options)
 		buffer_format(&text, " crm: { connector = \"%s\"; access = \"write\"; %s\n", options->connector, options->system != NULL ? options->system : "");
 	buffer_format(&text,
 	              "  objects: { accounts: { external_key = \"ext_id\"; %s %s };\n"
-	              "   orders: { native = \"orders\"; key = [ \"id\" ]; external_key = \"ext_id\"; }; }; }; };\n",
+	              "   orders: { native = \"orders\"; key = [ \"id\" ]; external_key = \"ext_id\"; }; }; };\n",
 	              options->native != NULL ? options->native : "native = \"accounts\"; key = [ \"id\" ];", options->object != NULL ? options->object : "");
-	buffer_text(&text, "entities: {\n"
+	buffer_text(&text, " files: { connector = \"folder\"; settings: { directory = \"@/files\"; };"
+	                   " objects: { docs: { native = \"/docs\"; key = [ \"path\" ]; content = \"content\"; }; }; };\n"
+	                   " dms: { connector = \"folder\"; access = \"write\"; settings: { directory = \"@/dms\"; };"
+	                   " objects: { papers: { native = \"/papers\"; key = [ \"path\" ]; content = \"content\"; external_key = \"ref\"; }; }; }; };\n"
+	                   "entities: {\n"
+	                   " paper: { owner = \"files\"; match = ( { exact = [ \"number\" ]; } ); fields: { number: { type = \"text\"; };"
+	                   "  pdf: { type = \"content\"; mode = \"copy\"; }; }; };\n"
 	                   " customer: { owner = \"erp\"; match = ( { exact = [ \"number\" ]; } ); fields: { number: { type = \"text\"; };"
 	                   "  name: { type = \"text\"; }; phone: { type = \"text\"; owner = \"crm\"; }; size: { type = \"integer\"; }; }; };\n"
 	                   " sales_order: { owner = \"erp\"; match = ( { exact = [ \"number\" ]; } ); fields: { number: { type = \"text\"; };"
@@ -71,6 +78,11 @@ configure(struct post *post, const struct post_options *options)
 	              options->write_only ? "" : "\n   map = ( [ \"number\", \"number\" ], [ \"name\", \"name\" ], [ \"phone\", \"phone\" ] );",
 	              options->write_only ? "[ \"number\", \"number\" ], [ \"name\", \"name\" ], [ \"phone\", \"phone\" ], " : "",
 	              options->derive ? ", [ \"erp_id\", \"link('erp')\" ]" : "", options->binding != NULL ? options->binding : "");
+	buffer_text(&text, " papers: { entity = \"paper\"; bindings: {\n"
+	                   "  files: { object = \"docs\"; trigger: { every = \"1h\"; }; originates = true; map = ( [ \"number\", \"path\" ] );"
+	                   "   read: { pdf = \"content()\"; }; };\n"
+	                   "  dms: { object = \"papers\"; create_if = \"true\"; path = \"number || '.pdf'\";"
+	                   "   write = ( [ \"content\", \"pdf\" ], [ \"number\", \"number\" ] ); }; }; };\n");
 	buffer_text(&text, " orders: { entity = \"sales_order\"; after = [ \"customers\" ]; bindings: {\n"
 	                   "  erp: { object = \"auftraege\"; trigger: { every = \"1h\"; }; originates = true; map = ( [ \"number\", \"nr\" ] );"
 	                   "   read: { customer = \"ref('kunden', kunde)\"; }; };\n"
@@ -139,7 +151,7 @@ post_open(struct post *post)
 	must(post, ledger_run_begin(post->ledger, post->run.flow, post->run.unit, "schedule", &post->run.number, &post->err));
 	post->run.cause = "schedule";
 	post->intake = (struct intake){ .engine = post->engine, .unit_id = post->run.unit, .run = &post->run, .run_time_us = post->clock_us };
-	post_flow(post, "customers");
+	post_flow(post, post->flow[0] != '\0' ? post->flow : "customers");
 	post->options = (struct deliver_options){ .intake = &post->intake, .wait = pass_time, .wait_data = post };
 }
 
@@ -155,6 +167,7 @@ post_close(struct post *post)
 void
 post_flow(struct post *post, const char *name)
 {
+	memmove(post->flow, name, strlen(name) + 1);
 	post->intake.flow = config_flow(post->model, name);
 	post->intake.flow_id = ledger_flow_id(post->ledger, post->intake.flow);
 }
@@ -178,6 +191,7 @@ make_database(struct post *post, const char *name, const char *sql)
 struct post *
 post_new(const struct post_options *options)
 {
+	static const char *const folders[] = { "in", "out", "files", "files/docs", "dms", "dms/papers" };
 	static const struct post_options usual;
 	struct post *post = calloc(1, sizeof *post);
 	const char *tmp = getenv("TMPDIR");
@@ -195,10 +209,10 @@ post_new(const struct post_options *options)
 	link_all(post, path);
 	post->systems = (struct systems){ .connector_dir = post->connectors, .direct = true };
 	post->clock_us = INT64_C(1800000000) * 1000000;
-	snprintf(path, sizeof path, "%s/in", post->dir);
-	assert_int_equal(mkdir(path, 0700), 0);
-	snprintf(path, sizeof path, "%s/out", post->dir);
-	assert_int_equal(mkdir(path, 0700), 0);
+	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+		snprintf(path, sizeof path, "%s/%s", post->dir, folders[i]);
+		assert_int_equal(mkdir(path, 0700), 0);
+	}
 	make_database(post, "erp.db", "CREATE TABLE kunden (nr TEXT PRIMARY KEY, name TEXT, size INTEGER);"
 	                              "CREATE TABLE auftraege (nr TEXT PRIMARY KEY, kunde TEXT);");
 	make_database(post, "crm.db", "CREATE TABLE accounts (id INTEGER PRIMARY KEY, ext_id TEXT UNIQUE, number TEXT, name TEXT CHECK (name <> 'bad'),"
@@ -247,9 +261,11 @@ entity_of(struct post *post, int64_t record)
 static uint32_t
 target_of(struct post *post, int64_t record)
 {
-	const char *flow = strcmp(entity_of(post, record)->head.name, "customer") == 0 ? "customers" : "orders";
+	const char *entity = entity_of(post, record)->head.name;
 
-	return ledger_binding_id(post->ledger, config_binding(config_flow(post->model, flow), "crm"));
+	if (strcmp(entity, "paper") == 0)
+		return ledger_binding_id(post->ledger, config_binding(config_flow(post->model, "papers"), "dms"));
+	return ledger_binding_id(post->ledger, config_binding(config_flow(post->model, strcmp(entity, "customer") == 0 ? "customers" : "orders"), "crm"));
 }
 
 static void
@@ -265,8 +281,9 @@ deliver_to(struct post *post, int64_t record, uint64_t generation, uint8_t op)
 static int64_t
 put_new(struct post *post, const char *entity, struct syncline_value *values)
 {
-	const char *flow = strcmp(entity, "customer") == 0 ? "customers" : "orders";
-	const struct config_binding *source = config_binding(config_flow(post->model, flow), "erp");
+	bool paper = strcmp(entity, "paper") == 0;
+	const char *flow = paper ? "papers" : strcmp(entity, "customer") == 0 ? "customers" : "orders";
+	const struct config_binding *source = config_binding(config_flow(post->model, flow), paper ? "files" : "erp");
 	struct ledger_record record = { .unit = post->run.unit, .generation = 1, .updated_us = post->clock_us, .values = values };
 	struct ledger_link link = { .object = ledger_object_id(post->ledger, source->object), .unit = post->run.unit,
 		.native = { values[0].u.data, values[0].length } };
@@ -321,6 +338,34 @@ keep_words(struct post *post, const struct config_entity *entity, const struct l
 	buffer_free(&scratch);
 }
 
+void
+post_document(struct post *post, const char *number, const char *bytes)
+{
+	char path[400];
+	FILE *file;
+
+	snprintf(path, sizeof path, "%s/files/docs/%s.pdf", post->dir, number);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(bytes, file);
+	assert_int_equal(fclose(file), 0);
+}
+
+int64_t
+post_paper(struct post *post, const char *number, const char *bytes)
+{
+	char json[400], hex[65];
+	uint8_t hash[32];
+	struct syncline_value values[2] = { text_or_null(number), { .type = SYNCLINE_TYPE_JSON, .u.data = json } };
+
+	crypto_hash_sha256(hash, (const unsigned char *)bytes, strlen(bytes));
+	sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
+	values[1].length = (uint32_t)snprintf(json, sizeof json, "{\"object\":\"files.docs\",\"native\":\"%s.pdf\",\"reference\":\"doc:%s.pdf\",\"length\":%zu,"
+	                                      "\"sha256\":\"%s\",\"name\":\"%s.pdf\"}", number, number, strlen(bytes), hex, number);
+	post_document(post, number, bytes);
+	return put_new(post, "paper", values);
+}
+
 /*
  * As the flow does it: the record's next generation, and a link that no longer says "as the record is" but what it was.
  */
@@ -356,10 +401,10 @@ post_want(struct post *post, int64_t record, uint8_t op)
 void
 post_flag(struct post *post, enum ledger_flag_mode mode, uint32_t percent)
 {
-	const char *const flows[] = { "customers", "orders" };
+	const char *const flows[] = { "customers", "orders", "papers" };
 
 	must(post, ledger_begin(post->ledger, &post->err));
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 3; i++) {
 		const struct ledger_flag flag = { .flow = ledger_flow_id(post->ledger, config_flow(post->model, flows[i])), .unit = post->run.unit,
 			.mode = (uint8_t)mode, .percent = percent, .who = "test", .why = "test" };
 

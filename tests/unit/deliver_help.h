@@ -35,6 +35,7 @@ struct post {
 	struct deliver_result result;
 	struct error err;
 	sqlite3 *crm; /* the target, seen from outside */
+	char flow[40];
 	int64_t clock_us;
 	unsigned die_at; /* the clock's call with this number ends the process; 0: never */
 	unsigned calls, waits;
@@ -51,6 +52,9 @@ void post_flow(struct post *post, const char *name);
 /* Records with marks for the targets of their flow.  phone, customer: NULL, 0: null. */
 int64_t post_customer(struct post *post, const char *number, const char *name, const char *phone);
 int64_t post_order(struct post *post, const char *number, int64_t customer);
+/* A document below files/docs, and a record that names it. */
+int64_t post_paper(struct post *post, const char *number, const char *bytes);
+void post_document(struct post *post, const char *number, const char *bytes);
 void post_change(struct post *post, int64_t record, const char *name, const char *phone);
 void post_want(struct post *post, int64_t record, uint8_t op);
 void post_flag(struct post *post, enum ledger_flag_mode mode, uint32_t percent);
