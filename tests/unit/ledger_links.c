@@ -410,6 +410,7 @@ links_that_a_full_read_did_not_show(void **state)
 {
 	struct ledger_link links[8], page[8];
 	struct ledger_read read;
+	char natives[6][8];
 	int64_t seen[3], staged;
 	struct error err;
 	uint32_t n;
@@ -417,10 +418,8 @@ links_that_a_full_read_did_not_show(void **state)
 
 	(void)state;
 	for (int i = 0; i < 6; i++) {
-		char native[8];
-
-		snprintf(native, sizeof native, "%d", 9 - i);
-		links[i] = bed_link(i == 5 ? bed.accounts : bed.kunden, bed.berlin, native, bed_customer("x", bed.berlin), 1);
+		snprintf(natives[i], sizeof natives[i], "%d", 9 - i);
+		links[i] = bed_link(i == 5 ? bed.accounts : bed.kunden, bed.berlin, natives[i], bed_customer("x", bed.berlin), 1);
 		links[i].id = bed_put_link(links[i]);
 	}
 	assert_ok(ledger_begin(bed.ledger, &err));
