@@ -51,14 +51,14 @@ make_result(struct intake *intake, struct intake_result *result, struct error *e
 }
 
 /* In a dry pass there is one transaction around all. */
-static int
-begin(struct work *work, struct error *err)
+int
+apply_begin(struct work *work, struct error *err)
 {
 	return work->mode == INTAKE_REAL ? ledger_begin(work->ledger, err) : 0;
 }
 
-static int
-end(struct work *work, int result, struct error *err)
+int
+apply_end(struct work *work, int result, struct error *err)
 {
 	if (work->mode != INTAKE_REAL)
 		return result;
@@ -126,7 +126,7 @@ read_again(struct work *work, struct error *err)
 	if (connector_get(connector, config_sdk_object(work->bound->binding->object), natives, count, &rows, &why) == 0) {
 		result = ledger_begin(work->ledger, err);
 		if (result == 0)
-			result = end(work, apply_rows(work, work->bound, rows, sequence + 1, ledger_now(work->ledger), false, err), err);
+			result = apply_end(work, apply_rows(work, work->bound, rows, sequence + 1, ledger_now(work->ledger), false, err), err);
 	}
 	batch_free(rows);
 	free(natives);
@@ -138,12 +138,12 @@ apply_staged(struct work *work, struct bound *bound, struct ledger_staged *stage
 {
 	int result;
 
-	if (begin(work, err) != 0)
+	if (apply_begin(work, err) != 0)
 		return -1;
 	result = staged->batch != NULL ? apply_rows(work, bound, staged->batch, staged->started, staged->read_us, staged->full, err) : 0;
 	if (result == 0)
 		result = ledger_applied(work->ledger, staged->object, staged->credentials, work->intake->flow_id, work->intake->unit_id, staged->id, err);
-	result = end(work, result, err);
+	result = apply_end(work, result, err);
 	return result == 0 && staged->batch != NULL ? read_again(work, err) : result;
 }
 
@@ -302,8 +302,8 @@ apply_decisions(struct work *work, struct error *err)
 	all.last = &all.first;
 	result = collect_decisions(work, &all, err);
 	for (const struct decision *one = all.first; one != NULL && result == 0; one = one->next)
-		if ((result = begin(work, err)) == 0)
-			result = end(work, decide(work, one, err), err);
+		if ((result = apply_begin(work, err)) == 0)
+			result = apply_end(work, decide(work, one, err), err);
 	arena_free(&all.arena);
 	return result;
 }
@@ -359,8 +359,8 @@ apply_ready(struct work *work, int64_t *after, uint32_t *ret_count, struct error
 		*after = waiters[i].id;
 		if (bound == NULL)
 			continue;
-		if ((result = begin(work, err)) == 0)
-			result = end(work, apply_waiter(work, bound, &waiters[i], err), err);
+		if ((result = apply_begin(work, err)) == 0)
+			result = apply_end(work, apply_waiter(work, bound, &waiters[i], err), err);
 	}
 	for (uint32_t i = 0; i < *ret_count; i++)
 		batch_free(waiters[i].batch);
@@ -430,12 +430,12 @@ apply_missing(struct work *work, struct bound *bound, struct error *err)
 	if (read.id == 0)
 		return 0;
 	do {
-		if (begin(work, err) != 0)
+		if (apply_begin(work, err) != 0)
 			return -1;
 		result = miss_page(work, bound, read.id, &after, &count, err);
 		if (result == 0 && count == 0)
 			result = ledger_read_deleted(work->ledger, &read, work->intake->unit_id, err);
-		result = end(work, result, err);
+		result = apply_end(work, result, err);
 	} while (result == 0 && count > 0);
 	return result;
 }
@@ -455,6 +455,9 @@ apply_all(struct work *work, struct error *err)
 	/* A plan's inputs are what was staged then; what is missing since is the next run's. */
 	for (uint32_t i = 0; i < flow->binding_count; i++)
 		if (flow->bindings[i].reads && apply_missing(work, engine_bound(work->engine, &flow->bindings[i]), err) != 0)
+			return -1;
+	for (uint32_t i = 0; i < flow->binding_count; i++)
+		if (flow->bindings[i].writes && apply_rewritten(work, engine_bound(work->engine, &flow->bindings[i]), err) != 0)
 			return -1;
 	return 0;
 }
@@ -528,7 +531,7 @@ intake_observe(struct intake *intake, struct bound *bound, const struct batch *r
 	}
 	result = work_init(work, intake, &real, &counted, err);
 	if (result == 0 && (result = ledger_begin(intake->engine->ledger, err)) == 0)
-		result = end(work, apply_rows(work, bound, rows, sequence, ledger_now(intake->engine->ledger), false, err), err);
+		result = apply_end(work, apply_rows(work, bound, rows, sequence, ledger_now(intake->engine->ledger), false, err), err);
 	if (result == 0)
 		add_counts(intake->run, &counted);
 	work_free(work);

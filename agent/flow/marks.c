@@ -26,6 +26,7 @@ mark(struct work *work, const struct bound *target, struct work_record *record, 
 		native = link->at.native;
 	else if (record->link_count > 0)
 		native = record->links[0]->at.native;
+	work_count(work, what[kind], 1);
 	if (kind == 0)
 		counts->creates++;
 	else if (kind == 1)

@@ -168,6 +168,13 @@ int ledger_deliveries_wake(struct ledger *ledger, uint32_t binding, const int64_
 int ledger_deliveries_release(struct ledger *ledger, enum ledger_delivery_state state, uint32_t binding, uint32_t unit, uint64_t *ret_count,
                               struct error *err);
 
+/*
+ * The version of a binding's rules of writing under which all that is linked was wanted; 0: never.  When it is another one by
+ * now, everything that is linked is written anew.
+ */
+int ledger_written(struct ledger *ledger, uint32_t binding, uint32_t unit, uint32_t *ret_version, struct error *err);
+int ledger_written_set(struct ledger *ledger, uint32_t binding, uint32_t unit, uint32_t version, struct error *err);
+
 struct ledger_delivery_counts {
 	uint32_t binding, unit;
 	uint64_t count[LEDGER_DELIVERY_STATE_COUNT];
