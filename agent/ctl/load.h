@@ -43,5 +43,11 @@ enum ctl_exit verb_apply(struct ctl *ctl);
 enum ctl_exit verb_flag(struct ctl *ctl);
 enum ctl_exit verb_runs(struct ctl *ctl);
 enum ctl_exit verb_plans(struct ctl *ctl);
+enum ctl_exit verb_status(struct ctl *ctl);
+enum ctl_exit verb_rejects(struct ctl *ctl);
+enum ctl_exit verb_dead(struct ctl *ctl);
+enum ctl_exit verb_conflicts(struct ctl *ctl);
+enum ctl_exit verb_reviews(struct ctl *ctl);
+enum ctl_exit verb_doctor(struct ctl *ctl);
 
 #endif

@@ -3,5 +3,7 @@ libctl_a_SOURCES = agent/ctl/args.c agent/ctl/ctl.h agent/ctl/load.c agent/ctl/l
 	agent/ctl/progress.h agent/ctl/verb_check.c agent/ctl/verb_connectors.c agent/ctl/verb_convert.c agent/ctl/verb_describe.c \
 	agent/ctl/verb_discover.c agent/ctl/verb_explain.c agent/ctl/verb_test.c agent/ctl/verbs.c
 libctl_a_SOURCES += agent/ctl/open.c agent/ctl/open.h agent/ctl/verb_flag.c agent/ctl/verb_run.c agent/ctl/verb_runs.c
+libctl_a_SOURCES += agent/ctl/listing.c agent/ctl/listing.h agent/ctl/triage.h agent/ctl/triage_act.c agent/ctl/verb_doctor.c \
+	agent/ctl/verb_status.c agent/ctl/verb_triage.c
 libctl_a_CPPFLAGS = $(AGENT_CPPFLAGS) -DSYNCLINE_VERSION='"$(PACKAGE_VERSION)"' -DSYNCLINE_STATE_DIR='"$(localstatedir)/lib/syncline"'
 libctl_a_CFLAGS = $(AGENT_CFLAGS)

@@ -51,6 +51,29 @@ static const struct ctl_option plans_options[] = {
 	{ "limit", "N", "list so many items, 1000 when not given" },
 	{ NULL, NULL, NULL },
 };
+static const struct ctl_option status_options[] = {
+	{ "unit", "UNIT", "only this unit's" },
+	{ NULL, NULL, NULL },
+};
+#define TRIAGE_OPTIONS                                                                                                             \
+	{ "flow", "FLOW", "only this flow's" }, { "unit", "UNIT", "only this unit's" },                                            \
+		{ "cause", "CAUSE", "those with this cause, as it stands in the list" },                                            \
+		{ "each", NULL, "list them one by one, not by cause" }, { "all", NULL, "those that have ended too" },               \
+		{ "limit", "N", "list so many, 1000 when not given" }, { "why", "TEXT", "the reason, kept with who and when" }
+static const struct ctl_option triage_options[] = {
+	TRIAGE_OPTIONS,
+	{ NULL, NULL, NULL },
+};
+static const struct ctl_option doctor_options[] = {
+	{ "offline", NULL, "leave the systems alone" },
+	{ "quick", NULL, "leave out the check of the whole ledger" },
+	{ NULL, NULL, NULL },
+};
+static const struct ctl_option rejects_options[] = {
+	TRIAGE_OPTIONS,
+	{ "null", NULL, "edit: no value at all" },
+	{ NULL, NULL, NULL },
+};
 
 const struct ctl_verb ctl_verbs[] = {
 	{ "check", "set up", "", 0, 0, "reads the configuration and its rules and reports every mistake", NULL, verb_check },
@@ -66,6 +89,13 @@ const struct ctl_verb ctl_verbs[] = {
 	{ "apply", "run", "PLAN", 1, 1, "does what a plan says, as far as it still holds", apply_options, verb_apply },
 	{ "flag", "run", "[FLOW [MODE [N%]]]", 0, 3, "shows or switches flows: off, preview, canary N%, on, paused", flag_options, verb_flag },
 	{ "runs", "watch", "[FLOW]", 0, 1, "lists what ran", runs_options, verb_runs },
+	{ "status", "watch", "[FLOW]", 0, 1, "what is on, what ran, what targets lack, what waits for a person", status_options, verb_status },
+	{ "rejects", "triage", "[ACTION …]", 0, 15, "records that failed their rules: list, show, retry, edit, archive", rejects_options, verb_rejects },
+	{ "dead", "triage", "[ACTION …]", 0, 15, "deliveries that were given up: list, show, retry, archive", triage_options, verb_dead },
+	{ "conflicts", "triage", "[ACTION …]", 0, 15, "values that two sides changed: list, show, decide, retry, archive", triage_options,
+	  verb_conflicts },
+	{ "reviews", "triage", "[ACTION …]", 0, 15, "what only a person decides: list, show, decide, retry, archive", triage_options, verb_reviews },
+	{ "doctor", "care", "", 0, 0, "checks the ledger, the disk, what is stuck, the configuration and the systems", doctor_options, verb_doctor },
 	{ "explain", "care", "CODE", 1, 1, "tells what an error code means and what to do", NULL, verb_explain },
 	{ NULL, NULL, NULL, 0, 0, NULL, NULL, NULL },
 };

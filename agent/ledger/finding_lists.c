@@ -76,6 +76,8 @@ finding_read(struct ledger *ledger, sqlite3_stmt *statement, enum ledger_finding
 	f.ended_by = finding_text(statement, 20, &failed);
 	f.ended_why = finding_text(statement, 21, &failed);
 	f.ended_us = sqlite3_column_int64(statement, 22);
+	f.decision = finding_text(statement, 23, &failed);
+	f.retry_us = sqlite3_column_int64(statement, 24);
 	if (failed || (f.native.data == NULL && sqlite3_column_bytes(statement, 5) > 0))
 		return error_memory(err);
 	*ret_finding = f;
@@ -84,7 +86,8 @@ finding_read(struct ledger *ledger, sqlite3_stmt *statement, enum ledger_finding
 
 #define FILTER                                                                                                                    \
 	" WHERE (?1 OR state = 0) AND (?2 = 0 OR flow = ?2) AND (?3 = 0 OR unit = ?3) AND (?4 = 0 OR object = ?4)"                   \
-	" AND (?5 IS NULL OR cause = ?5) AND (?6 = 0 OR record = ?6) AND id > ?7"
+	" AND (?5 IS NULL OR cause = ?5) AND (?6 = 0 OR record = ?6) AND id > ?7"                          \
+	" AND (?9 = 0 OR (decision IS NULL AND retry_us IS NULL))"
 
 static void
 bind_filter(sqlite3_stmt *statement, const struct ledger_finding_filter *filter)
@@ -97,6 +100,7 @@ bind_filter(sqlite3_stmt *statement, const struct ledger_finding_filter *filter)
 	sqlite3_bind_int64(statement, 6, filter->record);
 	sqlite3_bind_int64(statement, 7, filter->after);
 	sqlite3_bind_int64(statement, 8, filter->max > 0 ? (int64_t)filter->max : -1);
+	sqlite3_bind_int(statement, 9, filter->undecided);
 }
 
 int
@@ -165,7 +169,7 @@ keep(struct arena *arena, struct ledger_finding *f, struct error *err)
 {
 	if (keep_text(arena, &f->cause) != 0 || keep_text(arena, &f->field) != 0 || keep_text(arena, &f->message) != 0 ||
 	    keep_text(arena, &f->hint) != 0 || keep_text(arena, &f->rule) != 0 || keep_text(arena, &f->place) != 0 ||
-	    keep_text(arena, &f->detail) != 0 || keep_text(arena, &f->ended_by) != 0 || keep_text(arena, &f->ended_why) != 0 ||
+	    keep_text(arena, &f->detail) != 0 || keep_text(arena, &f->ended_by) != 0 || keep_text(arena, &f->ended_why) != 0 || keep_text(arena, &f->decision) != 0 ||
 	    (f->native.length > 0 && (f->native.data = arena_copy(arena, f->native.data, f->native.length)) == NULL))
 		return error_memory(err);
 	return 0;

@@ -67,6 +67,8 @@ struct ledger_finding {
 	uint64_t seen;               /* how often */
 	const char *ended_by, *ended_why;
 	int64_t ended_us;
+	const char *decision;        /* that a run has yet to carry out, or what was decided; NULL: none */
+	int64_t retry_us;            /* not 0: the next run takes its row again */
 };
 /*
  * Opens a finding; one that is open already for the same (kind, flow, unit, object, native or record, field) is seen once more
@@ -86,6 +88,7 @@ struct ledger_finding_filter {
 	const char *cause;           /* NULL: any */
 	int64_t record;              /* 0: any */
 	bool all;                    /* ended ones too */
+	bool undecided;              /* only those that neither a decision nor a retry is on its way for */
 	int64_t after;               /* ids above this */
 	uint32_t max;                /* 0: all */
 };

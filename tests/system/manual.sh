@@ -16,9 +16,9 @@ for verb in $verbs; do
 	grep -q "^\.It Cm $verb\>" "$page" || grep -q "^\.It Cm $verb\$" "$page" || grep -q "^\.It Cm $verb " "$page" || fail "the page lacks the verb $verb"
 	"$syncline" "$verb" --help >manual.verb.$$
 	for option in $(sed -n 's/^  --\([a-z-]*\).*/\1/p' manual.verb.$$); do
-		grep "^\.It Cm $verb" "$page" | grep -q -- "Fl -$option" || fail "the page lacks --$option of $verb"
+		grep -e "^\.It Cm $verb\$" -e "^\.It Cm $verb " "$page" | grep -q -- "Fl -$option" || fail "the page lacks --$option of $verb"
 	done
-	for option in $(grep "^\.It Cm $verb" "$page" | tr ' ' '\n' | sed -n 's/^-\([a-z][a-z-]*\)$/\1/p'); do
+	for option in $(grep -e "^\.It Cm $verb\$" -e "^\.It Cm $verb " "$page" | tr ' ' '\n' | sed -n 's/^-\([a-z][a-z-]*\)$/\1/p'); do
 		grep -q -- "^  --$option" manual.verb.$$ || fail "the page has --$option of $verb, and the program doesn't"
 	done
 done

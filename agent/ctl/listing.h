@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* listing.h: what verbs that list share: a table for people and a JSON value for programs, of which one is printed. */
+#ifndef CTL_LISTING_H
+#define CTL_LISTING_H
+
+#include "ctl/open.h"
+
+struct listing {
+	const struct ctl *ctl;
+	struct opened *opened;
+	struct ledger *ledger;
+	struct buffer json;
+	struct ctl_table table;
+	uint64_t shown;
+};
+/* `bracket` '[' or '{' begins the JSON value. */
+void listing_begin(struct listing *listing, const struct ctl *ctl, struct opened *opened, char bracket, size_t columns, unsigned right,
+                   const char *const *heads);
+/* A row of the table; counts it. */
+void listing_row(struct listing *listing, const char *const *cells);
+/*
+ * Prints the one or the other and frees both.  `result` not 0: the error instead.  No row: `nothing` as a remark.  Returns
+ * `status`, or that of the error.
+ */
+enum ctl_exit listing_end(struct listing *listing, char bracket, int result, const struct error *err, const char *nothing, enum ctl_exit status);
+
+/* The flow of an operand or --flow (`name` may be NULL) and --unit's unit, as ids; 0: any. */
+enum ctl_exit listing_choose(const struct ctl *ctl, const struct opened *opened, const char *name, uint32_t *ret_flow, uint32_t *ret_unit);
+/* --limit, or `unless`. */
+enum ctl_exit listing_limit(const struct ctl *ctl, uint32_t unless, uint32_t *ret_limit);
+
+/* "3 d", "2 h", "5 min", "40 s"; `text` has 32 bytes. */
+const char *listing_age(int64_t us, char *text);
+const char *listing_number(int64_t number, char text[24]);
+/* "system" of a binding. */
+const char *listing_target(const struct ledger *ledger, uint32_t binding);
+/* A time as in opened_time(), or null. */
+void listing_json_time(struct buffer *json, const char *name, int64_t us);
+/* Bytes that are text as far as they are. */
+void listing_json_slice(struct buffer *json, const char *name, struct syncline_slice slice);
+
+#endif

@@ -1,0 +1,652 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * verb_status.c: `syncline status`: per flow and unit its flag, its last run, how far behind it is, what its targets still lack,
+ * and what waits for a person, each with the command that comes next.  It looks once over each table of the ledger and sorts
+ * what it finds by flow and unit, so that it costs the same for one flow and for hundreds.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/listing.h"
+#include "ledger/deliveries.h"
+#include "ledger/findings.h"
+#include "ledger/runs.h"
+#include "ledger/staging.h"
+
+#define RUNS_MOST 100000u /* that are looked at for the last one of each flow */
+#define DAY_MS (INT64_C(24) * 3600 * 1000)
+
+/* What waits for a person. */
+struct wait {
+	struct wait *next;
+	const char *kind;    /* "reject", "dead", …, "plan", "run", "parked", "late" */
+	const char *cause;
+	const char *object;  /* or NULL */
+	const char *example; /* a sentence, or NULL */
+	const char *command; /* what to do next */
+	uint64_t count;
+	int64_t since_us;
+};
+
+struct target {
+	struct target *next;
+	struct ledger_delivery_counts counts;
+};
+
+/* A flow for a unit. */
+struct place {
+	const struct config_flow *flow;
+	uint32_t flow_id, unit_id;
+	const char *unit;
+	struct ledger_flag flag;
+	bool ran, was_good;
+	struct ledger_run last;  /* texts in the arena */
+	int64_t good_us;         /* when the last run that came to its end began; 0: none did */
+	int64_t lag_ms, most_ms; /* -1: not measured; 0: no limit is known */
+	bool late;
+	uint64_t waiting_rows, decided;
+	struct target *targets, **last_target;
+	struct wait *waits, **last_wait;
+};
+
+struct view {
+	struct listing listing;
+	struct arena arena;
+	struct place *places;
+	uint32_t count;
+	uint32_t *first; /* of each flow of the model: its first place, or UINT32_MAX */
+	int64_t now;
+	enum ledger_finding_kind kind; /* that is being listed */
+	uint64_t seen_runs;
+	bool waits;
+	bool failed;
+};
+
+static struct place *
+place_of(struct view *view, uint32_t flow_id, uint32_t unit_id)
+{
+	const struct config_flow *flow = ledger_flow(view->listing.ledger, flow_id);
+	uint32_t at;
+
+	if (flow == NULL || (at = view->first[flow - ledger_model(view->listing.ledger)->flows]) == UINT32_MAX)
+		return NULL;
+	for (; at < view->count && view->places[at].flow == flow; at++)
+		if (view->places[at].unit_id == unit_id)
+			return &view->places[at];
+	return NULL;
+}
+
+static const char *
+keep(struct view *view, const char *text)
+{
+	const char *kept;
+
+	if (text == NULL)
+		return NULL;
+	if ((kept = arena_text(&view->arena, text)) == NULL)
+		view->failed = true;
+	return kept != NULL ? kept : "";
+}
+
+static void
+add_wait(struct view *view, struct place *place, const struct wait *wait)
+{
+	struct wait *own = arena_alloc(&view->arena, sizeof *own);
+
+	if (own == NULL) {
+		view->failed = true;
+		return;
+	}
+	*own = *wait;
+	own->next = NULL;
+	own->cause = keep(view, wait->cause);
+	own->example = keep(view, wait->example);
+	own->command = keep(view, wait->command);
+	*place->last_wait = own;
+	place->last_wait = &own->next;
+	view->waits = true;
+}
+
+static int
+make_places(struct view *view, const struct config_flow *only, const struct config_unit *unit, bool all, struct error *err)
+{
+	const struct model *model = ledger_model(view->listing.ledger);
+	struct ledger *ledger = view->listing.ledger;
+	uint32_t most = 0;
+
+	for (uint32_t f = 0; f < model->flow_count; f++)
+		most += model->flows[f].units.count + 1;
+	view->places = arena_array(&view->arena, most + 1, sizeof *view->places);
+	view->first = arena_array(&view->arena, model->flow_count + 1, sizeof *view->first);
+	if (view->places == NULL || view->first == NULL)
+		return error_memory(err);
+	for (uint32_t f = 0; f < model->flow_count; f++) {
+		const struct config_flow *flow = &model->flows[f];
+
+		view->first[f] = UINT32_MAX;
+		for (uint32_t u = 0; (only == NULL || flow == only) && u < (flow->units.count > 0 ? flow->units.count : 1); u++) {
+			const struct config_unit *at = flow->units.count > 0 ? config_unit(model, flow->units.items[u]) : NULL;
+			struct place *place = &view->places[view->count];
+
+			if (!all && at != unit)
+				continue;
+			*place = (struct place){ .flow = flow, .flow_id = ledger_flow_id(ledger, flow), .unit_id = ledger_unit_id(ledger, at),
+				.unit = at != NULL ? at->head.name : "", .lag_ms = -1 };
+			place->last_target = &place->targets;
+			place->last_wait = &place->waits;
+			if (view->first[f] == UINT32_MAX)
+				view->first[f] = view->count;
+			view->count++;
+			if (ledger_flag_get(ledger, place->flow_id, place->unit_id, 0, &place->flag, err) != 0)
+				return -1;
+			place->flag.who = keep(view, place->flag.who);
+			place->flag.why = keep(view, place->flag.why);
+		}
+	}
+	return 0;
+}
+
+/* Newest first. */
+static int
+take_run(void *data, const struct ledger_run *run)
+{
+	struct view *view = data;
+	struct place *place = place_of(view, run->flow, run->unit);
+
+	if (place == NULL)
+		return 0;
+	if (!place->ran) {
+		place->ran = true;
+		place->last = *run;
+		place->last.cause = keep(view, run->cause);
+		place->last.who = keep(view, run->who);
+		place->last.message = keep(view, run->message);
+	}
+	if (place->good_us == 0 && (run->state == LEDGER_RUN_DONE || run->state == LEDGER_RUN_FINDINGS))
+		place->good_us = run->started_us;
+	return 0;
+}
+
+static int
+take_deliveries(void *data, const struct ledger_delivery_counts *counts)
+{
+	struct view *view = data;
+	const struct config_binding *binding = ledger_binding(view->listing.ledger, counts->binding);
+	struct place *place = binding != NULL ? place_of(view, ledger_flow_id(view->listing.ledger, binding->flow), counts->unit) : NULL;
+	struct target *target;
+
+	if (place == NULL)
+		return 0;
+	if ((target = arena_alloc(&view->arena, sizeof *target)) == NULL) {
+		view->failed = true;
+		return 0;
+	}
+	*target = (struct target){ .counts = *counts };
+	*place->last_target = target;
+	place->last_target = &target->next;
+	return 0;
+}
+
+static const char *
+verb_of(enum ledger_finding_kind kind)
+{
+	static const char *const verbs[] = { "rejects", "conflicts", "reviews", "conflicts", "dead" };
+
+	return verbs[kind];
+}
+
+static const char *
+selection(const struct place *place)
+{
+	static char text[600];
+
+	snprintf(text, sizeof text, " --flow %.200s%s%.200s", place->flow->head.name, place->unit[0] != '\0' ? " --unit " : "", place->unit);
+	return text;
+}
+
+/* The cause as one word of a shell. */
+static const char *
+quoted(struct view *view, const char *text)
+{
+	const char *result;
+	struct buffer out;
+
+	buffer_init(&out, 0);
+	buffer_char(&out, '\'');
+	for (; *text != '\0'; text++) {
+		if (*text == '\'')
+			buffer_text(&out, "'\\''");
+		else
+			buffer_char(&out, *text);
+	}
+	buffer_char(&out, '\'');
+	result = keep(view, buffer_string(&out));
+	buffer_free(&out);
+	return result != NULL ? result : "";
+}
+
+static int
+take_cause(void *data, uint32_t flow, uint32_t unit, uint32_t object, const char *cause, uint64_t count, int64_t oldest_us, const char *example)
+{
+	struct view *view = data;
+	struct place *place = place_of(view, flow, unit);
+	char command[2048];
+
+	if (place == NULL)
+		return 0;
+	snprintf(command, sizeof command, "syncline %s --cause %s%s", verb_of(view->kind), quoted(view, cause), selection(place));
+	add_wait(view, place, &(struct wait){ .kind = ledger_finding_name(view->kind), .cause = cause, .example = example, .command = command,
+		.object = object != 0 ? ledger_object_name(view->listing.ledger, object) : NULL, .count = count, .since_us = oldest_us });
+	return 0;
+}
+
+static int
+take_decided(void *data, uint32_t flow, uint32_t unit, uint32_t object, const char *cause, uint64_t count, int64_t oldest_us, const char *example)
+{
+	struct place *place = place_of(data, flow, unit);
+
+	(void)object;
+	(void)cause;
+	(void)oldest_us;
+	(void)example;
+	if (place != NULL)
+		place->decided += count;
+	return 0;
+}
+
+static int
+take_plan(void *data, const struct ledger_plan *plan)
+{
+	struct view *view = data;
+	struct place *place = place_of(view, plan->flow, plan->unit);
+	char command[128];
+
+	if (place == NULL)
+		return 0;
+	snprintf(command, sizeof command, "syncline plans %" PRId64 "; syncline apply %" PRId64, plan->number, plan->number);
+	add_wait(view, place, &(struct wait){ .kind = "plan", .cause = "held", .example = plan->reason, .command = command, .count = plan->items,
+		.since_us = plan->made_us });
+	return 0;
+}
+
+static int
+take_waiter(void *data, const struct ledger_waiter *waiter)
+{
+	struct place *place = place_of(data, waiter->flow, waiter->unit);
+
+	if (place != NULL)
+		place->waiting_rows++;
+	return 0;
+}
+
+struct example {
+	struct view *view;
+	const char *cause, *reason;
+};
+
+static int
+take_parked(void *data, const struct ledger_delivery *delivery)
+{
+	struct example *example = data;
+
+	example->cause = keep(example->view, delivery->cause);
+	example->reason = keep(example->view, delivery->reason);
+	return 0;
+}
+
+/* Deliveries that wait for credentials or rights: a person repairs those, and the next run tries. */
+static int
+find_parked(struct view *view, struct place *place, struct error *err)
+{
+	for (struct target *target = place->targets; target != NULL; target = target->next) {
+		struct ledger_delivery_filter filter = { .binding = target->counts.binding, .unit = target->counts.unit,
+			.states = 1u << LEDGER_DELIVERY_PARKED, .max = 1 };
+		struct example example = { .view = view };
+		char command[300];
+
+		if (target->counts.count[LEDGER_DELIVERY_PARKED] == 0)
+			continue;
+		if (ledger_deliveries(view->listing.ledger, &filter, take_parked, &example, err) != 0)
+			return -1;
+		snprintf(command, sizeof command, "syncline run %.200s", place->flow->head.name);
+		add_wait(view, place, &(struct wait){ .kind = "parked", .cause = example.cause != NULL ? example.cause : "", .example = example.reason,
+			.object = listing_target(view->listing.ledger, target->counts.binding), .command = command,
+			.count = target->counts.count[LEDGER_DELIVERY_PARKED], .since_us = target->counts.oldest_us });
+	}
+	return 0;
+}
+
+/* Twice the slowest trigger, or 0 where nothing comes by the clock. */
+static int64_t
+most_lag(const struct config_flow *flow)
+{
+	int64_t slowest = 0;
+
+	if (flow->max_lag_ms > 0)
+		return flow->max_lag_ms;
+	for (uint32_t i = 0; i < flow->binding_count; i++) {
+		const struct config_trigger *trigger = flow->bindings[i].trigger;
+		int64_t every = trigger->every_ms > 0 ? trigger->every_ms : trigger->at.count > 0 ? DAY_MS : 0;
+
+		slowest = every > slowest ? every : slowest;
+	}
+	return 2 * slowest;
+}
+
+/* What the last run and the clock say. */
+static void
+judge(struct view *view, struct place *place)
+{
+	bool on = place->flag.mode == LEDGER_FLAG_ON || place->flag.mode == LEDGER_FLAG_CANARY;
+	int64_t begin = place->good_us != 0 ? place->good_us : place->flag.since_us;
+	char command[300], example[128], age[32], most[32];
+
+	snprintf(command, sizeof command, "syncline run %.200s", place->flow->head.name);
+	if (place->ran && place->last.state == LEDGER_RUN_FAILED)
+		add_wait(view, place, &(struct wait){ .kind = "run", .cause = "failed", .example = place->last.message, .command = command, .count = 1,
+			.since_us = place->last.ended_us });
+	if (!on)
+		return;
+	place->most_ms = most_lag(place->flow);
+	if (place->good_us != 0)
+		place->lag_ms = (view->now - place->good_us) / 1000;
+	place->late = place->most_ms > 0 && begin != 0 && (view->now - begin) / 1000 > place->most_ms;
+	if (!place->late)
+		return;
+	snprintf(example, sizeof example, "the last run that came to its end began %s ago, and %s are allowed", listing_age(view->now - begin, age),
+	         listing_age(place->most_ms * 1000, most));
+	add_wait(view, place, &(struct wait){ .kind = "late", .cause = "max_lag", .example = example, .command = command, .count = 1,
+		.since_us = begin + place->most_ms * 1000 });
+}
+
+static int
+collect(struct view *view, struct error *err)
+{
+	struct ledger *ledger = view->listing.ledger;
+
+	if (ledger_runs(ledger, 0, 0, RUNS_MOST, take_run, view, err) != 0 || ledger_delivery_counts(ledger, take_deliveries, view, err) != 0 ||
+	    ledger_plans(ledger, 0, 0, false, take_plan, view, err) != 0 || ledger_waiters(ledger, 0, 0, take_waiter, view, err) != 0)
+		return -1;
+	for (int kind = 0; kind < LEDGER_FINDING_COUNT; kind++) {
+		struct ledger_finding_filter filter = { .kind = (enum ledger_finding_kind)kind, .undecided = true };
+
+		view->kind = filter.kind;
+		if (ledger_findings_by_cause(ledger, &filter, take_cause, view, err) != 0)
+			return -1;
+		filter.undecided = false;
+		if (ledger_findings_by_cause(ledger, &filter, take_decided, view, err) != 0)
+			return -1;
+	}
+	for (uint32_t i = 0; i < view->count; i++) {
+		struct place *place = &view->places[i];
+
+		for (const struct wait *wait = place->waits; wait != NULL; wait = wait->next)
+			place->decided -= strcmp(wait->kind, "plan") != 0 ? wait->count : 0;
+		if (find_parked(view, place, err) != 0)
+			return -1;
+		judge(view, place);
+	}
+	return view->failed ? error_memory(err) : 0;
+}
+
+/* A command when nothing waits for a person but something is still to be done; "" for none. */
+static const char *
+next_step(const struct place *place, char text[512])
+{
+	char unit[256];
+
+	text[0] = '\0';
+	snprintf(unit, sizeof unit, "%s%.200s", place->unit[0] != '\0' ? " --unit " : "", place->unit);
+	if (place->waits != NULL)
+		snprintf(text, 512, "%.500s", place->waits->command);
+	else if (place->flag.mode == LEDGER_FLAG_OFF)
+		snprintf(text, 512, "syncline flag %.200s preview%s --why TEXT", place->flow->head.name, unit);
+	else if (place->decided > 0 || !place->ran)
+		snprintf(text, 512, "syncline run %.200s%s", place->flow->head.name, unit);
+	return text;
+}
+
+/* For programs. */
+
+static void
+json_run(struct view *view, const struct place *place)
+{
+	struct buffer *json = &view->listing.json;
+
+	if (!place->ran) {
+		ctl_json_text(json, "last_run", NULL);
+		return;
+	}
+	ctl_json_open(json, "last_run", '{');
+	ctl_json_number(json, "run", place->last.number);
+	ctl_json_text(json, "state", ledger_run_state_name((enum ledger_run_state)place->last.state));
+	ctl_json_text(json, "cause", place->last.cause);
+	listing_json_time(json, "started", place->last.started_us);
+	listing_json_time(json, "ended", place->last.ended_us);
+	ctl_json_number(json, "seconds_ago", (view->now - place->last.started_us) / 1000000);
+	ctl_json_text(json, "message", place->last.message);
+	ctl_json_open(json, "counts", '{');
+	for (int i = 0; i < LEDGER_COUNT_COUNT; i++)
+		ctl_json_number(json, ledger_count_name((enum ledger_count)i), (long long)place->last.counts[i]);
+	ctl_json_close(json, '}');
+	ctl_json_close(json, '}');
+}
+
+static void
+json_lag(struct buffer *json, const struct place *place)
+{
+	ctl_json_open(json, "lag", '{');
+	if (place->lag_ms >= 0)
+		ctl_json_number(json, "seconds", place->lag_ms / 1000);
+	else
+		ctl_json_text(json, "seconds", NULL);
+	if (place->most_ms > 0)
+		ctl_json_number(json, "max_seconds", place->most_ms / 1000);
+	else
+		ctl_json_text(json, "max_seconds", NULL);
+	ctl_json_boolean(json, "late", place->late);
+	ctl_json_close(json, '}');
+}
+
+static void
+json_targets(struct view *view, const struct place *place)
+{
+	struct buffer *json = &view->listing.json;
+
+	ctl_json_open(json, "targets", '[');
+	for (const struct target *target = place->targets; target != NULL; target = target->next) {
+		ctl_json_open(json, NULL, '{');
+		ctl_json_text(json, "to", listing_target(view->listing.ledger, target->counts.binding));
+		for (int state = 0; state < LEDGER_DELIVERY_STATE_COUNT; state++)
+			ctl_json_number(json, ledger_delivery_state_name((enum ledger_delivery_state)state), (long long)target->counts.count[state]);
+		listing_json_time(json, "oldest", target->counts.oldest_us);
+		ctl_json_close(json, '}');
+	}
+	ctl_json_close(json, ']');
+}
+
+static void
+json_waits(struct view *view, const struct place *place)
+{
+	struct buffer *json = &view->listing.json;
+
+	ctl_json_open(json, "waits", '[');
+	for (const struct wait *wait = place->waits; wait != NULL; wait = wait->next) {
+		ctl_json_open(json, NULL, '{');
+		ctl_json_text(json, "kind", wait->kind);
+		ctl_json_text(json, "cause", wait->cause);
+		ctl_json_text(json, "object", wait->object);
+		ctl_json_number(json, "count", (long long)wait->count);
+		listing_json_time(json, "oldest", wait->since_us);
+		ctl_json_number(json, "seconds", wait->since_us != 0 ? (view->now - wait->since_us) / 1000000 : 0);
+		ctl_json_text(json, "example", wait->example);
+		ctl_json_text(json, "next", wait->command);
+		ctl_json_close(json, '}');
+	}
+	ctl_json_close(json, ']');
+}
+
+static void
+json_places(struct view *view)
+{
+	struct buffer *json = &view->listing.json;
+	char next[512];
+
+	ctl_json_open(json, "flows", '[');
+	for (uint32_t i = 0; i < view->count; i++) {
+		const struct place *place = &view->places[i];
+
+		ctl_json_open(json, NULL, '{');
+		ctl_json_text(json, "flow", place->flow->head.name);
+		ctl_json_text(json, "unit", place->unit);
+		ctl_json_text(json, "flag", ledger_flag_name((enum ledger_flag_mode)place->flag.mode));
+		ctl_json_number(json, "percent", place->flag.mode == LEDGER_FLAG_CANARY ? place->flag.percent : place->flag.mode == LEDGER_FLAG_ON ? 100 : 0);
+		listing_json_time(json, "flag_since", place->flag.since_us);
+		json_run(view, place);
+		json_lag(json, place);
+		json_targets(view, place);
+		ctl_json_number(json, "rows_waiting_for_a_parent", (long long)place->waiting_rows);
+		ctl_json_number(json, "decided", (long long)place->decided);
+		json_waits(view, place);
+		ctl_json_text(json, "next", next_step(place, next)[0] != '\0' ? next : NULL);
+		ctl_json_close(json, '}');
+	}
+	ctl_json_close(json, ']');
+	ctl_json_boolean(json, "waits_for_a_person", view->waits);
+}
+
+/* For people. */
+
+static void
+show_places(struct view *view)
+{
+	char flag[32], run[64], age[32], lag[80], most[32], number[24];
+
+	for (uint32_t i = 0; i < view->count; i++) {
+		const struct place *place = &view->places[i];
+		uint64_t waits = 0;
+
+		for (const struct wait *wait = place->waits; wait != NULL; wait = wait->next)
+			waits += wait->count;
+		snprintf(flag, sizeof flag, "%s", ledger_flag_name((enum ledger_flag_mode)place->flag.mode));
+		if (place->flag.mode == LEDGER_FLAG_CANARY)
+			snprintf(flag, sizeof flag, "canary %" PRIu32 "%%", place->flag.percent);
+		snprintf(run, sizeof run, "%s", "never");
+		if (place->ran)
+			snprintf(run, sizeof run, "%" PRId64 " %s", place->last.number, ledger_run_state_name((enum ledger_run_state)place->last.state));
+		snprintf(lag, sizeof lag, "%s%s%s", place->lag_ms >= 0 ? listing_age(place->lag_ms * 1000, age) : "",
+		         place->most_ms > 0 ? " of " : "", place->most_ms > 0 ? listing_age(place->most_ms * 1000, most) : "");
+		listing_row(&view->listing, (const char *const[]){ place->flow->head.name, place->unit, flag, run,
+			place->ran ? listing_age(view->now - place->last.started_us, most) : "", lag, waits > 0 ? listing_number((int64_t)waits, number) : "" });
+	}
+}
+
+/* "created 91, sent-creates 91" of the last run, with --verbose. */
+static void
+show_counts(const struct view *view)
+{
+	for (uint32_t i = 0; i < view->count; i++) {
+		const struct place *place = &view->places[i];
+
+		if (!place->ran)
+			continue;
+		ctl_print("\nrun %" PRId64 " of %s%s%s\n", place->last.number, place->flow->head.name, place->unit[0] != '\0' ? " for " : "", place->unit);
+		for (int c = 0; c < LEDGER_COUNT_COUNT; c++)
+			if (place->last.counts[c] > 0)
+				ctl_print("  %10" PRIu64 "  %s\n", place->last.counts[c], ledger_count_text((enum ledger_count)c));
+		if (place->last.message != NULL)
+			ctl_print("  %s\n", place->last.message);
+	}
+}
+
+static void
+show_targets(struct view *view)
+{
+	static const char *const heads[] = { "FLOW", "UNIT", "TO", "STATE", "DELIVERIES", "OLDEST" };
+	struct ctl_table table;
+	char number[24], age[32];
+
+	ctl_table_init(&table, 6, 1u << 4, heads);
+	for (uint32_t i = 0; i < view->count; i++)
+		for (const struct target *target = view->places[i].targets; target != NULL; target = target->next)
+			for (int state = 0; state < LEDGER_DELIVERY_STATE_COUNT; state++)
+				if (target->counts.count[state] > 0)
+					ctl_table_row(&table, (const char *const[]){ view->places[i].flow->head.name, view->places[i].unit,
+						listing_target(view->listing.ledger, target->counts.binding), ledger_delivery_state_name((enum ledger_delivery_state)state),
+						listing_number((int64_t)target->counts.count[state], number),
+						target->counts.oldest_us != 0 ? listing_age(view->now - target->counts.oldest_us, age) : "" });
+	if (table.rows > 1) {
+		ctl_print("\nWhat targets lack\n");
+		ctl_table_print(&table);
+	} else {
+		ctl_table_drop(&table);
+	}
+}
+
+static void
+show_waits(struct view *view)
+{
+	static const char *const heads[] = { "FLOW", "UNIT", "WHAT", "CAUSE", "AT", "COUNT", "SINCE", "NEXT" };
+	struct ctl_table table;
+	char number[24], age[32];
+
+	ctl_table_init(&table, 8, 1u << 5, heads);
+	for (uint32_t i = 0; i < view->count; i++)
+		for (const struct wait *wait = view->places[i].waits; wait != NULL; wait = wait->next)
+			ctl_table_row(&table, (const char *const[]){ view->places[i].flow->head.name, view->places[i].unit, wait->kind, wait->cause,
+				wait->object != NULL ? wait->object : "", listing_number((int64_t)wait->count, number),
+				wait->since_us != 0 ? listing_age(view->now - wait->since_us, age) : "", wait->command });
+	ctl_print(view->waits ? "\nWhat waits for a person\n" : "\nNothing waits for a person.\n");
+	if (view->waits)
+		ctl_table_print(&table);
+	else
+		ctl_table_drop(&table);
+	for (uint32_t i = 0; i < view->count; i++) {
+		const struct place *place = &view->places[i];
+		char next[512];
+
+		if (place->waits == NULL && next_step(place, next)[0] != '\0')
+			ctl_print("%s%s%s: next: %s\n", place->flow->head.name, place->unit[0] != '\0' ? " " : "", place->unit, next);
+	}
+}
+
+enum ctl_exit
+verb_status(struct ctl *ctl)
+{
+	static const char *const heads[] = { "FLOW", "UNIT", "FLAG", "LAST RUN", "AGO", "LAG", "WAITS" };
+	const struct config_flow *flow = NULL;
+	const struct config_unit *unit;
+	struct opened opened;
+	struct view view = { .count = 0 };
+	struct error err = { 0 };
+	enum ctl_exit status;
+	bool all;
+	int result;
+
+	arena_init(&view.arena, 0);
+	if ((status = opened_begin(ctl, &opened, LEDGER_READER)) == CTL_DONE &&
+	    (ctl->operand_count == 0 || (status = opened_flow(ctl, &opened, ctl->operands[0], &flow)) == CTL_DONE) &&
+	    (status = opened_unit(ctl, &opened, flow, &unit, &all)) == CTL_DONE) {
+		listing_begin(&view.listing, ctl, &opened, '{', 7, 1u << 6, heads);
+		view.now = ledger_now(opened.ledger);
+		result = make_places(&view, flow, unit, all, &err);
+		if (result == 0)
+			result = collect(&view, &err);
+		if (result == 0 && ctl->json)
+			json_places(&view);
+		else if (result == 0)
+			show_places(&view);
+		status = listing_end(&view.listing, '}', result, &err, NULL, view.waits ? CTL_FINDINGS : CTL_DONE);
+		if (result == 0 && !ctl->json) {
+			show_targets(&view);
+			if (ctl->verbose)
+				show_counts(&view);
+			show_waits(&view);
+		}
+	}
+	opened_close(&opened);
+	arena_free(&view.arena);
+	return status;
+}
