@@ -441,10 +441,20 @@ apply_missing(struct work *work, struct bound *bound, struct error *err)
 }
 
 static int
+see_waiter(void *data, const struct ledger_waiter *waiter)
+{
+	(void)waiter;
+	*(bool *)data = true;
+	return 1;
+}
+
+static int
 apply_all(struct work *work, struct error *err)
 {
 	const struct config_flow *flow = work->intake->flow;
 
+	if (ledger_waiters(work->ledger, work->intake->flow_id, work->intake->unit_id, see_waiter, &work->waiting, err) < 0)
+		return -1;
 	for (uint32_t i = 0; i < flow->binding_count; i++)
 		if (flow->bindings[i].reads && apply_object(work, engine_bound(work->engine, &flow->bindings[i]), err) != 0)
 			return -1;

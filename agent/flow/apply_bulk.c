@@ -34,6 +34,30 @@ find_targets(struct work *work, struct bound *bound, const struct config_binding
 	return 0;
 }
 
+/* Does another binding of the flow bring rows too?  What a plan says of those depends on the records that this one makes. */
+static bool
+others_bring(struct work *work, const struct bound *bound)
+{
+	const struct config_flow *flow = work->intake->flow;
+
+	for (uint32_t i = 0; i < flow->binding_count; i++) {
+		const struct config_binding *other = &flow->bindings[i];
+		struct ledger_staged staged = { 0 };
+		struct error ignored;
+		int found;
+
+		if (!other->reads || other->object == bound->binding->object)
+			continue;
+		found = ledger_staged_next(work->ledger, ledger_object_id(work->ledger, other->object),
+		                           engine_credentials(work->engine, other->system, work->intake->unit), work->intake->flow_id,
+		                           work->intake->unit_id, 0, &staged, &ignored);
+		batch_free(staged.batch);
+		if (found == 1)
+			return true;
+	}
+	return false;
+}
+
 bool
 apply_is_bulk(struct work *work, struct bound *bound)
 {
@@ -46,6 +70,8 @@ apply_is_bulk(struct work *work, struct bound *bound)
 	for (uint32_t i = 0; i < work->entity->field_count; i++)
 		if (work_field(work, i)->type == CONFIG_FIELD_REF && bound->reads != NULL && bound_has(bound->reads, i))
 			return false;
+	if (work->mode == INTAKE_DRY && others_bring(work, bound))
+		return false;
 	if (work->options->leave != NULL || (action != CONFIG_ACTION_CREATE && !(action == CONFIG_ACTION_DEFAULT && binding->originates)))
 		return false;
 	return ledger_bulk_possible(work->ledger, work->entity, bound->object, work->intake->unit_id, &possible, &ignored) == 0 && possible;

@@ -182,6 +182,16 @@ resurrect(struct work *work, struct row *row, struct work_link *link, struct wor
 	return merge(work, row, link, record, true, err);
 }
 
+/* A record that was deleted and left here changes no more. */
+static int
+ignore(struct work *work, const struct row *row, struct work_link *link)
+{
+	understood(work, row, link);
+	link->understood = true;
+	work_count(work, LEDGER_COUNT_IGNORED, 1);
+	return 0;
+}
+
 static int
 linked(struct work *work, struct row *row, struct error *err)
 {
@@ -197,6 +207,9 @@ linked(struct work *work, struct row *row, struct error *err)
 		work_count(work, LEDGER_COUNT_IGNORED, 1);
 		return 0;
 	case LEDGER_LINK_TOMBSTONE:
+		/* We deactivated it, and there it stays. */
+		if (record->deleted && (link->at.flags & LEDGER_LINK_SCOPED_OUT) != 0 && row->decision == NULL)
+			return ignore(work, row, link);
 		return resurrect(work, row, link, record, err);
 	case LEDGER_LINK_MISSING:
 		if (back_from_missing(work, row, link, err) != 0)
@@ -205,6 +218,8 @@ linked(struct work *work, struct row *row, struct error *err)
 	default:
 		break;
 	}
+	if (record->deleted)
+		return ignore(work, row, link);
 	if (work->bound->binding->situations->linked == CONFIG_ACTION_HOLD) {
 		work_count(work, LEDGER_COUNT_HELD, 1);
 		return 0;
@@ -485,6 +500,7 @@ work_wait_for_parent(struct work *work, const struct row *row, struct error *err
 		.since_us = now, .until_us = now + row->waits_for->wait_ms * 1000, .started = work->started, .read_us = work->read_us, .full = work->full };
 	int result;
 
+	work->waiting = true;
 	work_count(work, LEDGER_COUNT_WAITING, 1);
 	if ((waiter.batch = values_one_row(work->native, row->index, err)) == NULL)
 		return -1;
@@ -521,6 +537,10 @@ work_resolve(struct work *work, struct row *row, struct error *err)
 	if ((slot = work_slot(work, row->native)) == NULL)
 		return error_memory(err);
 	row->link = slot->link;
+	/* A newer row takes the place of one that waits: old never goes over new. */
+	if (work->waiting && row->waits_for == NULL &&
+	    ledger_wait_end(work->ledger, work->intake->flow_id, work->intake->unit_id, work->bound->object, row->native, err) != 0)
+		return -1;
 	if (row->what == ROW_GONE)
 		return row->link != NULL ? work_gone(work, row, row->link, false, err) : 0;
 	if (row->waits_for != NULL)

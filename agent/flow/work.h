@@ -81,6 +81,7 @@ struct work {
 	struct ledger_plan_draft *draft;
 	struct intake_result *result;
 	const struct intake_apply_options *options;
+	bool waiting; /* some row of this flow and unit waits for a parent */
 
 	/* Of the batch at work. */
 	struct arena arena;

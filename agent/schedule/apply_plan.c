@@ -254,6 +254,9 @@ apply_held(struct unit_run *u, const struct apply_options *o, const struct ledge
 	if (result == 0) {
 		compare(&planned, &now);
 		result = collect_left(&planned, &now, &left, err);
+		/* With nothing to leave alone a first load can go the short way. */
+		if (result == 0 && left.count == 0)
+			real.leave = NULL;
 	}
 	if (result == 0 && count_stale(&planned) > 0)
 		result = ledger_plan_items(u->engine->ledger, plan->number, 0, 0, tell_stale, &telling, err);
