@@ -15,3 +15,8 @@ EXTRA_DIST += tests/system/manual.sh tests/system/manual_connectors.sh
 dist_check_SCRIPTS += tests/system/documents.sh tests/system/roundtrip.sh
 TESTS += tests/system/documents.sh tests/system/roundtrip.sh
 EXTRA_DIST += tests/system/documents_expect.py
+
+dist_check_SCRIPTS += tests/system/northwind_sync.sh
+TESTS += tests/system/northwind_sync.sh
+EXTRA_DIST += tests/system/northwind_sync.py tests/system/northwind_sync/conf.d/10-systems.conf tests/system/northwind_sync/conf.d/20-entities.conf \
+	tests/system/northwind_sync/conf.d/30-flows.conf
