@@ -73,21 +73,6 @@ take_counts(void *data, const struct ledger_delivery_counts *row)
 	return 0;
 }
 
-/* May this outlet be used now?  What is asked for later counts as due then. */
-static bool
-is_open(struct outlet *outlet)
-{
-	struct deliver *deliver = outlet->deliver;
-
-	if (outlet->flag.mode == LEDGER_FLAG_PREVIEW || outlet->system->parked || outlet->system->down)
-		return false;
-	if (outlet->system->not_before_us <= ledger_now(deliver->ledger))
-		return true;
-	if (outlet->system->not_before_us < deliver->next_us)
-		deliver->next_us = outlet->system->not_before_us;
-	return false;
-}
-
 /* The system cannot be used: one mark keeps the reason where it refused us, so that later runs leave it alone for a while. */
 static int
 refused(struct outlet *outlet, const struct error *why, struct error *err)
@@ -143,6 +128,26 @@ has_due(struct outlet *outlet, bool *ret_due, struct error *err)
 	return 0;
 }
 
+/* May this outlet be used now?  What is due, and the system asked to be left alone, is due when it may be asked again. */
+static int
+is_open(struct outlet *outlet, bool *ret_open, struct error *err)
+{
+	struct deliver *deliver = outlet->deliver;
+	bool due = false;
+
+	*ret_open = false;
+	if (outlet->flag.mode == LEDGER_FLAG_PREVIEW || outlet->system->parked || outlet->system->down)
+		return 0;
+	*ret_open = outlet->system->not_before_us <= ledger_now(deliver->ledger);
+	if (*ret_open)
+		return 0;
+	if (has_due(outlet, &due, err) != 0)
+		return -1;
+	if (due && outlet->system->not_before_us < deliver->next_us)
+		deliver->next_us = outlet->system->not_before_us;
+	return 0;
+}
+
 /* One batch.  ret_any: something was due. */
 static int
 turn(struct outlet *outlet, bool *ret_any, struct error *err)
@@ -154,8 +159,10 @@ turn(struct outlet *outlet, bool *ret_any, struct error *err)
 	int result;
 
 	*ret_any = false;
-	if (has_due(outlet, ret_any, err) != 0 || !*ret_any)
-		return *ret_any ? -1 : 0;
+	if (has_due(outlet, ret_any, err) != 0)
+		return -1;
+	if (!*ret_any)
+		return 0;
 	if (outlet->may_write && outlet_open(outlet, &why) != 0)
 		return refused(outlet, &why, err);
 	if (claim_make(outlet, &claim, err) != 0)
@@ -180,14 +187,14 @@ pass(struct deliver *deliver, bool *ret_any, struct error *err)
 	deliver->next_us = INT64_MAX;
 	for (uint32_t i = 0; i < deliver->outlet_count; i++) {
 		struct outlet *outlet = &deliver->outlets[i];
-		bool any = true;
+		bool any = true, open = true;
 
 		if (resolve_due(outlet, ret_any, err) != 0)
 			return -1;
-		for (uint32_t turns = 0; turns < TURNS && any && is_open(outlet) && !deliver->engine->stopped; turns++) {
-			if (turn(outlet, &any, err) != 0)
+		for (uint32_t turns = 0; turns < TURNS && any && open && !deliver->engine->stopped; turns++) {
+			if (is_open(outlet, &open, err) != 0 || (open && turn(outlet, &any, err) != 0))
 				return -1;
-			*ret_any = *ret_any || any;
+			*ret_any = *ret_any || (open && any);
 		}
 	}
 	return 0;
@@ -240,6 +247,17 @@ finish(struct deliver *deliver)
 	}
 }
 
+/* Patience is over, and some system still gives no answer. */
+static void
+tell_silent(struct deliver *deliver)
+{
+	for (uint32_t i = 0; i < deliver->system_count && !deliver->result->failed; i++)
+		if (deliver->systems[i].failures >= DELIVER_FAILURES_MAX) {
+			deliver->result->failed = true;
+			deliver->result->first = deliver->systems[i].last;
+		}
+}
+
 static int
 run_pending(struct deliver *deliver, struct error *err)
 {
@@ -249,6 +267,7 @@ run_pending(struct deliver *deliver, struct error *err)
 		if (pass(deliver, &any, err) != 0)
 			return -1;
 	} while (!deliver->engine->stopped && (any || wait_more(deliver)));
+	tell_silent(deliver);
 	return 0;
 }
 

@@ -9,6 +9,8 @@
 
 #include "deliver/inside.h"
 
+#define CHANGES_MAX 4u
+
 /* Rows that were observed in this run, by record. */
 
 static struct observed_row *
@@ -30,7 +32,7 @@ was_observed(const struct observed *observed, int64_t record, const uint8_t raw[
 }
 
 static int
-remember(struct observed *observed, int64_t record, const uint8_t raw[16])
+remember(struct observed *observed, int64_t record, const uint8_t raw[16], uint32_t *ret_times)
 {
 	struct observed_row *row;
 
@@ -50,7 +52,9 @@ remember(struct observed *observed, int64_t record, const uint8_t raw[16])
 	row = place_of(observed->rows, observed->room, record);
 	observed->count += row->record == 0;
 	row->record = record;
+	row->times++;
 	memcpy(row->raw, raw, 16);
+	*ret_times = row->times;
 	return 0;
 }
 
@@ -163,12 +167,11 @@ unreadable(struct parcel *parcel, struct pick **checked, uint32_t count, const s
 }
 
 static int
-no_answer(struct outlet *outlet, struct pick *pick, struct error *err)
+try_later(struct outlet *outlet, struct pick *pick, enum error_code code, const char *hint, const char *what, struct error *err)
 {
 	struct error why = { 0 };
 
-	(void)error_set(&why, ERROR_CONNECTOR_INTERNAL, "Report it to the connector's vendor with its version.",
-	                "system %s gave no answer when a record was to be read again before a write", outlet->binding->system->head.name);
+	(void)error_set(&why, code, hint, "%s.%s: %s", outlet->binding->system->head.name, outlet->binding->object->head.name, what);
 	pick->fate = PICK_LATER;
 	pick->due_us = ledger_now(outlet->deliver->ledger) + deliver_pause_us(outlet->binding->system->limits, pick->due->tries, randombytes_random());
 	if (deliver_is_over(outlet->binding->system->limits, pick->due->tries, pick->due->since_us, ledger_now(outlet->deliver->ledger)))
@@ -181,9 +184,11 @@ static int
 judge_row(struct outlet *outlet, struct pick *pick, const struct batch *rows, uint32_t row, uint8_t (*raws)[16], uint8_t *ret_changed, struct error *err)
 {
 	const struct batch_record *record = row != UINT32_MAX ? batch_record(rows, row) : NULL;
+	uint32_t times;
 
 	if (record == NULL || (record->op != SYNCLINE_OP_SEEN && record->op != SYNCLINE_OP_DELETED))
-		return no_answer(outlet, pick, err);
+		return try_later(outlet, pick, ERROR_CONNECTOR_INTERNAL, "Report it to the connector's vendor with its version.",
+		                 "there was no answer when the record was to be read again before a write", err);
 	if (record->op == SYNCLINE_OP_DELETED) {
 		/* What is gone needs no deleting: the target says so itself. */
 		if (pick->op != SYNCLINE_OP_DELETE)
@@ -197,8 +202,12 @@ judge_row(struct outlet *outlet, struct pick *pick, const struct batch *rows, ui
 	}
 	if (memcmp(raws[row], pick->link->raw, sizeof raws[row]) == 0 || was_observed(&outlet->observed, pick->record->id, raws[row]))
 		return 0;
-	if (remember(&outlet->observed, pick->record->id, raws[row]) != 0)
+	if (remember(&outlet->observed, pick->record->id, raws[row], &times) != 0)
 		return error_memory(err);
+	/* It is another one each time: one that says when it was read, or that somebody writes all the time. */
+	if (times > CHANGES_MAX)
+		return try_later(outlet, pick, ERROR_CONNECTOR_CONFLICT, "Leave fields out of the object that change with every look, or set guard = \"version\".",
+		                 "the record is another one each time it is read before a write", err);
 	*ret_changed = 1;
 	pick->fate = PICK_LEAVE;
 	return 0;

@@ -27,6 +27,7 @@
 
 #define DELIVER_CLAIM_MAX 1000u
 #define DELIVER_SPAN_MAX 5000u
+#define DELIVER_FAILURES_MAX 3u /* calls in a row that failed, until a system is left alone for a while */
 #define DELIVER_PARKED_US (INT64_C(3600) * 1000000) /* before a run tries a parked system once more by itself */
 
 /* One system, shared by the bindings that write to it. */
@@ -34,7 +35,8 @@ struct deliver_system {
 	const struct config_system *system;
 	bool parked;           /* it refused us: nothing more in this run */
 	bool down;             /* nothing comes of calling it: left to the next run */
-	uint32_t failures;     /* calls in a row that sent nothing */
+	uint32_t failures;     /* calls in a row that failed as a whole */
+	struct error last;     /* of these */
 	uint32_t throttled;    /* in a row */
 	int64_t not_before_us; /* it asked for fewer calls */
 };
@@ -60,6 +62,7 @@ struct observed {
 	struct observed_row {
 		int64_t record;
 		uint8_t raw[16];
+		uint32_t times; /* that it was another one */
 	} *rows;
 	uint32_t count, room; /* room: a power of two */
 };

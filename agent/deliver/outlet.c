@@ -5,7 +5,6 @@
 
 #include "deliver/inside.h"
 
-#define FAILURES_MAX 3u /* calls in a row that sent nothing, until a system is left to the next run */
 #define ARENA_MAX (256u * 1024u * 1024u)
 
 static struct deliver_system *
@@ -189,8 +188,15 @@ outlet_heard(struct outlet *outlet, const struct error *why)
 			system->not_before_us = ledger_now(deliver->ledger) + pause;
 		return;
 	default:
-		if (++system->failures < FAILURES_MAX)
+		system->last = *why;
+		if (++system->failures < DELIVER_FAILURES_MAX)
 			return;
+		/* Who has patience waits, longer and longer; else it is left to the next run. */
+		if (deliver->waited_ms < deliver->options->patience_ms) {
+			pause = deliver_pause_us(system->system->limits, system->failures, 0);
+			system->not_before_us = ledger_now(deliver->ledger) + pause;
+			return;
+		}
 		system->down = true;
 		break;
 	}

@@ -175,17 +175,27 @@ by_finding(struct outlet *outlet, struct handed *handed, uint32_t *ret_finds, st
 static int
 not_shown(struct outlet *outlet, struct handed *handed, struct ledger_outcome *outcome, struct error *err)
 {
-	int64_t now = ledger_now(outlet->deliver->ledger), within = outlet->binding->confirm->within_ms * 1000;
+	const struct config_confirm *confirm = outlet->binding->confirm;
+	int64_t now = ledger_now(outlet->deliver->ledger);
+	int64_t within = (confirm->readback ? confirm->within_ms : outlet->binding->system->limits->max_age_ms) * 1000;
 	int64_t age = now - handed->item->claimed_us, pause = age / 8 < LOOK_MAX_US ? age / 8 : LOOK_MAX_US;
+	/* A create whose answer named no id, at a target that nobody reads and that can't be asked. */
+	bool blind = !confirm->readback && outlet->reader == NULL && outlet->sink != NULL &&
+	             (outlet->can.find == SYNCLINE_NONE || outlet->object->external_key == NULL);
 	struct error why = { 0 };
 
-	if (within == 0 || age <= within) {
+	if (!blind && (within == 0 || age <= within)) {
 		*outcome = (struct ledger_outcome){ .index = handed->item->index, .kind = LEDGER_HANDED, .due_us = now + (pause > 1000 ? pause : 1000) };
 		return 0;
 	}
-	(void)error_set(&why, ERROR_DELIVERY_UNSEEN, "See whether the target took the file; when it will never take it, retry this delivery.",
-	                "record %" PRId64 " was handed over to %s.%s and was not seen there in time: the import did not happen, or refused it",
-	                handed->item->item.record, outlet->binding->system->head.name, outlet->binding->object->head.name);
+	if (blind)
+		(void)error_set(&why, ERROR_DELIVERY_UNSEEN, "The connector must give a native id with a committed create, or be able to find: report it to its vendor.",
+		                "record %" PRId64 " was created at %s.%s, and the answer did not say under which id", handed->item->item.record,
+		                outlet->binding->system->head.name, outlet->binding->object->head.name);
+	else
+		(void)error_set(&why, ERROR_DELIVERY_UNSEEN, "See whether the target took the file; when it will never take it, retry this delivery.",
+		                "record %" PRId64 " was handed over to %s.%s and was not seen there in time: the import did not happen, or refused it",
+		                handed->item->item.record, outlet->binding->system->head.name, outlet->binding->object->head.name);
 	handed->answer.verdict = DELIVER_DEAD;
 	handed->answer.why = claim_error(&outlet->arena, &why);
 	handed->decided = true;

@@ -569,20 +569,22 @@ resolve_due(struct outlet *outlet, bool *ret_any, struct error *err)
 		int64_t next = INT64_MAX;
 		int result;
 
-		if (outlet->system->not_before_us > ledger_now(deliver->ledger)) {
-			if (outlet->system->not_before_us < deliver->next_us)
-				deliver->next_us = outlet->system->not_before_us;
-			break;
-		}
 		arena_reset(&outlet->arena);
 		if ((items = arena_array(&outlet->arena, ITEMS_MAX, sizeof *items)) == NULL)
 			return error_memory(err);
 		if (ledger_uncertain(deliver->ledger, outlet->id, deliver->intake->unit_id, false, &outlet->arena, items, ITEMS_MAX, &count, &next, err) != 0)
 			return -1;
-		if (next < deliver->next_us)
+		if (count < ITEMS_MAX && next < deliver->next_us)
 			deliver->next_us = next;
 		if (count == 0)
 			break;
+		if (outlet->system->not_before_us > ledger_now(deliver->ledger)) {
+			if (outlet->system->not_before_us < deliver->next_us)
+				deliver->next_us = outlet->system->not_before_us;
+			for (uint32_t i = 0; i < count; i++)
+				batch_free(items[i].payload);
+			break;
+		}
 		if (outlet_open(outlet, &why) != 0) {
 			outlet_heard(outlet, &why);
 			outlet->system->down = true;

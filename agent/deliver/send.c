@@ -237,13 +237,18 @@ int
 send_parcel(struct parcel *parcel, struct error *err)
 {
 	struct deliver *deliver = parcel->outlet->deliver;
+	struct error why = { 0 };
 
 	if (parcel->count == 0)
 		return 0;
 	if (ledger_begin(deliver->ledger, err) != 0)
 		return -1;
-	if (ledger_attempt_open(deliver->ledger, &parcel->attempt, err) != 0) {
+	if (ledger_attempt_open(deliver->ledger, &parcel->attempt, &why) != 0) {
 		ledger_rollback(deliver->ledger);
+		/* A person took a mark away meanwhile: what is left is claimed anew. */
+		if (why.code == ERROR_LEDGER_ATTEMPT)
+			return 0;
+		*err = why;
 		return -1;
 	}
 	if (ledger_commit(deliver->ledger, err) != 0)
