@@ -281,6 +281,36 @@ check_flow_units(struct loader *l, const struct config_flow *flow)
 }
 
 static bool
+share_unit(const struct config_flow *a, const struct config_flow *b)
+{
+	if (a->units.count == 0 || b->units.count == 0)
+		return true;
+	for (uint32_t i = 0; i < a->units.count; i++)
+		for (uint32_t k = 0; k < b->units.count; k++)
+			if (strcmp(a->units.items[i], b->units.items[k]) == 0)
+				return true;
+	return false;
+}
+
+/* A native record is one record of ours, under one set of rules: two flows would undo each other's understanding of it. */
+static void
+check_read_once(struct loader *l, const struct config_flow *flow)
+{
+	const struct model *model = l->model;
+
+	for (const struct config_flow *other = model->flows; other < flow; other++)
+		for (uint32_t i = 0; i < flow->binding_count; i++)
+			for (uint32_t k = 0; k < other->binding_count; k++) {
+				const struct config_binding *mine = &flow->bindings[i], *theirs = &other->bindings[k];
+
+				if (mine->object == NULL || mine->object != theirs->object || !mine->reads || !theirs->reads || !share_unit(flow, other))
+					continue;
+				report(l, &mine->head.place, CONTRADICTION, "Let one flow read it, or give each its own units.",
+				       "%s.%s is read by the flow %s already, for the same unit", mine->head.name, mine->object->head.name, other->head.name);
+			}
+}
+
+static bool
 is_bound(const struct model *model, const struct config_entity *entity, const char *system, bool *ret_any)
 {
 	for (uint32_t i = 0; i < model->flow_count; i++)
@@ -402,6 +432,7 @@ check_flow(struct loader *l, struct config_flow *flow)
 	if (flow->reconcile != NULL && tree_find(flow->reconcile->head.node, "at") == NULL && tree_find(flow->reconcile->head.node, "every") == NULL)
 		report(l, &flow->reconcile->head.place, MISSING_SETTING, "Say at = \"03:00\" or every = \"1d\".", "reconcile of flow %s must say when", flow->head.name);
 	check_flow_units(l, flow);
+	check_read_once(l, flow);
 	return check_tests(l, flow);
 }
 

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "rules/functions/decimal.h"
@@ -112,43 +113,67 @@ put_raw(struct buffer *out, uint8_t type, const void *data, uint32_t length)
 	return buffer_append(out, head, sizeof head) != 0 ? -1 : buffer_append(out, data, length);
 }
 
-/* All field names, as the beginning of each record's bytes. */
-static int
-put_names(struct buffer *out, const uint8_t key[16], const struct batch *batch)
-{
-	uint8_t names[16];
+/* A field of a batch by the hash of its name: records are hashed in this order, whatever the order of the columns is. */
+struct named {
+	uint64_t name;
+	uint32_t field;
+};
 
-	buffer_clear(out);
-	for (uint32_t i = 0; i < batch->header->field_count; i++) {
+static int
+by_name(const void *a, const void *b)
+{
+	uint64_t x = ((const struct named *)a)->name, y = ((const struct named *)b)->name;
+
+	return x < y ? -1 : x > y;
+}
+
+static void
+name_fields(const uint8_t key[16], const struct batch *batch, struct named *named)
+{
+	uint32_t count = batch->header->field_count;
+
+	for (uint32_t i = 0; i < count; i++) {
 		struct batch_field field;
 
 		batch_field(batch, i, &field);
-		if (put_raw(out, 0, field.name, field.name_length) != 0)
+		named[i] = (struct named){ word_of(key, field.name, field.name_length), i };
+	}
+	if (count > 1)
+		qsort(named, count, sizeof *named, by_name);
+}
+
+/* What a record doesn't say is no part of it: fields that only its neighbours have don't change its hash. */
+static int
+put_record(struct buffer *out, const struct batch *batch, const struct batch_record *record, const struct named *named)
+{
+	buffer_clear(out);
+	for (uint32_t i = 0; i < batch->header->field_count; i++) {
+		const struct batch_cell *cell = &record->cells[named[i].field];
+
+		if (cell->type == SYNCLINE_TYPE_ABSENT)
+			continue;
+		if (buffer_append(out, &named[i].name, sizeof named[i].name) != 0 ||
+		    put_raw(out, cell->type, batch_cell_data(batch, cell), cell->length) != 0)
 			return -1;
 	}
-	crypto_shorthash_siphashx24(names, (const unsigned char *)(out->data != NULL ? out->data : ""), out->length, key);
-	buffer_clear(out);
-	return buffer_append(out, names, sizeof names);
+	return 0;
 }
 
 int
 vector_raws(const uint8_t key[16], const struct batch *batch, struct buffer *scratch, uint8_t (*ret_raws)[16])
 {
-	size_t names;
+	struct named *named = malloc((batch->header->field_count + 1u) * sizeof *named);
+	int result = named != NULL ? 0 : -1;
 
-	if (put_names(scratch, key, batch) != 0)
-		return -1;
-	names = scratch->length;
-	for (uint32_t i = 0; i < batch->header->record_count; i++) {
-		const struct batch_record *record = batch_record(batch, i);
-
-		scratch->length = names;
-		for (uint32_t f = 0; f < batch->header->field_count; f++)
-			if (put_raw(scratch, record->cells[f].type, batch_cell_data(batch, &record->cells[f]), record->cells[f].length) != 0)
-				return -1;
-		crypto_shorthash_siphashx24(ret_raws[i], (const unsigned char *)scratch->data, scratch->length, key);
+	if (named != NULL)
+		name_fields(key, batch, named);
+	for (uint32_t i = 0; result == 0 && i < batch->header->record_count; i++) {
+		result = put_record(scratch, batch, batch_record(batch, i), named);
+		if (result == 0)
+			crypto_shorthash_siphashx24(ret_raws[i], (const unsigned char *)(scratch->data != NULL ? scratch->data : ""), scratch->length, key);
 	}
-	return 0;
+	free(named);
+	return result;
 }
 
 void
