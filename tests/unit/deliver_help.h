@@ -69,7 +69,7 @@ void post_read(struct post *post);
  * Delivers in a process of its own, which ends without warning when the clock is asked for the at-th time.  False: it came to its
  * end before that.
  */
-unsigned post_die(struct post *post, unsigned at);
+bool post_die(struct post *post, unsigned at);
 void post_check(struct post *post); /* the ledger's own rules */
 
 /* At the target: runs SQL, and what a query gives, rows by newline, columns by |. */
