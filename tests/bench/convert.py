@@ -9,13 +9,12 @@ all together), processor seconds, and the ratio to Miller doing nothing but CSV 
 import json
 import os
 import platform
-import resource
 import shutil
 import subprocess
 import sys
 import tempfile
-import threading
-import time
+
+from measure import measure
 
 BUILD, SOURCE = os.environ["SYNCLINE_BUILD"], os.environ["SYNCLINE_SOURCE"]
 MILLER_RULES = r"""
@@ -29,58 +28,6 @@ out["email"] = tolower(strip($EMAIL)); out["phone"] = gsub($TELEFON, "[ -]", "")
 out["changed"] = sec2gmtdate(strptime($AENDERUNG, "%d.%m.%Y"));
 $* = out;
 """
-
-
-def descendants(pid):
-    try:
-        with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
-            for child in f.read().split():
-                yield int(child)
-                yield from descendants(int(child))
-    except OSError:
-        return
-
-
-def anonymous_kib(pid):
-    try:
-        with open("/proc/%d/status" % pid) as f:
-            for line in f:
-                if line.startswith("RssAnon:"):
-                    return int(line.split()[1])
-    except OSError:
-        pass
-    return 0
-
-
-def measure(command, stdout, good=(0,)):
-    """Seconds, processor seconds and memory of a command and all that it starts."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    began = time.monotonic()
-    process = subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE)
-    errors = []
-    drain = threading.Thread(target=lambda: errors.append(process.stderr.read()))
-    drain.start()
-    largest = together = 0
-    done = threading.Event()
-
-    def watch():
-        nonlocal largest, together
-        while not done.wait(0.02):
-            sizes = [anonymous_kib(pid) for pid in [process.pid, *descendants(process.pid)]]
-            largest, together = max(largest, *sizes), max(together, sum(sizes))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    status = process.wait()
-    seconds = time.monotonic() - began
-    done.set()
-    watcher.join()
-    drain.join()
-    if status not in good:
-        sys.exit("%s failed with %d: %s" % (command[0], status, errors[0].decode(errors="replace")))
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {"seconds": seconds, "processor": used, "largest": largest or after.ru_maxrss, "together": together or after.ru_maxrss}
 
 
 def configure(work, out):

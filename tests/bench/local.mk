@@ -1,13 +1,17 @@
 # `make bench`: the figures of docs/performance.md, each beside a yardstick that runs in the same call.
-EXTRA_DIST += tests/bench/run.sh tests/bench/make_customers.py tests/bench/convert.py tests/bench/conf.d/bench.conf \
+EXTRA_DIST += tests/bench/run.sh tests/bench/make_customers.py tests/bench/convert.py tests/bench/measure.py \
+	tests/bench/spine.py tests/bench/spine.conf tests/bench/yardstick.py tests/bench/conf.d/bench.conf \
 	tests/bench/conf.d/contracts/erp.kunden.conf tests/bench/conf.d/lookups/country.csv
 BENCH_RECORDS = 1000000
+# The ledger's whole way alone: `make bench-spine BENCH_RECORDS=200000`; BENCH_LONG=1 adds ten times as many.
+bench-spine: all
+	$(AM_TESTS_ENVIRONMENT) python3 -B "$(srcdir)/tests/bench/spine.py" $(BENCH_RECORDS)
 bench: all tests/bin/bench-border tests/bin/bench-rules tests/bin/bench-ledger tests/bin/bench-read tests/bin/bench-csv $(bench_data)
 	$(AM_TESTS_ENVIRONMENT) sh "$(srcdir)/tests/bench/run.sh" $(BENCH_RECORDS)
 if HAVE_CMOCKA
 bench_data = tests/bin/bench-data
 endif
-.PHONY: bench
+.PHONY: bench bench-spine
 
 # What the process border costs a record.
 EXTRA_PROGRAMS += tests/bin/bench-border

@@ -25,4 +25,6 @@ if [ -x "$bin/bench-data" ]; then
 fi
 rm -f "$work/customers.csv"
 echo "== the whole way: CSV to rules to JSON lines"
-python3 "$SYNCLINE_SOURCE/tests/bench/convert.py" "$records"
+python3 -B "$SYNCLINE_SOURCE/tests/bench/convert.py" "$records"
+echo "== the whole way with the ledger: CSV, rules, golden records, a table"
+python3 -B "$SYNCLINE_SOURCE/tests/bench/spine.py" "$records"
