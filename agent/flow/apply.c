@@ -89,6 +89,34 @@ resolve_all(struct work *work, struct error *err)
 	return work_flush(work, err);
 }
 
+const char *
+apply_tenant(const struct work *work, const struct config_binding *binding)
+{
+	const struct config_unit *unit = work->intake->unit;
+	const struct config_unit_system *at = unit != NULL ? config_unit_system(unit, binding->system->head.name) : NULL;
+
+	return binding->object->tenant != NULL && at != NULL ? at->tenant : NULL;
+}
+
+int
+apply_overtaking(struct work *work, const struct bound *bound, struct apply_overtaking *ret_overtaking, struct error *err)
+{
+	uint32_t credentials = engine_credentials(work->engine, bound->binding->system, work->intake->unit);
+
+	return ledger_read_overtaking(work->ledger, bound->object, credentials, apply_tenant(work, bound->binding), work->options->staged_to,
+	                              &ret_overtaking->read, &ret_overtaking->last, err);
+}
+
+bool
+apply_is_overtaken(struct work *work, const struct apply_overtaking *overtaking, const struct ledger_staged *staged)
+{
+	if (!staged->full || staged->read >= overtaking->read)
+		return false;
+	if (overtaking->last > work->result->staged_to)
+		work->result->staged_to = overtaking->last;
+	return true;
+}
+
 /* Rows of a batch through all steps, in the caller's transaction. */
 static int
 apply_rows(struct work *work, struct bound *bound, const struct batch *native, uint64_t started, int64_t read_us, bool full, struct error *err)
@@ -134,17 +162,17 @@ read_again(struct work *work, struct error *err)
 }
 
 static int
-apply_staged(struct work *work, struct bound *bound, struct ledger_staged *staged, struct error *err)
+apply_staged(struct work *work, struct bound *bound, struct ledger_staged *staged, bool overtaken, struct error *err)
 {
 	int result;
 
 	if (apply_begin(work, err) != 0)
 		return -1;
-	result = staged->batch != NULL ? apply_rows(work, bound, staged->batch, staged->started, staged->read_us, staged->full, err) : 0;
+	result = staged->batch != NULL && !overtaken ? apply_rows(work, bound, staged->batch, staged->started, staged->read_us, staged->full, err) : 0;
 	if (result == 0)
 		result = ledger_applied(work->ledger, staged->object, staged->credentials, work->intake->flow_id, work->intake->unit_id, staged->id, err);
 	result = apply_end(work, result, err);
-	return result == 0 && staged->batch != NULL ? read_again(work, err) : result;
+	return result == 0 && staged->batch != NULL && !overtaken ? read_again(work, err) : result;
 }
 
 static int
@@ -152,6 +180,7 @@ apply_object(struct work *work, struct bound *bound, struct error *err)
 {
 	const struct config_binding *binding = bound->binding;
 	uint32_t object = object_id(work, binding), credentials = engine_credentials(work->engine, binding->system, work->intake->unit);
+	struct apply_overtaking overtaking;
 	struct ledger_staged staged = { 0 };
 	uint64_t done = 0;
 	char what[320];
@@ -161,13 +190,15 @@ apply_object(struct work *work, struct bound *bound, struct error *err)
 	         binding->object->head.name);
 	if (apply_is_bulk(work, bound))
 		return apply_bulk(work, bound, what, err);
+	if (apply_overtaking(work, bound, &overtaking, err) != 0)
+		return -1;
 	while ((found = ledger_staged_next(work->ledger, object, credentials, work->intake->flow_id, work->intake->unit_id, staged.id, &staged,
 	                                   err)) == 1) {
 		int result = 0;
 		bool beyond = work->options->staged_to != 0 && staged.id > work->options->staged_to;
 
 		if (!beyond) {
-			result = apply_staged(work, bound, &staged, err);
+			result = apply_staged(work, bound, &staged, apply_is_overtaken(work, &overtaking, &staged), err);
 			done += staged.batch != NULL ? staged.batch->header->record_count : 0;
 			if (staged.id > work->result->staged_to)
 				work->result->staged_to = staged.id;
@@ -418,9 +449,7 @@ apply_missing(struct work *work, struct bound *bound, struct error *err)
 {
 	const struct config_binding *binding = bound->binding;
 	uint32_t credentials = engine_credentials(work->engine, binding->system, work->intake->unit), count = 0;
-	const struct config_unit_system *at =
-		work->intake->unit != NULL ? config_unit_system(work->intake->unit, binding->system->head.name) : NULL;
-	const char *tenant = binding->object->tenant != NULL && at != NULL ? at->tenant : NULL;
+	const char *tenant = apply_tenant(work, binding);
 	struct ledger_read read;
 	int64_t after = 0;
 	int result;

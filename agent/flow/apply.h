@@ -10,6 +10,21 @@ int apply_begin(struct work *work, struct error *err);
 int apply_end(struct work *work, int result, struct error *err);
 /* The binding of the flow at work that reads this object; NULL: none. */
 struct bound *apply_reader(struct work *work, uint32_t object);
+/* What the system calls the unit where the binding's object has tenants; NULL: nothing. */
+const char *apply_tenant(const struct work *work, const struct config_binding *binding);
+
+/*
+ * A full read that a complete newer one follows says nothing any more: what both showed is staged anew by the newer one unless it
+ * is as the link knows it, and what only the older one showed is not there.  So an export that was wrong and held does no harm
+ * once it was corrected.
+ */
+struct apply_overtaking {
+	int64_t read; /* the newest complete full read, 0: none */
+	int64_t last; /* its last batch */
+};
+int apply_overtaking(struct work *work, const struct bound *bound, struct apply_overtaking *ret_overtaking, struct error *err);
+/* Of what this batch's read showed.  It counts as an input of the plan, since without it the batch would count. */
+bool apply_is_overtaken(struct work *work, const struct apply_overtaking *overtaking, const struct ledger_staged *staged);
 
 /* apply_bulk.c: may this binding be loaded without looking for what is there; and doing so with all that is staged. */
 bool apply_is_bulk(struct work *work, struct bound *bound);

@@ -175,9 +175,10 @@ sample_rows(struct work *work, struct error *err)
 }
 
 static int
-load_batch(struct work *work, struct bound *bound, struct ledger_bulk *bulk, const struct ledger_staged *staged, struct error *err)
+load_batch(struct work *work, struct bound *bound, struct ledger_bulk *bulk, const struct ledger_staged *staged, bool overtaken,
+           struct error *err)
 {
-	if (staged->batch != NULL) {
+	if (staged->batch != NULL && !overtaken) {
 		if (work_begin(work, bound, staged->batch, staged->started, staged->read_us, staged->full, err) != 0)
 			return -1;
 		work->bulk = true;
@@ -192,7 +193,8 @@ load_batch(struct work *work, struct bound *bound, struct ledger_bulk *bulk, con
 
 /* Batches up to about ROWS_AT_ONCE rows in one transaction.  1: there is more; 0: no more; -1. */
 static int
-load_some(struct work *work, struct bound *bound, struct ledger_bulk *bulk, int64_t *last, uint64_t *done, struct error *err)
+load_some(struct work *work, struct bound *bound, const struct apply_overtaking *overtaking, struct ledger_bulk *bulk, int64_t *last,
+          uint64_t *done, struct error *err)
 {
 	uint32_t credentials = engine_credentials(work->engine, bound->binding->system, work->intake->unit);
 	uint64_t before = work->result->rows;
@@ -209,7 +211,7 @@ load_some(struct work *work, struct bound *bound, struct ledger_bulk *bulk, int6
 			batch_free(staged.batch);
 			return 0;
 		}
-		result = load_batch(work, bound, bulk, &staged, err);
+		result = load_batch(work, bound, bulk, &staged, apply_is_overtaken(work, overtaking, &staged), err);
 		*done += staged.batch != NULL ? staged.batch->header->record_count : 0;
 		batch_free(staged.batch);
 		if (result != 0)
@@ -224,14 +226,17 @@ load_some(struct work *work, struct bound *bound, struct ledger_bulk *bulk, int6
 static int
 load_all(struct work *work, struct bound *bound, struct ledger_bulk *bulk, const char *what, struct error *err)
 {
+	struct apply_overtaking overtaking;
 	int64_t last = 0;
 	uint64_t done = 0;
 	int more = 1;
 
+	if (apply_overtaking(work, bound, &overtaking, err) != 0)
+		return -1;
 	while (more == 1) {
 		if (work->mode == INTAKE_REAL && ledger_begin(work->ledger, err) != 0)
 			return -1;
-		more = load_some(work, bound, bulk, &last, &done, err);
+		more = load_some(work, bound, &overtaking, bulk, &last, &done, err);
 		if (work->mode == INTAKE_REAL && more < 0)
 			ledger_rollback(work->ledger);
 		else if (work->mode == INTAKE_REAL && ledger_commit(work->ledger, err) != 0)

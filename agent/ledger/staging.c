@@ -354,6 +354,32 @@ ledger_read_complete(struct ledger *ledger, uint32_t object, uint32_t credential
 }
 
 int
+ledger_read_overtaking(struct ledger *ledger, uint32_t object, uint32_t credentials, const char *tenant, int64_t staged_to, int64_t *ret_read,
+                       int64_t *ret_last, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(
+		ledger, "SELECT r.id, coalesce((SELECT max(id) FROM staged_batch WHERE read = r.id), 0) AS last FROM read r WHERE object = ?1"
+		        " AND credentials = ?2 AND \"full\" = 1 AND ended = 1 AND broken = 0 AND epoch = ?3 AND (?5 = 0 OR last <= ?5)"
+		        " AND coalesce((SELECT complete FROM read_tenant t WHERE t.read = r.id AND t.tenant = ?4),"
+		        " (SELECT complete FROM read_tenant t WHERE t.read = r.id AND t.tenant = ''), 0) = 1 ORDER BY r.id DESC LIMIT 1", err);
+	int status;
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, object);
+	sqlite3_bind_int64(statement, 2, credentials);
+	sqlite3_bind_int64(statement, 3, ledger->epoch);
+	ledger_bind_text(statement, 4, tenant);
+	sqlite3_bind_int64(statement, 5, staged_to);
+	if ((status = ledger_step(ledger, statement, err)) < 0)
+		return -1;
+	*ret_read = status == 1 ? sqlite3_column_int64(statement, 0) : 0;
+	*ret_last = status == 1 ? sqlite3_column_int64(statement, 1) : 0;
+	sqlite3_reset(statement);
+	return 0;
+}
+
+int
 ledger_read_deleted(struct ledger *ledger, const struct ledger_read *read, uint32_t unit, struct error *err)
 {
 	sqlite3_stmt *statement = ledger_statement(ledger, "INSERT OR IGNORE INTO read_used (read, unit, at_us) VALUES (?1, ?2, ?3)", err);

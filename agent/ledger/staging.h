@@ -51,6 +51,12 @@ int ledger_read_end(struct ledger *ledger, struct ledger_read *read, const struc
 int ledger_read_complete(struct ledger *ledger, uint32_t object, uint32_t credentials, const char *tenant, uint32_t unit,
                          struct ledger_read *ret_read, struct error *err);
 int ledger_read_deleted(struct ledger *ledger, const struct ledger_read *read, uint32_t unit, struct error *err); /* used now */
+/*
+ * The newest full read that was complete for a unit, used or not, of those with no batch behind `staged_to` (0: of all), and its
+ * last batch; 0: none.  What earlier full reads brought is overtaken by it.
+ */
+int ledger_read_overtaking(struct ledger *ledger, uint32_t object, uint32_t credentials, const char *tenant, int64_t staged_to, int64_t *ret_read,
+                           int64_t *ret_last, struct error *err);
 
 /*
  * Feeding.  A (flow, unit) is fed by (object, credentials) when it got every row since a read of everything, without a gap and

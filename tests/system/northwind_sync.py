@@ -59,7 +59,7 @@ class Erp:
         self.export()
 
     def stamp(self, name):
-        """The connector takes a file that nobody has written to for a while; each export is younger than the one before."""
+        """Each export is younger than the one before."""
         self.time += 3600
         os.utime(f"{self.out}/{name}", (self.time, self.time))
 
@@ -332,10 +332,33 @@ def stale_plan(bed):
     again(bed, "after the stale plan")
 
 
+def corrected(bed, what, plan):
+    """The ERP corrects its export: nothing is left of the wrong one, and what really changed goes through."""
+    bed.erp.change("VAFFE", "City", f"Århus after {what}")
+    bed.erp.export()
+    same(f"{what}, corrected", bed.flow("customers")[0], {"changed": 1, "sent-updates": 1})
+    same(f"{what}, corrected: what reached the CRM", bed.crm.log(), [("update account", "VAFFE")])
+    again(bed, f"{what}, corrected")
+    # Its plan is about what was overtaken.
+    before = bed.crm.state()
+    told = bed.run(FAILED, "apply", str(plan["number"]), "--strict")
+    assert "stale" in told or "replaced" in told, told
+    same(f"{what}: nothing of its plan", (bed.crm.state(), bed.crm.log()), (before, []))
+
+
 def shifted(bed):
-    counts, _, reason = held(bed, "all columns moved by one", [row[1:] + row[:1] for row in bed.erp.rows])
+    counts, plan, reason = held(bed, "all columns moved by one", [row[1:] + row[:1] for row in bed.erp.rows])
     same("all columns moved by one: unknown and missing", (counts["created"], counts["missing"]), (90, 90))
     assert "missing rows" in reason, reason
+    corrected(bed, "all columns moved by one", plan)
+    counts, plan, reason = held(bed, "columns moved by one behind the key", [row[:1] + row[-1:] + row[1:-1] for row in bed.erp.rows])
+    without_fax = len([row for row in bed.erp.rows if not row[-1]])  # the name is required
+    same("columns moved by one behind the key", (counts["changed"], counts["rejected"]), (90 - without_fax, without_fax))
+    assert "records to change" in reason, reason
+    corrected(bed, "columns moved by one behind the key", plan)
+    at = bed.erp.head.index("City")
+    _, plan, _ = held(bed, "another emptied column", [row[:at] + [""] + row[at + 1:] for row in bed.erp.rows])
+    corrected(bed, "another emptied column", plan)
 
 
 def main():

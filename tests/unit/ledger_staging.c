@@ -231,6 +231,49 @@ staging_and_position_are_rolled_back_together(void **state)
 }
 
 static void
+a_complete_full_read_overtakes_those_before(void **state)
+{
+	const struct syncline_completeness all = { NULL, 1, 0 }, split[] = { { "100", 1, 0 }, { "200", 0, 0 } };
+	struct ledger_read first = begin_read(1, true), second, third;
+	int64_t read, last, first_last, second_last;
+
+	(void)state;
+	first_last = stage(&first, 1, 10, "a");
+	assert_ok(ledger_read_overtaking(ledger, 1, 0, "100", 0, &read, &last, &err));
+	assert_int_equal(read, 0); /* not ended */
+	end_read(&first, &all, 1, false);
+	assert_ok(ledger_read_overtaking(ledger, 1, 0, "100", 0, &read, &last, &err));
+	assert_int_equal(read, first.id);
+	assert_int_equal(last, first_last);
+
+	second = begin_read(1, true);
+	stage(&second, 1, 10, "b");
+	second_last = stage(&second, 11, 10, "c");
+	end_read(&second, split, 2, false);
+	assert_ok(ledger_begin(ledger, &err));
+	assert_ok(ledger_read_deleted(ledger, &second, 2, &err));
+	assert_ok(ledger_commit(ledger, &err));
+	/* Used or not; for whom it was complete; and only when all of it counts. */
+	assert_ok(ledger_read_overtaking(ledger, 1, 0, "100", 0, &read, &last, &err));
+	assert_int_equal(read, second.id);
+	assert_int_equal(last, second_last);
+	assert_ok(ledger_read_overtaking(ledger, 1, 0, "200", 0, &read, &last, &err));
+	assert_int_equal(read, first.id);
+	assert_ok(ledger_read_overtaking(ledger, 1, 0, "100", second_last - 1, &read, &last, &err));
+	assert_int_equal(read, first.id);
+	assert_ok(ledger_read_overtaking(ledger, 1, 0, "100", second_last, &read, &last, &err));
+	assert_int_equal(read, second.id);
+
+	third = begin_read(1, true);
+	stage(&third, 1, 10, "d");
+	end_read(&third, &all, 1, true); /* broken */
+	assert_ok(ledger_read_overtaking(ledger, 1, 0, "100", 0, &read, &last, &err));
+	assert_int_equal(read, second.id);
+	assert_ok(ledger_read_overtaking(ledger, 2, 0, "100", 0, &read, &last, &err));
+	assert_int_equal(read, 0); /* another object */
+}
+
+static void
 a_full_read_is_complete_for_whom_it_was_claimed(void **state)
 {
 	const struct syncline_completeness all = { NULL, 1, 0 }, split[] = { { "100", 1, 0 }, { "200", 0, 0 } };
@@ -837,6 +880,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_was_staged_comes_back_as_it_was),
 		TEST(staging_and_position_are_rolled_back_together),
+		TEST(a_complete_full_read_overtakes_those_before),
 		TEST(a_full_read_is_complete_for_whom_it_was_claimed),
 		cmocka_unit_test(what_was_seen_is_packed_and_comes_back),
 		TEST(a_read_knows_which_links_it_saw),
