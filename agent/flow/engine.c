@@ -15,6 +15,7 @@
 
 struct engine_connector {
 	struct engine_connector *next;
+	struct engine *engine;
 	const struct config_system *system;
 	uint32_t credentials;
 	unsigned lane;
@@ -232,6 +233,47 @@ know_system(struct engine *engine, const struct config_system *system, struct er
 	return 0;
 }
 
+/* A connector's own state changed: durable with the reply that brought it. */
+static int
+commit_state(void *data, const struct connector_state *changes, uint32_t count, struct error *err)
+{
+	const struct engine_connector *made = data;
+	struct ledger_connector_state *states = calloc(count + 1u, sizeof *states);
+	int result;
+
+	if (states == NULL)
+		return error_memory(err);
+	for (uint32_t i = 0; i < count; i++)
+		states[i] = (struct ledger_connector_state){ changes[i].key, changes[i].value };
+	result = ledger_connector_state_put(made->engine->ledger, made->system, made->credentials, states, count, err);
+	free(states);
+	return result;
+}
+
+static int
+start(struct engine *engine, struct engine_connector *made, const struct config_unit *unit, struct error *err)
+{
+	bool writes = made->lane == 0 && made->system->access == CONFIG_ACCESS_WRITE;
+	struct systems_state state = { .commit = commit_state, .data = made };
+	struct ledger_connector_state *kept;
+	struct connector_state *states;
+	struct arena arena;
+	int result;
+
+	arena_init(&arena, 0);
+	result = ledger_connector_state(engine->ledger, made->system, made->credentials, &arena, &kept, &state.count, err);
+	if (result == 0 && (states = arena_array(&arena, state.count + 1u, sizeof *states)) == NULL)
+		result = error_memory(err);
+	for (uint32_t i = 0; result == 0 && i < state.count; i++)
+		states[i] = (struct connector_state){ kept[i].key, kept[i].value };
+	if (result == 0) {
+		state.states = states;
+		result = systems_start(engine->options.systems, made->system, unit, writes, &state, &made->connector, err);
+	}
+	arena_free(&arena);
+	return result;
+}
+
 int
 engine_connector(struct engine *engine, const struct config_system *system, const struct config_unit *unit, unsigned lane,
                  struct connector **ret_connector, struct error *err)
@@ -251,7 +293,8 @@ engine_connector(struct engine *engine, const struct config_system *system, cons
 	made->system = system;
 	made->credentials = credentials;
 	made->lane = lane;
-	if (systems_start(engine->options.systems, system, unit, lane == 0 && system->access == CONFIG_ACCESS_WRITE, &made->connector, err) != 0) {
+	made->engine = engine;
+	if (start(engine, made, unit, err) != 0) {
 		free(made);
 		return -1;
 	}

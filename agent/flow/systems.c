@@ -89,7 +89,7 @@ open_secrets(const struct systems *systems, const struct config_settings *settin
 
 int
 systems_start(const struct systems *systems, const struct config_system *system, const struct config_unit *unit, bool writes,
-              struct connector **ret_connector, struct error *err)
+              const struct systems_state *state, struct connector **ret_connector, struct error *err)
 {
 	const struct config_settings *settings = config_settings(system, unit);
 	struct connector_secret *secrets = NULL;
@@ -108,6 +108,12 @@ systems_start(const struct systems *systems, const struct config_system *system,
 		options.secret_count = secrets != NULL ? settings->secret_count : 0;
 		options.writable = writes && system->access == CONFIG_ACCESS_WRITE;
 		options.timeout_ms = (uint32_t)system->limits->timeout_ms;
+		if (state != NULL) {
+			options.state = state->states;
+			options.state_count = state->count;
+			options.commit = state->commit;
+			options.commit_data = state->data;
+		}
 		result = connector_start(&options, ret_connector, err);
 	}
 	free(secrets);

@@ -24,8 +24,15 @@ struct systems {
 int systems_connector_path(const struct systems *systems, const char *connector, struct buffer *ret_path, struct error *err);
 /* The descriptor of a connector by its name. */
 int systems_describe(const struct systems *systems, const char *connector, struct connector_info **ret_info, struct error *err);
+/* What a connector keeps for itself, and where changes of it go (host/connector.h).  NULL where nothing is kept. */
+struct systems_state {
+	const struct connector_state *states;
+	uint32_t count;
+	int (*commit)(void *data, const struct connector_state *changes, uint32_t count, struct error *err);
+	void *data; /* as long as the connector runs */
+};
 /* Starts a connector for a system with the settings that hold for `unit` (NULL: none).  `writes`: it will be written to. */
 int systems_start(const struct systems *systems, const struct config_system *system, const struct config_unit *unit, bool writes,
-                  struct connector **ret_connector, struct error *err);
+                  const struct systems_state *state, struct connector **ret_connector, struct error *err);
 
 #endif

@@ -132,6 +132,18 @@ void ledger_lease_end(struct ledger *ledger, const char *name);
  */
 int ledger_fingerprint(struct ledger *ledger, const struct config_system *system, const uint8_t fingerprint[16], struct error *err);
 int ledger_rebase(struct ledger *ledger, const struct config_system *system, const char *why, struct error *err);
+/*
+ * state/1: small durable things of a connector's own, per system and credentials (the id of the unit whose own settings it runs
+ * with, or 0).  Putting opens a transaction of its own when none is open; value.data NULL removes the key.
+ */
+struct ledger_connector_state {
+	const char *key;
+	struct syncline_slice value;
+};
+int ledger_connector_state(struct ledger *ledger, const struct config_system *system, uint32_t credentials, struct arena *arena,
+                           struct ledger_connector_state **ret_states, uint32_t *ret_count, struct error *err);
+int ledger_connector_state_put(struct ledger *ledger, const struct config_system *system, uint32_t credentials,
+                               const struct ledger_connector_state *states, uint32_t count, struct error *err);
 /* The epoch changed and this object has not been read in full since. */
 bool ledger_doubted(struct ledger *ledger, uint32_t object, uint32_t unit);
 

@@ -25,6 +25,8 @@ const char ledger_schema_core[] =
 	"CREATE TABLE feed (object INTEGER NOT NULL, credentials INTEGER NOT NULL, flow INTEGER NOT NULL, unit INTEGER NOT NULL,"
 	" version INTEGER NOT NULL, since_us INTEGER NOT NULL, PRIMARY KEY (object, credentials, flow, unit)) WITHOUT ROWID;\n"
 	/* In which epoch a full read of an object was last applied for a unit. */
+	"CREATE TABLE connector_state (system INTEGER NOT NULL, credentials INTEGER NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL,"
+	" set_us INTEGER NOT NULL, PRIMARY KEY (system, credentials, key)) WITHOUT ROWID;\n"
 	"CREATE TABLE written (binding INTEGER NOT NULL, unit INTEGER NOT NULL, version INTEGER NOT NULL, since_us INTEGER NOT NULL,"
 	" PRIMARY KEY (binding, unit)) WITHOUT ROWID;\n"
 	"CREATE TABLE trusted (object INTEGER NOT NULL, unit INTEGER NOT NULL, epoch INTEGER NOT NULL, at_us INTEGER NOT NULL,"

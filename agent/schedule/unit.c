@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define PRUNE_ROWS 10000u
 #define LEASE_MS (INT64_C(15) * 60 * 1000)
 
 int
@@ -82,6 +83,17 @@ count_end(struct run_result *result, uint8_t state)
 	}
 }
 
+/* Retention and checkpoints, a little after every run; what can't be done now is done after the next. */
+static void
+tidy(const struct unit_run *u)
+{
+	struct error err = { 0 };
+	bool more;
+
+	if (ledger_prune(u->engine->ledger, PRUNE_ROWS, &more, &err) != 0 || ledger_idle(u->engine->ledger, &err) != 0)
+		engine_say(u->engine, SYNCLINE_LOG_WARNING, "tidying the ledger: %s", err.message);
+}
+
 static bool
 ends_sentence(const char *text)
 {
@@ -110,6 +122,7 @@ unit_end(struct unit_run *u, uint8_t state, const struct error *why, const struc
 	if (ledger_begin(ledger, err) != 0 || commit(ledger, ledger_run_end(ledger, &u->run, err), err) != 0)
 		return -1;
 	unit_free(u);
+	tidy(u);
 	if (u->ended != NULL)
 		u->ended(u->data, &u->run, plan, why);
 	u->run.message = NULL;
