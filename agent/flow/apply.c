@@ -15,6 +15,7 @@
 #include "flow/values.h"
 
 #define PAGE 500u
+#define RETRIES_MAX (PAGE << 12) /* findings that one run takes again */
 
 void
 intake_result_free(struct intake_result *result)
@@ -245,12 +246,18 @@ keep_decision(void *data, const struct ledger_finding *finding, const char *text
 static int
 collect_decisions(struct work *work, struct decisions *all, struct error *err)
 {
-	int64_t ids[PAGE];
-	uint32_t count;
+	uint32_t count = 0, room = PAGE / 2;
+	int64_t *ids;
 
-	if (ledger_decisions(work->ledger, work->intake->flow_id, work->intake->unit_id, keep_decision, all, err) != 0 ||
-	    ledger_findings_to_retry(work->ledger, work->intake->flow_id, work->intake->unit_id, ids, PAGE, &count, err) != 0)
+	if (ledger_decisions(work->ledger, work->intake->flow_id, work->intake->unit_id, keep_decision, all, err) != 0)
 		return -1;
+	do {
+		room *= 2;
+		if ((ids = arena_array(&all->arena, room, sizeof *ids)) == NULL)
+			return error_memory(err);
+		if (ledger_findings_to_retry(work->ledger, work->intake->flow_id, work->intake->unit_id, ids, room, &count, err) != 0)
+			return -1;
+	} while (count == room && room < RETRIES_MAX);
 	for (uint32_t i = 0; i < count; i++) {
 		struct decision *one = arena_zalloc(&all->arena, sizeof *one);
 
@@ -299,6 +306,19 @@ decide_row(struct work *work, struct bound *bound, const struct ledger_finding *
 	return load_slots(work, err) != 0 ? -1 : resolve_all(work, err);
 }
 
+/* Who is asked about the same row again, with a new reason, has to decide again. */
+static int
+end_decision(struct work *work, const struct decision *decision, const struct ledger_finding *before, struct arena *arena, struct error *err)
+{
+	struct ledger_finding after;
+
+	if (ledger_finding_get(work->ledger, decision->id, arena, &after, err) != 0)
+		return -1;
+	if (after.state == LEDGER_OPEN && after.seen > before->seen)
+		return ledger_finding_decide(work->ledger, decision->id, NULL, NULL, err);
+	return ledger_finding_close(work->ledger, decision->id, LEDGER_DECIDED, NULL, err);
+}
+
 /* In a transaction.  What was decided and carried out is decided no more: the finding ended, or is open again with a new reason. */
 static int
 decide(struct work *work, const struct decision *decision, struct error *err)
@@ -316,7 +336,7 @@ decide(struct work *work, const struct decision *decision, struct error *err)
 		if (result == 0 && (row != NULL || decision->text != NULL))
 			result = decide_row(work, bound, &finding, row, decision->text, err);
 		if (result == 0 && decision->text != NULL)
-			result = ledger_finding_close(work->ledger, decision->id, LEDGER_DECIDED, decision->text, err);
+			result = end_decision(work, decision, &finding, &arena, err);
 	}
 	batch_free(row);
 	arena_free(&arena);

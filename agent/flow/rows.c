@@ -90,7 +90,9 @@ correct(void *data, uint32_t index, const struct ledger_correction *correction)
 	vector_raw_value(ledger_hash_key(c->work->ledger), &value, raw);
 	if (memcmp(raw, correction->raw, sizeof raw) != 0)
 		return ledger_correction_end(c->work->ledger, correction->id, "the source sends another value", c->err);
-	return batch_put_text(c->batch, row->index, (uint32_t)field, correction->value, c->err);
+	if (batch_put_text(c->batch, row->index, (uint32_t)field, correction->value, c->err) != 0)
+		return -1;
+	return ledger_correction_applied(c->work->ledger, correction->id, 1, c->err);
 }
 
 /* The batch that the rules see: the native one, or a copy with corrections in it. */

@@ -292,8 +292,24 @@ ledger_finding_close(struct ledger *ledger, int64_t id, uint8_t state, const cha
 		return error_set(err, ERROR_INTERNAL, NULL, "a finding was to be closed as %u", state);
 	if (finding_locate(ledger, id, &kind, &was, err) != 0)
 		return -1;
-	if (was == LEDGER_ARCHIVED || (was != LEDGER_OPEN && state == LEDGER_DECIDED))
+	if (was == LEDGER_ARCHIVED || (was == LEDGER_DECIDED && state == LEDGER_DECIDED))
 		return not_open(id, kind, was, err);
+	/* What a run settles when it carries a decision out was decided, and did not end by itself. */
+	if (was == LEDGER_ENDED && state == LEDGER_DECIDED) {
+		struct ledger_finding settled;
+		struct arena arena;
+		bool decided;
+
+		arena_init(&arena, 0);
+		if (ledger_finding_get(ledger, id, &arena, &settled, err) != 0) {
+			arena_free(&arena);
+			return -1;
+		}
+		decided = settled.decision != NULL;
+		arena_free(&arena);
+		if (!decided)
+			return not_open(id, kind, was, err);
+	}
 	if ((statement = ledger_statement(ledger, sql[kind], err)) == NULL)
 		return -1;
 	sqlite3_bind_int64(statement, 1, id);
