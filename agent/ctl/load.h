@@ -49,5 +49,14 @@ enum ctl_exit verb_dead(struct ctl *ctl);
 enum ctl_exit verb_conflicts(struct ctl *ctl);
 enum ctl_exit verb_reviews(struct ctl *ctl);
 enum ctl_exit verb_doctor(struct ctl *ctl);
+enum ctl_exit verb_corrections(struct ctl *ctl);
+enum ctl_exit verb_trace(struct ctl *ctl);
+enum ctl_exit verb_links(struct ctl *ctl);
+enum ctl_exit verb_position(struct ctl *ctl);
+enum ctl_exit verb_lock(struct ctl *ctl);
+enum ctl_exit verb_unlock(struct ctl *ctl);
+enum ctl_exit verb_rebase(struct ctl *ctl);
+enum ctl_exit verb_backup(struct ctl *ctl);
+enum ctl_exit verb_restore(struct ctl *ctl);
 
 #endif

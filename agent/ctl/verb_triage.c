@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "flow/values.h"
 #include "ledger/deliveries.h"
 
 static const char *const states[] = { "open", "ended", "decided", "archived" };
@@ -242,32 +243,6 @@ list_findings(struct triage *triage)
 
 /* show */
 
-static int
-put_value(struct buffer *json, const struct syncline_value *value)
-{
-	char text[40];
-
-	switch (value->type) {
-	case SYNCLINE_TYPE_INTEGER:
-		return buffer_format(json, "%" PRId64, value->u.integer);
-	case SYNCLINE_TYPE_BOOLEAN:
-		return buffer_text(json, value->u.integer != 0 ? "true" : "false");
-	case SYNCLINE_TYPE_DATE:
-		return text_json_string(json, text, text_from_date(value->u.integer, text));
-	case SYNCLINE_TYPE_TIMESTAMP:
-		return text_json_string(json, text, text_from_timestamp(value->u.integer, text));
-	case SYNCLINE_TYPE_JSON:
-		return buffer_append(json, value->u.data, value->length);
-	case SYNCLINE_TYPE_TEXT:
-	case SYNCLINE_TYPE_DECIMAL:
-		return text_json_string(json, value->u.data, value->length);
-	case SYNCLINE_TYPE_BYTES:
-		return buffer_format(json, "\"(%" PRIu32 " bytes)\"", value->length);
-	default:
-		return buffer_text(json, "null");
-	}
-}
-
 /* The native row that was kept with it: an object in JSON, a table for people. */
 static void
 show_row(struct list *list, const struct batch *row)
@@ -290,13 +265,13 @@ show_row(struct list *list, const struct batch *row)
 		buffer_append(&text, field.name, field.name_length);
 		if (list->listing.ctl->json) {
 			ctl_json_key(json, buffer_string(&text));
-			put_value(json, &value);
+			values_json(json, &value);
 		} else {
 			char name[256];
 
 			snprintf(name, sizeof name, "%.*s", (int)text.length, buffer_string(&text) != NULL ? text.data : "");
 			buffer_clear(&text);
-			put_value(&text, &value);
+			values_json(&text, &value);
 			ctl_table_row(&table, (const char *const[]){ name, buffer_string(&text) });
 		}
 	}

@@ -74,6 +74,35 @@ static const struct ctl_option rejects_options[] = {
 	{ "null", NULL, "edit: no value at all" },
 	{ NULL, NULL, NULL },
 };
+static const struct ctl_option corrections_options[] = {
+	{ "flow", "FLOW", "only this flow's" },
+	{ "unit", "UNIT", "only this unit's" },
+	{ "all", NULL, "those that have ended too" },
+	{ "why", "TEXT", "the reason, kept with who and when" },
+	{ NULL, NULL, NULL },
+};
+static const struct ctl_option links_options[] = {
+	{ "unit", "UNIT", "only this unit's" },
+	{ "lines", NULL, "export: a JSON object a line instead of CSV" },
+	{ "partial", NULL, "import: keep the good lines when some are at fault" },
+	{ "why", "TEXT", "the reason, kept with who and when" },
+	{ NULL, NULL, NULL },
+};
+static const struct ctl_option position_options[] = {
+	{ "flow", "FLOW", "rewind: what this flow applied" },
+	{ "unit", "UNIT", "of this unit, or with its credentials" },
+	{ "why", "TEXT", "the reason, kept with who and when" },
+	{ NULL, NULL, NULL },
+};
+static const struct ctl_option lock_options[] = {
+	{ "until", "TIME", "a day or a time; until it is unlocked when not given" },
+	{ "why", "TEXT", "the reason, kept with who and when" },
+	{ NULL, NULL, NULL },
+};
+static const struct ctl_option why_options[] = {
+	{ "why", "TEXT", "the reason, kept with who and when" },
+	{ NULL, NULL, NULL },
+};
 
 const struct ctl_verb ctl_verbs[] = {
 	{ "check", "set up", "", 0, 0, "reads the configuration and its rules and reports every mistake", NULL, verb_check },
@@ -90,12 +119,23 @@ const struct ctl_verb ctl_verbs[] = {
 	{ "flag", "run", "[FLOW [MODE [N%]]]", 0, 3, "shows or switches flows: off, preview, canary N%, on, paused", flag_options, verb_flag },
 	{ "runs", "watch", "[FLOW]", 0, 1, "lists what ran", runs_options, verb_runs },
 	{ "status", "watch", "[FLOW]", 0, 1, "what is on, what ran, what targets lack, what waits for a person", status_options, verb_status },
+	{ "trace", "watch", "KEY", 1, 1, "tells a record's whole way: values, links, history, rules, deliveries, findings", NULL, verb_trace },
 	{ "rejects", "triage", "[ACTION …]", 0, 15, "records that failed their rules: list, show, retry, edit, archive", rejects_options, verb_rejects },
 	{ "dead", "triage", "[ACTION …]", 0, 15, "deliveries that were given up: list, show, retry, archive", triage_options, verb_dead },
 	{ "conflicts", "triage", "[ACTION …]", 0, 15, "values that two sides changed: list, show, decide, retry, archive", triage_options,
 	  verb_conflicts },
 	{ "reviews", "triage", "[ACTION …]", 0, 15, "what only a person decides: list, show, decide, retry, archive", triage_options, verb_reviews },
+	{ "corrections", "triage", "[end ID]", 0, 2, "lists values that a person put in the place of rejected ones, or ends one",
+	  corrections_options, verb_corrections },
+	{ "links", "master data", "ACTION FLOW …", 2, 4, "export FLOW, or import FLOW SYSTEM FILE: which native records are one", links_options,
+	  verb_links },
+	{ "lock", "master data", "[RECORD [FIELD]]", 0, 2, "lists locks, or keeps a record or field as it is", lock_options, verb_lock },
+	{ "unlock", "master data", "RECORD [FIELD]", 1, 2, "ends a lock", why_options, verb_unlock },
+	{ "position", "master data", "[ACTION …]", 0, 3, "where reading and applying stand: list, set, rewind", position_options, verb_position },
+	{ "rebase", "master data", "SYSTEM", 1, 1, "accepts that a system is another one than it was", why_options, verb_rebase },
 	{ "doctor", "care", "", 0, 0, "checks the ledger, the disk, what is stuck, the configuration and the systems", doctor_options, verb_doctor },
+	{ "backup", "care", "FILE", 1, 1, "copies the ledger, whoever works on it", NULL, verb_backup },
+	{ "restore", "care", "FILE", 1, 1, "puts a backup in the ledger's place", NULL, verb_restore },
 	{ "explain", "care", "CODE", 1, 1, "tells what an error code means and what to do", NULL, verb_explain },
 	{ NULL, NULL, NULL, 0, 0, NULL, NULL, NULL },
 };

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* verb_care.c: `syncline backup`, `syncline restore` and `syncline rebase`: the ledger as a whole, and which systems it is of. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/text.h"
+#include "ctl/listing.h"
+
+static bool
+step(void *data, uint64_t done, uint64_t total)
+{
+	progress_show(data, done, total, 0);
+	return true;
+}
+
+static enum ctl_exit
+say_file(const struct ctl *ctl, const char *what, const char *file)
+{
+	struct stat at = { .st_size = 0 };
+	struct buffer json;
+
+	(void)stat(file, &at);
+	if (!ctl->json) {
+		ctl_print("%s %s (%lld KiB)\n", what, file, (long long)at.st_size / 1024);
+		return CTL_DONE;
+	}
+	buffer_init(&json, 0);
+	ctl_json_open(&json, NULL, '{');
+	ctl_json_text(&json, "file", file);
+	ctl_json_number(&json, "bytes", (long long)at.st_size);
+	ctl_json_close(&json, '}');
+	return ctl_json_print(&json, CTL_DONE);
+}
+
+enum ctl_exit
+verb_backup(struct ctl *ctl)
+{
+	struct opened opened;
+	struct ledger_progress progress = { .step = step, .data = &opened.progress };
+	struct error err = { 0 };
+	enum ctl_exit status;
+
+	if ((status = opened_begin(ctl, &opened, LEDGER_READER)) == CTL_DONE) {
+		progress_begin(&opened.progress, !ctl->quiet && !ctl->json, "copying the ledger");
+		if (ledger_backup(opened.ledger, ctl->operands[0], &progress, &err) != 0)
+			status = opened_error(ctl, &err);
+		progress_end(&opened.progress);
+		if (status == CTL_DONE)
+			status = say_file(ctl, "backed up into", ctl->operands[0]);
+	}
+	opened_close(&opened);
+	return status;
+}
+
+/* It needs no configuration: what was lost may be the whole machine. */
+enum ctl_exit
+verb_restore(struct ctl *ctl)
+{
+	struct error err = { 0 };
+	enum ctl_exit status;
+
+	if (ledger_restore(ctl->state_dir, ctl->operands[0], &err) != 0)
+		return opened_error(ctl, &err);
+	status = say_file(ctl, "restored from", ctl->operands[0]);
+	ctl_say(ctl, "what was there before is kept beside it as " LEDGER_FILE ".before-restore; until each object was read in full, nothing is "
+	             "taken as deleted: `syncline run FLOW --full`");
+	return status;
+}
+
+enum ctl_exit
+verb_rebase(struct ctl *ctl)
+{
+	const struct config_system *system = NULL;
+	const char *names[256], *near, *why;
+	char hint[200] = "`syncline describe` names the systems.";
+	struct opened opened;
+	struct error err = { 0 };
+	enum ctl_exit status;
+	uint32_t count = 0;
+	struct buffer json;
+
+	if ((status = opened_why(ctl, &why)) != CTL_DONE)
+		return status;
+	if ((status = opened_begin(ctl, &opened, LEDGER_VISITOR)) == CTL_DONE) {
+		const struct model *model = opened.loaded.model;
+
+		for (uint32_t i = 0; i < model->system_count; i++) {
+			if (strcmp(model->systems[i].head.name, ctl->operands[0]) == 0)
+				system = &model->systems[i];
+			if (count < 256)
+				names[count++] = model->systems[i].head.name;
+		}
+		if (system == NULL) {
+			if ((near = text_nearest(ctl->operands[0], names, count)) != NULL)
+				snprintf(hint, sizeof hint, "Did you mean `%.150s`?", near);
+			(void)error_set(&err, ERROR_USAGE, hint, "there is no system \"%s\"", ctl->operands[0]);
+			status = opened_error(ctl, &err);
+		} else if (ledger_rebase(opened.ledger, system, why, &err) != 0) {
+			status = opened_error(ctl, &err);
+		} else if (ctl->json) {
+			buffer_init(&json, 0);
+			ctl_json_open(&json, NULL, '{');
+			ctl_json_text(&json, "system", system->head.name);
+			ctl_json_boolean(&json, "rebased", true);
+			ctl_json_close(&json, '}');
+			status = ctl_json_print(&json, CTL_DONE);
+		} else {
+			ctl_print("%s is accepted as what it is at its next call\n", system->head.name);
+		}
+	}
+	opened_close(&opened);
+	return status;
+}
