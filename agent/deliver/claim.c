@@ -201,7 +201,7 @@ gather(struct outlet *outlet, struct claim *claim, struct error *err)
 	if (ledger_records_get(ledger, outlet->entity, ids, count, arena, records, err) != 0)
 		return -1;
 	whose_links(outlet, claim->picks, count, owners);
-	if (ledger_links_of(ledger, outlet->linked, owners, count, arena, &links, first, err) != 0)
+	if (ledger_links_of_at(ledger, outlet->linked, outlet->object_id, owners, count, arena, &links, first, err) != 0)
 		return -1;
 	for (uint32_t i = 0; i < count; i++) {
 		if (judge(outlet, &claim->picks[i], owners[i], choose_link(outlet, links, first[i], first[i + 1]), err) != 0)

@@ -143,10 +143,10 @@ confirmed_link(struct work *work, const struct intake_confirmation *item, struct
 }
 
 static int
-tell(struct work *work, const struct intake_confirmation *item, const struct work_record *record, const struct work_link *link, struct error *err)
+tell(struct work *work, const struct intake_confirmation *item, struct syncline_slice native, struct error *err)
 {
-	struct ledger_history row = { .record = record->at.id, .object = work->bound->object, .generation = item->generation,
-		.native = link->at.native, .note = item->note };
+	struct ledger_history row = { .record = item->record, .object = work->bound->object, .generation = item->generation,
+		.native = native, .note = item->note };
 
 	row.event = item->adopted                                              ? LEDGER_EVENT_ADOPTED
 	          : item->op == SYNCLINE_OP_DELETE || item->deactivate         ? LEDGER_EVENT_SENT_DELETE
@@ -184,7 +184,100 @@ confirm_one(struct work *work, const struct intake_confirmation *item, struct er
 		if (confirm_words(work, item, link, err) != 0)
 			return -1;
 	}
-	return tell(work, item, record, link, err);
+	return tell(work, item, link->at.native, err);
+}
+
+/*
+ * The short way, which first loads go: a create whose record is as it was when it was sent, and has no link there in any state.
+ * Its vectors are the record's own, so that nothing of the record has to be loaded.
+ */
+
+/* Is everything that this object has to do with what was sent? */
+static bool
+sent_all(const struct work *work, const struct intake_confirmation *item, const uint64_t *fields)
+{
+	for (uint32_t i = 0; i < work->entity->field_count; i++)
+		if (bound_has(fields, i) && (!bound_has(item->bound->writes, i) || item->sent[work_word(work, i)] == VECTOR_UNKNOWN))
+			return false;
+	return true;
+}
+
+/* Those that may go it: ids[k] is the record of items[at[k]]. */
+static int
+find_plain(struct work *work, const struct intake_confirmation *items, uint32_t count, int64_t *ids, uint32_t *at, uint32_t *ret_count,
+           struct error *err)
+{
+	const struct bound *reader = intake_reader_of(work->engine, work->entity, work->bound->binding->object, work->intake->unit);
+	const uint64_t *fields = work_object_fields(work, work->bound->object);
+	uint64_t *generations = arena_array(&work->arena, count + 1u, sizeof *generations);
+	uint32_t *first = arena_array(&work->arena, count + 1u, sizeof *first), found = 0, plain = 0;
+	struct ledger_link *links;
+
+	if (fields == NULL || generations == NULL || first == NULL)
+		return error_memory(err);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct intake_confirmation *item = &items[i];
+		bool stored = item->stored != NULL && reader != NULL && reader->read != NULL;
+
+		if (item->op != SYNCLINE_OP_CREATE || item->deactivate || item->native.length == 0 || stored || !sent_all(work, item, fields))
+			continue;
+		ids[found] = item->record;
+		at[found++] = i;
+	}
+	if (found > 0 && (ledger_records_generations(work->ledger, work->entity, ids, found, generations, err) != 0 ||
+	                  ledger_links_of_at(work->ledger, work->entity, work->bound->object, ids, found, &work->arena, &links, first, err) != 0))
+		return -1;
+	for (uint32_t k = 0; k < found; k++)
+		if (generations[k] == items[at[k]].generation && first[k] == first[k + 1])
+			at[plain++] = at[k];
+	*ret_count = plain;
+	return 0;
+}
+
+static int
+confirm_plain(struct work *work, const struct intake_confirmation *items, uint32_t count, uint8_t *ret_done, struct error *err)
+{
+	struct ledger_link *links = arena_array(&work->arena, count + 1u, sizeof *links);
+	int64_t *ids = arena_array(&work->arena, count + 1u, sizeof *ids);
+	uint32_t *at = arena_array(&work->arena, count + 1u, sizeof *at), plain;
+	uint64_t sequence = ledger_sequence(work->ledger);
+	int64_t now = ledger_now(work->ledger);
+
+	if (links == NULL || ids == NULL || at == NULL)
+		return error_memory(err);
+	if (find_plain(work, items, count, ids, at, &plain, err) != 0)
+		return -1;
+	for (uint32_t k = 0; k < plain; k++) {
+		const struct intake_confirmation *item = &items[at[k]];
+
+		links[k] = (struct ledger_link){ .object = work->bound->object, .unit = work->intake->unit_id, .native = item->native,
+			.record = item->record, .version = item->version, .state = LEDGER_LINK_LIVE, .flags = LEDGER_LINK_UNSEEN, .created = sequence,
+			.confirmed = sequence, .confirmed_us = now };
+		ret_done[at[k]] = 1;
+		if (tell(work, item, item->native, err) != 0)
+			return -1;
+	}
+	return plain > 0 ? ledger_links_put(work->ledger, work->entity, links, plain, err) : 0;
+}
+
+/* The rest, with all that is known of their records. */
+static int
+confirm_rest(struct work *work, const struct intake_confirmation *items, uint32_t count, const uint8_t *done, struct error *err)
+{
+	int64_t *ids = arena_array(&work->arena, count + 1u, sizeof *ids);
+	uint32_t rest = 0;
+
+	if (ids == NULL)
+		return error_memory(err);
+	for (uint32_t i = 0; i < count; i++)
+		if (!done[i])
+			ids[rest++] = items[i].record;
+	if (work_load_records(work, ids, rest, err) != 0)
+		return -1;
+	for (uint32_t i = 0; i < count; i++)
+		if (!done[i] && confirm_one(work, &items[i], err) != 0)
+			return -1;
+	return 0;
 }
 
 /* What waits for this link, or writes it elsewhere. */
@@ -245,6 +338,7 @@ wake(struct work *work, const struct intake_confirmation *items, uint32_t count,
 {
 	const char *system = work->bound->binding->system->head.name;
 	int64_t *parents = arena_array(&work->arena, count + 1u, sizeof *parents);
+	uint64_t *generations = NULL;
 	uint32_t created = 0;
 
 	if (parents == NULL)
@@ -260,10 +354,11 @@ wake(struct work *work, const struct intake_confirmation *items, uint32_t count,
 			continue;
 		if (ledger_deliveries_wake(work->ledger, target->id, parents, created, err) != 0)
 			return -1;
+		if (same && generations == NULL && ((generations = arena_array(&work->arena, created, sizeof *generations)) == NULL ||
+		    ledger_records_generations(work->ledger, work->entity, parents, created, generations, err) != 0))
+			return generations == NULL ? error_memory(err) : -1;
 		for (uint32_t i = 0; i < created; i++) {
-			const struct work_record *record = work_loaded(work, parents[i]);
-
-			if (same && target->binding->system != work->bound->binding->system && mark(work, target, parents[i], record->at.generation, err) != 0)
+			if (same && target->binding->system != work->bound->binding->system && mark(work, target, parents[i], generations[i], err) != 0)
 				return -1;
 			if (!same && mark_children(work, target, parents[i], err) != 0)
 				return -1;
@@ -279,7 +374,7 @@ intake_confirm(struct intake *intake, const struct intake_confirmation *items, u
 	struct intake_binding_counts others = { .binding = NULL };
 	struct intake_result result = { .bindings = &others };
 	struct work *work = calloc(1, sizeof *work);
-	int64_t *ids;
+	uint8_t *done;
 	int status;
 
 	if (work == NULL)
@@ -288,14 +383,12 @@ intake_confirm(struct intake *intake, const struct intake_confirmation *items, u
 	if (status == 0 && count > 0)
 		status = work_begin(work, items[0].bound, NULL, ledger_sequence(work->ledger), ledger_now(work->ledger), false, err);
 	if (status == 0 && count > 0) {
-		if ((ids = arena_array(&work->arena, count, sizeof *ids)) == NULL)
+		if ((done = arena_zalloc(&work->arena, count)) == NULL)
 			status = error_memory(err);
-		for (uint32_t i = 0; ids != NULL && i < count; i++)
-			ids[i] = items[i].record;
+		else
+			status = confirm_plain(work, items, count, done, err);
 		if (status == 0)
-			status = work_load_records(work, ids, count, err);
-		for (uint32_t i = 0; status == 0 && i < count; i++)
-			status = confirm_one(work, &items[i], err);
+			status = confirm_rest(work, items, count, done, err);
 		if (status == 0)
 			status = wake(work, items, count, err);
 		if (status == 0)

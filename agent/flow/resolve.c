@@ -117,7 +117,7 @@ is_indeterminate(struct work *work, const struct row *row, const struct work_lin
 	uint8_t open = 0;
 
 	*ret_is = false;
-	if (ledger_open_attempts(work->ledger, work->bound->object, &link->at.record, 1, &open, err) != 0)
+	if (work->attempts && ledger_open_attempts(work->ledger, work->bound->object, &link->at.record, 1, &open, err) != 0)
 		return -1;
 	if (open == 0 && link->at.confirmed <= work->started)
 		return 0;

@@ -30,6 +30,10 @@ work_init(struct work *work, struct intake *intake, const struct intake_apply_op
 	buffer_init(&work->scratch, SYNCLINE_RECORD_MAX * 2);
 	buffer_init(&work->text, SYNCLINE_RECORD_MAX * 8);
 	buffer_init(&work->after, SYNCLINE_RECORD_MAX * 8);
+	if ((work->field_words = calloc(work->entity->field_count + 1u, sizeof *work->field_words)) == NULL)
+		return error_memory(err);
+	for (uint32_t i = 0; i < work->entity->field_count; i++)
+		work->field_words[i] = ledger_field_id(work->ledger, work->entity, &work->entity->fields[i]);
 	if (work->entity_id == 0)
 		return error_set(err, ERROR_INTERNAL, NULL, "the ledger was not opened with the entity \"%s\"", work->entity->head.name);
 	return 0;
@@ -38,6 +42,7 @@ work_init(struct work *work, struct intake *intake, const struct intake_apply_op
 void
 work_free(struct work *work)
 {
+	free(work->field_words);
 	arena_free(&work->arena);
 	buffer_free(&work->scratch);
 	buffer_free(&work->text);
@@ -73,6 +78,8 @@ work_begin(struct work *work, struct bound *bound, const struct batch *native, u
 	if (work->counts == NULL)
 		work->counts = &work->result->bindings[work->result->binding_count];
 	if (ledger_version_id(work->ledger, work->intake->flow_id, bound->version, &work->version, err) != 0)
+		return -1;
+	if (ledger_any_attempt(work->ledger, bound->object, &work->attempts, err) != 0)
 		return -1;
 	return ledger_uncertain_creates(work->ledger, bound->object, &work->uncertain_creates, err);
 }
@@ -486,8 +493,8 @@ kept_vector(struct work *work, const uint64_t *words, const struct work_record *
 }
 
 /* Canonical fields that are read from, or written to, an object. */
-static uint64_t *
-fields_of(struct work *work, uint32_t object)
+uint64_t *
+work_object_fields(struct work *work, uint32_t object)
 {
 	uint32_t words = BOUND_WORDS(work->entity);
 	uint64_t *fields = arena_array(&work->arena, words, sizeof *fields);
@@ -516,9 +523,9 @@ cached_fields(struct work *work, struct field_sets *sets, uint32_t object)
 		if (sets->object[i] == object)
 			return sets->fields[i];
 	if (sets->count == 16)
-		return fields_of(work, object);
+		return work_object_fields(work, object);
 	sets->object[sets->count] = object;
-	return sets->fields[sets->count++] = fields_of(work, object);
+	return sets->fields[sets->count++] = work_object_fields(work, object);
 }
 
 /*

@@ -77,6 +77,7 @@ struct work {
 	struct ledger *ledger;
 	const struct config_entity *entity;
 	uint32_t entity_id, field_limit;
+	uint32_t *field_words; /* of each of the entity's fields: its place in a vector */
 	enum intake_mode mode;
 	struct ledger_plan_draft *draft;
 	struct intake_result *result;
@@ -104,6 +105,7 @@ struct work {
 	const struct syncline_slice **again;  /* native ids to be read again: what was seen of them is indeterminate */
 	uint32_t again_count, again_room;
 	uint64_t uncertain_creates; /* at this object */
+	bool attempts;              /* some are open at this object; none are opened while a batch is at work */
 	bool bulk;                  /* rows need no words: there is nothing to compare them with */
 	struct buffer scratch, text, after;
 };
@@ -141,6 +143,8 @@ int work_find(struct work *work, const struct row *row, struct ledger_finding *f
 void work_count(struct work *work, enum ledger_count count, uint64_t more);
 int work_item(struct work *work, enum ledger_count what, uint32_t object, struct syncline_slice native, const struct work_record *record,
               const char *before, const char *after, const char *note, struct error *err);
+/* The canonical fields (BOUND_WORDS of them) that are read from, or written to, an object; NULL: no memory. */
+uint64_t *work_object_fields(struct work *work, uint32_t object);
 /* {"field":value,…} of the fields in `set` (NULL: those that are not null). */
 int work_json(struct work *work, struct buffer *out, const struct syncline_value *values, const uint64_t *set);
 
@@ -169,7 +173,7 @@ work_field(const struct work *work, uint32_t index)
 static inline uint32_t
 work_word(const struct work *work, uint32_t index)
 {
-	return ledger_field_id(work->ledger, work->entity, &work->entity->fields[index]);
+	return work->field_words[index];
 }
 
 #endif

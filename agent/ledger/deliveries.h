@@ -159,6 +159,8 @@ int ledger_uncertain_of(struct ledger *ledger, uint32_t binding, int64_t record,
                         struct error *err);
 /* Which of these records have an open attempt (sending, uncertain, handed over) at an object, in any flow?  ret_open[i] 0 or 1. */
 int ledger_open_attempts(struct ledger *ledger, uint32_t object, const int64_t *records, uint32_t count, uint8_t *ret_open, struct error *err);
+/* Is there any open attempt at an object?  Where there is none, no record needs to be asked for. */
+int ledger_any_attempt(struct ledger *ledger, uint32_t object, bool *ret_any, struct error *err);
 /* How many creates at an object are open (sending, uncertain, handed over); for the hot path of inbound creates. */
 int ledger_uncertain_creates(struct ledger *ledger, uint32_t object, uint64_t *ret_count, struct error *err);
 

@@ -484,13 +484,14 @@ make_texts(struct ledger *ledger, struct golden *golden, struct error *err)
 	golden->scan_unit = select_text(ledger, entity, list, " WHERE _id > ?1 AND _state = 0 AND _unit = ?3 ORDER BY _id LIMIT ?2", &text);
 	golden->state = select_text(ledger, entity, "_unit,_state", " WHERE _id = ?1", &text);
 	golden->exists = select_text(ledger, entity, "1", " WHERE _id = ?1", &text);
+	golden->generations = select_text(ledger, entity, "_id,_generation", " WHERE _id BETWEEN ?1 AND ?2 ORDER BY _id", &text);
 	buffer_clear(&columns);
 	if (list_columns(ledger, entity, false, &columns, err) != 0)
 		goto out;
 	if ((list = buffer_string(&columns)) != NULL)
 		write_texts(ledger, golden, list, &text);
 	if (list == NULL || golden->range == NULL || golden->scan == NULL || golden->scan_unit == NULL || golden->state == NULL ||
-	    golden->exists == NULL || golden->insert == NULL || golden->update == NULL) {
+	    golden->exists == NULL || golden->generations == NULL || golden->insert == NULL || golden->update == NULL) {
 		error_memory(err);
 		goto out;
 	}

@@ -30,6 +30,7 @@ struct golden {
 	const char *update;
 	const char *state;   /* unit and state of id ?1 */
 	const char *exists;
+	const char *generations; /* ids ?1 to ?2 */
 };
 
 /* NULL with err: no memory.  The table may be missing (`there`). */

@@ -265,12 +265,14 @@ list_more(struct list *list)
 	return &list->links[list->count];
 }
 
+/* object 0: at all of them. */
 static int
-get_of(struct ledger *ledger, const struct config_entity *entity, const int64_t *records, uint32_t count, struct arena *arena,
-                struct ledger_link **ret_links, uint32_t *ret_first, struct error *err)
+get_of(struct ledger *ledger, const struct config_entity *entity, uint32_t object, const int64_t *records, uint32_t count, struct arena *arena,
+       struct ledger_link **ret_links, uint32_t *ret_first, struct error *err)
 {
-	sqlite3_stmt *statement =
-		ledger_statement(ledger, "SELECT " LINK_COLUMNS " FROM link INDEXED BY link_record WHERE record = ?1", err);
+	sqlite3_stmt *statement = ledger_statement(
+		ledger, object == 0 ? "SELECT " LINK_COLUMNS " FROM link INDEXED BY link_record WHERE record = ?1"
+		                    : "SELECT " LINK_COLUMNS " FROM link INDEXED BY link_record WHERE record = ?1 AND object = ?2", err);
 	uint32_t words = link_words(ledger, entity);
 	struct list list = { .arena = arena };
 	struct ledger_link *link;
@@ -278,6 +280,8 @@ get_of(struct ledger *ledger, const struct config_entity *entity, const int64_t 
 
 	if (statement == NULL || list_more(&list) == NULL)
 		return statement == NULL ? link_failed(ledger, err) : error_memory(err);
+	if (object != 0)
+		sqlite3_bind_int64(statement, 2, object);
 	for (uint32_t i = 0; i < count; i++) {
 		ret_first[i] = list.count;
 		sqlite3_bind_int64(statement, 1, records[i]);
@@ -306,7 +310,18 @@ ledger_links_of(struct ledger *ledger, const struct config_entity *entity, const
 
 	if (link_look_begin(ledger, &own, err) != 0)
 		return -1;
-	return link_look_end(ledger, own, get_of(ledger, entity, records, count, arena, ret_links, ret_first, err));
+	return link_look_end(ledger, own, get_of(ledger, entity, 0, records, count, arena, ret_links, ret_first, err));
+}
+
+int
+ledger_links_of_at(struct ledger *ledger, const struct config_entity *entity, uint32_t object, const int64_t *records, uint32_t count,
+                   struct arena *arena, struct ledger_link **ret_links, uint32_t *ret_first, struct error *err)
+{
+	bool own;
+
+	if (link_look_begin(ledger, &own, err) != 0)
+		return -1;
+	return link_look_end(ledger, own, get_of(ledger, entity, object, records, count, arena, ret_links, ret_first, err));
 }
 
 int

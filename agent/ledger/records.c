@@ -107,49 +107,56 @@ by_id(const void *a, const void *b)
 	return x->id < y->id ? -1 : x->id > y->id ? 1 : x->index < y->index ? -1 : 1;
 }
 
+/* What is asked of each: all of it, or its generation. */
+struct asking {
+	struct ledger *ledger;
+	struct golden *golden;
+	sqlite3_stmt *statement;
+	struct arena *arena;
+	struct ledger_record *records; /* or */
+	uint64_t *generations;
+};
+
+static int
+take_row(const struct asking *asking, uint32_t index, struct error *err)
+{
+	if (asking->records != NULL)
+		return golden_read(asking->golden, asking->statement, asking->arena, &asking->records[index], err);
+	asking->generations[index] = (uint64_t)sqlite3_column_int64(asking->statement, 1);
+	return 0;
+}
+
 /* Rows of wanted[0 … count), which stand close together, in one scan. */
 static int
-read_range(struct ledger *ledger, struct golden *golden, sqlite3_stmt *statement, const struct wanted *wanted, uint32_t count,
-           struct arena *arena, struct ledger_record *records, struct error *err)
+read_range(const struct asking *asking, const struct wanted *wanted, uint32_t count, struct error *err)
 {
 	uint32_t at = 0;
 	int step;
 
-	sqlite3_bind_int64(statement, 1, wanted[0].id);
-	sqlite3_bind_int64(statement, 2, wanted[count - 1].id);
-	while ((step = ledger_step(ledger, statement, err)) == 1) {
-		int64_t id = sqlite3_column_int64(statement, 0);
+	sqlite3_bind_int64(asking->statement, 1, wanted[0].id);
+	sqlite3_bind_int64(asking->statement, 2, wanted[count - 1].id);
+	while ((step = ledger_step(asking->ledger, asking->statement, err)) == 1) {
+		int64_t id = sqlite3_column_int64(asking->statement, 0);
 
 		while (at < count && wanted[at].id < id)
 			at++;
 		for (; at < count && wanted[at].id == id; at++)
-			if (golden_read(golden, statement, arena, &records[wanted[at].index], err) != 0) {
-				sqlite3_reset(statement);
+			if (take_row(asking, wanted[at].index, err) != 0) {
+				sqlite3_reset(asking->statement);
 				return -1;
 			}
 	}
 	return step;
 }
 
-int
-ledger_records_get(struct ledger *ledger, const struct config_entity *entity, const int64_t *ids, uint32_t count, struct arena *arena,
-                   struct ledger_record *ret_records, struct error *err)
+static int
+read_all(const struct asking *asking, const int64_t *ids, uint32_t count, struct error *err)
 {
-	struct golden *golden = golden_of(ledger, entity, err);
-	struct wanted *wanted;
-	sqlite3_stmt *statement;
+	struct wanted *wanted = calloc(count + (size_t)1, sizeof *wanted);
 	bool sorted = true, own;
-	int result = 0;
+	int result;
 
-	if (golden == NULL)
-		return -1;
-	for (uint32_t i = 0; i < count; i++)
-		ret_records[i] = (struct ledger_record){ 0 };
-	if (!golden->there || count == 0)
-		return 0;
-	if ((statement = ledger_statement(ledger, golden->range, err)) == NULL)
-		return -1;
-	if ((wanted = calloc(count, sizeof *wanted)) == NULL)
+	if (wanted == NULL)
 		return error_memory(err);
 	for (uint32_t i = 0; i < count; i++) {
 		wanted[i] = (struct wanted){ ids[i], i };
@@ -157,14 +164,47 @@ ledger_records_get(struct ledger *ledger, const struct config_entity *entity, co
 	}
 	if (!sorted)
 		qsort(wanted, count, sizeof *wanted, by_id);
-	result = link_look_begin(ledger, &own, err);
+	result = link_look_begin(asking->ledger, &own, err);
 	for (uint32_t first = 0, last; first < count && result == 0; first = last) {
 		for (last = first + 1; last < count && wanted[last].id - wanted[last - 1].id <= GAP; last++)
 			;
-		result = read_range(ledger, golden, statement, &wanted[first], last - first, arena, ret_records, err);
+		result = read_range(asking, &wanted[first], last - first, err);
 	}
 	free(wanted);
-	return link_look_end(ledger, own, result);
+	return link_look_end(asking->ledger, own, result);
+}
+
+int
+ledger_records_get(struct ledger *ledger, const struct config_entity *entity, const int64_t *ids, uint32_t count, struct arena *arena,
+                   struct ledger_record *ret_records, struct error *err)
+{
+	struct asking asking = { .ledger = ledger, .golden = golden_of(ledger, entity, err), .arena = arena, .records = ret_records };
+
+	if (asking.golden == NULL)
+		return -1;
+	for (uint32_t i = 0; i < count; i++)
+		ret_records[i] = (struct ledger_record){ 0 };
+	if (!asking.golden->there || count == 0)
+		return 0;
+	if ((asking.statement = ledger_statement(ledger, asking.golden->range, err)) == NULL)
+		return -1;
+	return read_all(&asking, ids, count, err);
+}
+
+int
+ledger_records_generations(struct ledger *ledger, const struct config_entity *entity, const int64_t *ids, uint32_t count,
+                           uint64_t *ret_generations, struct error *err)
+{
+	struct asking asking = { .ledger = ledger, .golden = golden_of(ledger, entity, err), .generations = ret_generations };
+
+	if (asking.golden == NULL)
+		return -1;
+	memset(ret_generations, 0, count * sizeof *ret_generations);
+	if (!asking.golden->there || count == 0)
+		return 0;
+	if ((asking.statement = ledger_statement(ledger, asking.golden->generations, err)) == NULL)
+		return -1;
+	return read_all(&asking, ids, count, err);
 }
 
 int

@@ -45,6 +45,9 @@ int ledger_new_ids(struct ledger *ledger, uint32_t count, int64_t *ret_first, st
 /* For each id its record, or one with id 0; memory from `arena`. */
 int ledger_records_get(struct ledger *ledger, const struct config_entity *entity, const int64_t *ids, uint32_t count, struct arena *arena,
                        struct ledger_record *ret_records, struct error *err);
+/* The same without the values: for each id its generation, 0 when there is none. */
+int ledger_records_generations(struct ledger *ledger, const struct config_entity *entity, const int64_t *ids, uint32_t count,
+                               uint64_t *ret_generations, struct error *err);
 /* Inserts or replaces by id. */
 int ledger_records_put(struct ledger *ledger, const struct config_entity *entity, const struct ledger_record *records, uint32_t count,
                        struct error *err);
@@ -113,6 +116,9 @@ int ledger_links_get(struct ledger *ledger, const struct config_entity *entity, 
 /* All links of each record, in any state.  ret_first[i] … ret_first[i + 1] are those of records[i]; ret_first has count + 1 places. */
 int ledger_links_of(struct ledger *ledger, const struct config_entity *entity, const int64_t *records, uint32_t count, struct arena *arena,
                     struct ledger_link **ret_links, uint32_t *ret_first, struct error *err);
+/* The same of those at one object alone. */
+int ledger_links_of_at(struct ledger *ledger, const struct config_entity *entity, uint32_t object, const int64_t *records, uint32_t count,
+                       struct arena *arena, struct ledger_link **ret_links, uint32_t *ret_first, struct error *err);
 /* The live link of a record at an object; id 0: none. */
 int ledger_link_at(struct ledger *ledger, const struct config_entity *entity, int64_t record, uint32_t object, struct arena *arena,
                    struct ledger_link *ret_link, struct error *err);

@@ -423,6 +423,21 @@ ledger_open_attempts(struct ledger *ledger, uint32_t object, const int64_t *reco
 	return status;
 }
 
+int
+ledger_any_attempt(struct ledger *ledger, uint32_t object, bool *ret_any, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger, "SELECT EXISTS (SELECT 1 FROM attempt WHERE object = ?1)", err);
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, object);
+	if (ledger_step(ledger, statement, err) != 1)
+		return -1;
+	*ret_any = sqlite3_column_int(statement, 0) != 0;
+	sqlite3_reset(statement);
+	return 0;
+}
+
 /* All that are not decided: an inbound row may be one that is being sent, or one that stands in a file. */
 int
 ledger_uncertain_creates(struct ledger *ledger, uint32_t object, uint64_t *ret_count, struct error *err)
