@@ -12,6 +12,7 @@
 
 #define ITEMS_MAX 1000u
 #define FINDS_MAX 100u /* of a run: a connector may have to go through all its files for each */
+#define LOOK_ALWAYS_US (INT64_C(60) * 1000000)
 #define LOOK_MAX_US (INT64_C(3600) * 1000000)
 
 struct handed {
@@ -178,7 +179,9 @@ not_shown(struct outlet *outlet, struct handed *handed, struct ledger_outcome *o
 	const struct config_confirm *confirm = outlet->binding->confirm;
 	int64_t now = ledger_now(outlet->deliver->ledger);
 	int64_t within = (confirm->readback ? confirm->within_ms : outlet->binding->system->limits->max_age_ms) * 1000;
-	int64_t age = now - handed->item->claimed_us, pause = age / 8 < LOOK_MAX_US ? age / 8 : LOOK_MAX_US;
+	int64_t age = now - handed->item->claimed_us;
+	/* In the first minute with every run, later less and less often. */
+	int64_t pause = age < LOOK_ALWAYS_US ? 0 : age / 8 < LOOK_MAX_US ? age / 8 : LOOK_MAX_US;
 	/* A create whose answer named no id, at a target that nobody reads and that can't be asked. */
 	bool blind = !confirm->readback && outlet->reader == NULL && outlet->sink != NULL &&
 	             (outlet->can.find == SYNCLINE_NONE || outlet->object->external_key == NULL);

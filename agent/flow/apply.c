@@ -78,7 +78,7 @@ load_slots(struct work *work, struct error *err)
 		return error_memory(err);
 	for (uint32_t i = 0; i < work->row_count; i++)
 		natives[i] = work->rows[i].native;
-	return work_load_links(work, natives, work->row_count, err);
+	return work_load_links(work, natives, work->row_count, err) != 0 ? -1 : work_find_open(work, err);
 }
 
 static int

@@ -111,17 +111,40 @@ later_version(const struct work *work, const struct row *row, const struct work_
  * What was read while we wrote is neither the old state nor the new one for sure, unless the system's own version says so.  It
  * is read again.
  */
-static int
-is_indeterminate(struct work *work, const struct row *row, const struct work_link *link, bool *ret_is, struct error *err)
+static bool
+is_indeterminate(const struct work *work, const struct row *row, const struct work_link *link)
 {
-	uint8_t open = 0;
+	return (row->in_flight || link->at.confirmed > work->started) && !later_version(work, row, link);
+}
 
-	*ret_is = false;
-	if (work->attempts && ledger_open_attempts(work->ledger, work->bound->object, &link->at.record, 1, &open, err) != 0)
-		return -1;
-	if (open == 0 && link->at.confirmed <= work->started)
+int
+work_find_open(struct work *work, struct error *err)
+{
+	int64_t *records = arena_array(&work->arena, work->row_count + 1u, sizeof *records);
+	struct row **rows = arena_array(&work->arena, work->row_count + 1u, sizeof *rows);
+	uint8_t *open = arena_zalloc(&work->arena, work->row_count + 1u);
+	uint32_t count = 0;
+
+	if (!work->attempts)
 		return 0;
-	*ret_is = !later_version(work, row, link);
+	if (records == NULL || rows == NULL || open == NULL)
+		return error_memory(err);
+	for (uint32_t i = 0; i < work->row_count; i++) {
+		const struct work_slot *slot = work_slot(work, work->rows[i].native);
+
+		if (slot == NULL)
+			return error_memory(err);
+		if (slot->link == NULL)
+			continue;
+		records[count] = slot->link->at.record;
+		rows[count++] = &work->rows[i];
+	}
+	if (count == 0)
+		return 0;
+	if (ledger_open_attempts(work->ledger, work->bound->object, records, count, open, err) != 0)
+		return -1;
+	for (uint32_t i = 0; i < count; i++)
+		rows[i]->in_flight = open[i] == LEDGER_OPEN_SENT;
 	return 0;
 }
 
@@ -197,7 +220,6 @@ linked(struct work *work, struct row *row, struct error *err)
 {
 	struct work_link *link = row->link;
 	struct work_record *record = work_record_of(work, link);
-	bool indeterminate;
 
 	if (record == NULL)
 		return error_set(err, ERROR_INTERNAL, "`syncline doctor` checks the ledger.", "the record %lld of a link is not there",
@@ -224,9 +246,7 @@ linked(struct work *work, struct row *row, struct error *err)
 		work_count(work, LEDGER_COUNT_HELD, 1);
 		return 0;
 	}
-	if (is_indeterminate(work, row, link, &indeterminate, err) != 0)
-		return -1;
-	if (indeterminate)
+	if (is_indeterminate(work, row, link))
 		return keep_again(work, row, err);
 	return merge(work, row, link, record, true, err);
 }

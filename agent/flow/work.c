@@ -79,9 +79,7 @@ work_begin(struct work *work, struct bound *bound, const struct batch *native, u
 		work->counts = &work->result->bindings[work->result->binding_count];
 	if (ledger_version_id(work->ledger, work->intake->flow_id, bound->version, &work->version, err) != 0)
 		return -1;
-	if (ledger_any_attempt(work->ledger, bound->object, &work->attempts, err) != 0)
-		return -1;
-	return ledger_uncertain_creates(work->ledger, bound->object, &work->uncertain_creates, err);
+	return ledger_any_attempt(work->ledger, bound->object, &work->attempts, err);
 }
 
 void

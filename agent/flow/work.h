@@ -54,6 +54,7 @@ struct row {
 	const struct syncline_value *values; /* of the entity's fields; ABSENT: not said */
 	uint64_t *words;
 	struct work_link *link;       /* NULL: not linked */
+	bool in_flight;               /* its record is being written there, or nobody knows */
 	/* A parent that is not known yet. */
 	const struct config_field *waits_for;
 	uint32_t parent_object;
@@ -104,7 +105,6 @@ struct work {
 	uint32_t mark_count, mark_room;
 	const struct syncline_slice **again;  /* native ids to be read again: what was seen of them is indeterminate */
 	uint32_t again_count, again_room;
-	uint64_t uncertain_creates; /* at this object */
 	bool attempts;              /* some are open at this object; none are opened while a batch is at work */
 	bool bulk;                  /* rows need no words: there is nothing to compare them with */
 	struct buffer scratch, text, after;
@@ -118,6 +118,8 @@ int work_begin(struct work *work, struct bound *bound, const struct batch *nativ
                struct error *err);
 /* work_begin, rows, resolve and merge each, work_flush: within the caller's transaction. */
 int work_rows(struct work *work, const struct config_unit *unit, struct error *err);
+/* Which rows are about records that are being written there; for all rows at once. */
+int work_find_open(struct work *work, struct error *err);
 int work_resolve(struct work *work, struct row *row, struct error *err);
 int work_wait_for_parent(struct work *work, const struct row *row, struct error *err);
 int work_flush(struct work *work, struct error *err);

@@ -157,7 +157,12 @@ int ledger_uncertain(struct ledger *ledger, uint32_t binding, uint32_t unit, boo
 /* The open create of a record at a binding's object (its answer may still be awaited), for an inbound record that may be it.  attempt 0: none. */
 int ledger_uncertain_of(struct ledger *ledger, uint32_t binding, int64_t record, struct arena *arena, struct ledger_uncertain *ret_item,
                         struct error *err);
-/* Which of these records have an open attempt (sending, uncertain, handed over) at an object, in any flow?  ret_open[i] 0 or 1. */
+/*
+ * Which of these records have an open attempt at an object, in any flow?  0: none; SENT: it is being sent, or uncertain: what is
+ * read now may be the old state or the new one; HANDED: it stands in a file, and what is read says whether it was taken.
+ */
+#define LEDGER_OPEN_SENT 1u
+#define LEDGER_OPEN_HANDED 2u
 int ledger_open_attempts(struct ledger *ledger, uint32_t object, const int64_t *records, uint32_t count, uint8_t *ret_open, struct error *err);
 /* Is there any open attempt at an object?  Where there is none, no record needs to be asked for. */
 int ledger_any_attempt(struct ledger *ledger, uint32_t object, bool *ret_any, struct error *err);

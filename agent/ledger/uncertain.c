@@ -373,7 +373,7 @@ mark_sending(struct ledger *ledger, uint32_t object, const struct sought *sought
 static int
 mark_kept(struct ledger *ledger, uint32_t object, const int64_t *records, uint32_t count, uint8_t *ret_open, struct error *err)
 {
-	sqlite3_stmt *statement = ledger_statement(ledger, "SELECT 1 FROM attempt_item WHERE record = ?1 AND object = ?2 LIMIT 1", err);
+	sqlite3_stmt *statement = ledger_statement(ledger, "SELECT min(handed_over) FROM attempt_item WHERE record = ?1 AND object = ?2", err);
 
 	if (statement == NULL)
 		return -1;
@@ -384,9 +384,9 @@ mark_kept(struct ledger *ledger, uint32_t object, const int64_t *records, uint32
 		sqlite3_bind_int64(statement, 2, object);
 		if ((got = ledger_step(ledger, statement, err)) < 0)
 			return -1;
+		if (got == 1 && sqlite3_column_type(statement, 0) != SQLITE_NULL)
+			ret_open[i] = sqlite3_column_int(statement, 0) != 0 && ret_open[i] == 0 ? LEDGER_OPEN_HANDED : LEDGER_OPEN_SENT;
 		sqlite3_reset(statement);
-		if (got == 1)
-			ret_open[i] = 1;
 	}
 	return 0;
 }

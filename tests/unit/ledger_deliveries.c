@@ -397,7 +397,7 @@ an_uncertain_item_comes_with_what_was_sent(void **state)
 	deliver(crm, 2, 2, 8, LEDGER_WANT_WRITE);
 	reopen();
 	assert_ok(ledger_open_attempts(ledger, object, records, 4, open, &err));
-	assert_true(open[0] == 1 && open[1] == 0 && open[2] == 0 && open[3] == 1);
+	assert_true(open[0] == LEDGER_OPEN_HANDED && open[1] == 0 && open[2] == 0 && open[3] == LEDGER_OPEN_SENT);
 	assert_ok(ledger_uncertain(ledger, crm, 2, false, &arena, u, 4, &count, &next, &err));
 	assert_true(count == 0 && next == 3000000);
 	help_clock_us = 3000000;
