@@ -2,6 +2,8 @@
 /* open.c: see open.h. */
 #include "ctl/open.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,12 +13,62 @@
 #include "base/text.h"
 
 static volatile sig_atomic_t interrupted;
+static volatile sig_atomic_t wake_fd = -1;
 
 static void
 interrupt(int number)
 {
+	int kept = errno;
+
 	(void)number;
 	interrupted = 1;
+	if (wake_fd >= 0 && write(wake_fd, "", 1) < 0)
+		interrupted = 1; /* nothing more can be done here */
+	errno = kept;
+}
+
+/* Tells the engine, which may be waiting for a system; a handler may not.  Ends when the other end is closed. */
+static void *
+pass_on(void *data)
+{
+	struct opened *opened = data;
+	char byte;
+
+	while (read(opened->wake[0], &byte, 1) < 0 && errno == EINTR)
+		;
+	if (interrupted)
+		engine_interrupt(opened->engine);
+	return NULL;
+}
+
+/* Without it an interrupt is still seen, between two steps. */
+static void
+begin_passing_on(struct opened *opened)
+{
+	if (pipe(opened->wake) != 0)
+		return;
+	fcntl(opened->wake[0], F_SETFD, FD_CLOEXEC);
+	fcntl(opened->wake[1], F_SETFD, FD_CLOEXEC);
+	fcntl(opened->wake[1], F_SETFL, O_NONBLOCK);
+	opened->passes_on = pthread_create(&opened->passing, NULL, pass_on, opened) == 0;
+	if (opened->passes_on) {
+		wake_fd = opened->wake[1];
+		return;
+	}
+	close(opened->wake[0]);
+	close(opened->wake[1]);
+}
+
+static void
+end_passing_on(struct opened *opened)
+{
+	if (!opened->passes_on)
+		return;
+	wake_fd = -1;
+	close(opened->wake[1]);
+	pthread_join(opened->passing, NULL);
+	close(opened->wake[0]);
+	opened->passes_on = false;
 }
 
 /* The first signal ends the work between two steps; the second ends the program as usual. */
@@ -106,13 +158,17 @@ opened_engine(const struct ctl *ctl, struct opened *opened)
 
 	catch_signals();
 	progress_begin(&opened->progress, !ctl->quiet && !ctl->json, opened->what);
-	return engine_open(&options, &opened->engine, &err) == 0 ? CTL_DONE : opened_error(ctl, &err);
+	if (engine_open(&options, &opened->engine, &err) != 0)
+		return opened_error(ctl, &err);
+	begin_passing_on(opened);
+	return CTL_DONE;
 }
 
 void
 opened_close(struct opened *opened)
 {
 	progress_end(&opened->progress);
+	end_passing_on(opened);
 	engine_close(opened->engine);
 	ledger_close(opened->ledger);
 	loaded_free(&opened->loaded);

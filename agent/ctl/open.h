@@ -3,6 +3,8 @@
 #ifndef CTL_OPEN_H
 #define CTL_OPEN_H
 
+#include <pthread.h>
+
 #include "ctl/load.h"
 #include "ctl/progress.h"
 #include "flow/engine.h"
@@ -15,6 +17,9 @@ struct opened {
 	struct progress progress;
 	char who[160];
 	char what[400]; /* the progress line's words */
+	pthread_t passing; /* an interrupt on to the engine */
+	int wake[2];
+	bool passes_on;
 };
 
 /*

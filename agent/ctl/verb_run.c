@@ -12,6 +12,7 @@ struct run_view {
 	struct opened *opened;
 	struct buffer json;
 	uint64_t stale;
+	bool told; /* an error is all that there is to say */
 };
 
 static void
@@ -81,6 +82,26 @@ ended(void *data, const struct ledger_run *run, const struct ledger_plan *plan, 
 	ctl_json_close(&view->json, '}');
 }
 
+static void
+busy(void *data, const struct config_unit *unit, const struct error *why)
+{
+	struct run_view *view = data;
+
+	progress_end(&view->opened->progress);
+	if (!view->ctl->json) {
+		ctl_say_error(view->ctl, why);
+		return;
+	}
+	ctl_json_open(&view->json, NULL, '{');
+	ctl_json_text(&view->json, "run", NULL);
+	ctl_json_text(&view->json, "flow", view->ctl->operands[0]);
+	ctl_json_text(&view->json, "unit", unit != NULL && unit->head.name != NULL ? unit->head.name : "");
+	ctl_json_text(&view->json, "state", "busy");
+	ctl_json_key(&view->json, "error");
+	ctl_json_error(&view->json, why);
+	ctl_json_close(&view->json, '}');
+}
+
 /* The worst of what the units came to. */
 static enum ctl_exit
 status_of(const struct run_result *result)
@@ -106,7 +127,7 @@ patience(const struct ctl *ctl, int64_t *ret_ms)
 static enum ctl_exit
 run(struct ctl *ctl, struct opened *opened, struct run_view *view)
 {
-	struct run_options options = { .engine = opened->engine, .cause = "manual", .full = ctl_value(ctl, "full") != NULL, .ended = ended,
+	struct run_options options = { .engine = opened->engine, .cause = "manual", .full = ctl_value(ctl, "full") != NULL, .busy = busy, .ended = ended,
 		.data = view };
 	const struct config_unit *unit;
 	struct run_result result;
@@ -115,14 +136,18 @@ run(struct ctl *ctl, struct opened *opened, struct run_view *view)
 	bool all;
 
 	if ((status = opened_flow(ctl, opened, ctl->operands[0], &options.flow)) != CTL_DONE ||
-	    (status = opened_unit(ctl, opened, options.flow, &unit, &all)) != CTL_DONE || (status = patience(ctl, &options.patience_ms)) != CTL_DONE)
+	    (status = opened_unit(ctl, opened, options.flow, &unit, &all)) != CTL_DONE || (status = patience(ctl, &options.patience_ms)) != CTL_DONE) {
+		view->told = true;
 		return status;
+	}
 	if (!all) {
 		options.units = &unit;
 		options.unit_count = 1;
 	}
-	if (run_flow(&options, &result, &err) != 0)
+	if (run_flow(&options, &result, &err) != 0) {
+		view->told = true;
 		return opened_error(ctl, &err);
+	}
 	if (result.off > 0 && !ctl->json)
 		ctl_say(ctl, "%u unit(s) of %s are off; `syncline flag %s preview --why TEXT` begins", result.off, options.flow->head.name,
 		        options.flow->head.name);
@@ -138,13 +163,15 @@ verb_run(struct ctl *ctl)
 
 	buffer_init(&view.json, 0);
 	ctl_json_open(&view.json, NULL, '[');
-	if (status == CTL_DONE && (status = opened_engine(ctl, &opened)) == CTL_DONE)
+	if (status == CTL_DONE)
+		status = opened_engine(ctl, &opened);
+	if (status == CTL_DONE)
 		status = run(ctl, &opened, &view);
+	else
+		view.told = true;
 	ctl_json_close(&view.json, ']');
 	opened_close(&opened);
-	if (ctl->json && status != CTL_USAGE && view.json.length > 2)
-		return ctl_json_print(&view.json, status);
-	if (ctl->json && (status == CTL_DONE || status == CTL_HELD))
+	if (ctl->json && !view.told)
 		return ctl_json_print(&view.json, status);
 	buffer_free(&view.json);
 	return status;

@@ -5,6 +5,7 @@
 #ifndef FLOW_BOUND_H
 #define FLOW_BOUND_H
 
+#include <pthread.h>
 #include <sodium.h>
 
 #include "flow/engine.h"
@@ -23,6 +24,9 @@ struct engine_house {
 	uint32_t *first;        /* of each flow: the index of its first bound */
 	uint8_t *known;         /* of each system: its fingerprint was held against the ledger */
 	struct engine_writer_list *writers;
+	pthread_mutex_t lock;   /* of the two below */
+	struct connector *reading;
+	bool interrupted;
 };
 
 /* Compiles what can be compiled now and takes the versions; `bound` is zeroed before, and bound_free() takes it in any state. */

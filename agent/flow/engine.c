@@ -65,6 +65,10 @@ engine_open(const struct engine_options *options, struct engine **ret_engine, st
 	if ((house = calloc(1, sizeof *house)) == NULL)
 		return error_memory(err);
 	engine = &house->engine;
+	if (pthread_mutex_init(&house->lock, NULL) != 0) {
+		free(house);
+		return error_memory(err);
+	}
 	engine->options = *options;
 	engine->model = options->model;
 	engine->ledger = options->ledger;
@@ -101,6 +105,7 @@ engine_close(struct engine *engine)
 	}
 	free(house->first);
 	free(house->known);
+	pthread_mutex_destroy(&house->lock);
 	free(house);
 }
 
@@ -302,6 +307,32 @@ engine_connector(struct engine *engine, const struct config_system *system, cons
 	engine->connectors = made;
 	*ret_connector = made->connector;
 	return 0;
+}
+
+/* ---- interrupting ---- */
+
+void
+engine_reading(struct engine *engine, struct connector *connector)
+{
+	struct engine_house *house = house_of(engine);
+
+	pthread_mutex_lock(&house->lock);
+	house->reading = connector;
+	if (connector != NULL && house->interrupted)
+		connector_cancel(connector);
+	pthread_mutex_unlock(&house->lock);
+}
+
+void
+engine_interrupt(struct engine *engine)
+{
+	struct engine_house *house = house_of(engine);
+
+	pthread_mutex_lock(&house->lock);
+	house->interrupted = true;
+	if (house->reading != NULL)
+		connector_cancel(house->reading);
+	pthread_mutex_unlock(&house->lock);
 }
 
 /* ---- telling ---- */

@@ -98,6 +98,14 @@ int engine_connector(struct engine *engine, const struct config_system *system, 
 /* The ledger's id of whose credentials those are: the unit's own, or 0 for the system's. */
 uint32_t engine_credentials(const struct engine *engine, const struct config_system *system, const struct config_unit *unit);
 
+/*
+ * What waits for a system that is being read gives up now; progress then has to say stop.  Any thread, not a signal handler, and
+ * not while the engine is closed.  A write is never given up: its answer is worth waiting for.
+ */
+void engine_interrupt(struct engine *engine);
+/* The connector that is being read, for engine_interrupt(); NULL: none any more. */
+void engine_reading(struct engine *engine, struct connector *connector);
+
 /* false: stop. */
 bool engine_progress(struct engine *engine, const char *what, uint64_t done, uint64_t total);
 void engine_say(struct engine *engine, uint32_t level, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -304,15 +304,13 @@ anybody_on(const struct reading *r)
 }
 
 static enum read_step
-read_object(struct reading *r, struct buffer *position, struct error *err)
+read_from(struct reading *r, struct buffer *position, struct error *err)
 {
 	struct syncline_read_request request = { .struct_size = sizeof request };
 	struct connector_read *read = NULL;
 	enum read_step step;
 	bool asked_all;
 
-	if (engine_connector(r->engine, r->system, r->first->unit, 0, &r->connector, err) != 0)
-		return READ_FAILED;
 	if (begin(r, position, err) != 0)
 		return READ_FATAL;
 	/* A crash may have come between a commit and its acknowledgement. */
@@ -332,6 +330,20 @@ read_object(struct reading *r, struct buffer *position, struct error *err)
 		acknowledge(r, (struct syncline_slice){ position->data, position->length });
 	}
 	return step;
+}
+
+static enum read_step
+read_object(struct reading *r, struct buffer *position, struct error *err)
+{
+	enum read_step step;
+
+	if (engine_connector(r->engine, r->system, r->first->unit, 0, &r->connector, err) != 0)
+		return READ_FAILED;
+	engine_reading(r->engine, r->connector);
+	step = read_from(r, position, err);
+	engine_reading(r->engine, NULL);
+	/* A person's interrupt is no fault of the system. */
+	return step == READ_FAILED && !engine_progress(r->engine, r->what, r->rows, 0) ? stopped(err) : step;
 }
 
 /* One object with the credentials of intakes[at]. */

@@ -85,7 +85,7 @@ const uint8_t *ledger_hash_key(const struct ledger *ledger);
 
 /* ENGINE: BEGIN IMMEDIATE; waits busy_ms.  Fault points stand on both sides of commit in builds that have them. */
 int ledger_begin(struct ledger *ledger, struct error *err);
-int ledger_commit(struct ledger *ledger, struct error *err);
+int ledger_commit(struct ledger *ledger, struct error *err); /* a failure has rolled back */
 void ledger_rollback(struct ledger *ledger);
 /* Inside a transaction: what follows can be taken back alone.  They nest. */
 int ledger_savepoint(struct ledger *ledger, struct error *err);

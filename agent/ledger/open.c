@@ -29,6 +29,12 @@ make_dir(const char *dir, struct error *err)
 {
 	if (mkdir(dir, 0700) == 0 || errno == EEXIST)
 		return 0;
+	if (errno == ENOENT || errno == ENOTDIR)
+		return error_set(err, ERROR_LEDGER_MISSING, "Make the folder above it, or name another with --state.",
+		                 "the state directory %s can't be made: %s", dir, strerror(errno));
+	if (errno == ENOSPC || errno == EDQUOT)
+		return error_set(err, ERROR_LEDGER_FULL, "Make room on that disk, or name another with --state.",
+		                 "there is no room for the state directory %s (%s)", dir, strerror(errno));
 	if (errno == EROFS || errno == EACCES)
 		return error_set(err, ERROR_LEDGER_READONLY, "Make the folder and give it to the user that Syncline runs as, or name another with --state.",
 		                 "the state directory %s can't be made: %s", dir, strerror(errno));
@@ -393,6 +399,14 @@ open_reader(struct ledger *ledger, const char *path, struct error *err)
 }
 
 static int
+gone(const struct ledger *ledger, const char *how, struct error *err)
+{
+	return error_set(err, ERROR_LEDGER_MISSING,
+	                 "Put the last backup back with `syncline restore FILE`.  To begin anew, and create everything a second time, remove ledger.stamp.",
+	                 "there was a ledger in %s, and its file " LEDGER_FILE " %s", ledger->state_dir, how);
+}
+
+static int
 open_writer(struct ledger *ledger, const char *path, bool first, struct error *err)
 {
 	struct engine_lock *guard = NULL;
@@ -400,14 +414,14 @@ open_writer(struct ledger *ledger, const char *path, bool first, struct error *e
 	int what;
 
 	if (access(path, F_OK) != 0 && errno == ENOENT && ledger_stamp_is_there(ledger->state_dir))
-		return error_set(err, ERROR_LEDGER_MISSING,
-		                 "Put the last backup back with `syncline restore FILE`.  To begin anew, and create everything a second time, remove ledger.stamp.",
-		                 "there was a ledger in %s, and its file " LEDGER_FILE " is gone", ledger->state_dir);
+		return gone(ledger, "is gone", err);
 	if (make_file(ledger, path, err) != 0 || connect_to(ledger, path, false, err) != 0 || configure(ledger, err) != 0)
 		return -1;
 	what = recognise(ledger, &schema, err);
 	if (what <= 0) /* a backup that was put back is in one file; nothing is written where it is a log already */
 		return what == 0 ? ledger_execute(ledger, "PRAGMA journal_mode = WAL", err) : what;
+	if (what == 1 && ledger_stamp_is_there(ledger->state_dir))
+		return gone(ledger, "is empty", err);
 	ledger->created = what == 1;
 	/* Nobody changes the layout below a working engine. */
 	if (what == 2 && ledger->options.mode == LEDGER_VISITOR && ledger_engine_lock(ledger->state_dir, &guard, &first, err) != 0)

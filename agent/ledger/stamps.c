@@ -2,6 +2,7 @@
 /* stamps.c: what a system was when it was first used, and the small ids of effective versions. */
 #include "ledger/inside.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define FINGERPRINT 16
@@ -47,13 +48,15 @@ ledger_fingerprint(struct ledger *ledger, const struct config_system *system, co
 {
 	uint32_t id = ledger_system_id(ledger, system);
 	int result = compare(ledger, id, fingerprint, err);
+	char hint[300];
 	bool own;
 
 	if (result < 0)
 		return -1;
+	snprintf(hint, sizeof hint, "If it is the same system at another place, run `syncline rebase %.100s --why TEXT`; if not, correct the configuration.",
+	         system->head.name);
 	if (result == 0)
-		error_fill(err, ERROR_LEDGER_FINGERPRINT,
-		           "If it is the same system at another place, run `syncline rebase SYSTEM --why`; if not, correct the configuration.",
+		error_fill(err, ERROR_LEDGER_FINGERPRINT, hint,
 		           "system %s has another address, account or tenants than the one that this ledger knows", system->head.name);
 	if (result != 2 || ledger->options.mode == LEDGER_READER)
 		return result != 0;

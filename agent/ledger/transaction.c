@@ -127,8 +127,12 @@ ledger_commit(struct ledger *ledger, struct error *err)
 		return error_set(err, ERROR_INTERNAL, NULL, "a transaction of the ledger was ended that was never begun");
 	/* After some errors SQLite rolls back by itself; what came later would otherwise count as done. */
 	if (sqlite3_get_autocommit(ledger->db) != 0)
-		return error_set(err, ERROR_LEDGER_FAILED, NULL, "a transaction of the ledger had failed before it was to be committed");
-	return ledger_make_durable(ledger, err);
+		error_fill(err, ERROR_LEDGER_FAILED, NULL, "a transaction of the ledger had failed before it was to be committed");
+	else if (ledger_make_durable(ledger, err) == 0)
+		return 0;
+	/* What could not be committed (the disk is full) is over: nobody has to roll it back. */
+	ledger_rollback(ledger);
+	return -1;
 }
 
 void

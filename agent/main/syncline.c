@@ -18,6 +18,8 @@ main(int argc, char **argv)
 	memset(&ignore, 0, sizeof ignore);
 	ignore.sa_handler = SIG_IGN;
 	sigaction(SIGPIPE, &ignore, NULL);
+	/* Likewise a file that may not grow on (ulimit -f): the write fails, and is told as one. */
+	sigaction(SIGXFSZ, &ignore, NULL);
 
 	status = ctl_parse(argc, (const char *const *)argv, &ctl, &ended);
 	if (!ended) {

@@ -209,34 +209,45 @@ plan_anew(struct unit_run *u, const struct ledger_plan *plan, struct entries *no
 struct telling {
 	const struct apply_options *options;
 	const struct entries *planned;
+	uint64_t *numbers; /* of the stale entries, in order */
 	size_t stale;
 };
 
 static int
-tell_stale(void *data, const struct ledger_plan_item *item)
+by_number(const void *a, const void *b)
 {
-	struct telling *telling = data;
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
-	for (size_t i = 0; i < telling->planned->count; i++) {
-		const struct entry *entry = &telling->planned->items[i];
+	return x < y ? -1 : x > y;
+}
 
-		if (entry->number != item->number || entry->held || !entry->source)
-			continue;
-		telling->stale++;
-		if (telling->options->stale != NULL)
-			telling->options->stale(telling->options->data, item, "the record, its links or its source changed since it was planned");
-	}
+static int
+tell_one(void *data, const struct ledger_plan_item *item)
+{
+	const struct telling *telling = data;
+
+	if (telling->options->stale != NULL && bsearch(&item->number, telling->numbers, telling->stale, sizeof item->number, by_number) != NULL)
+		telling->options->stale(telling->options->data, item, "the record, its links or its source changed since it was planned");
 	return 0;
 }
 
-static size_t
-count_stale(const struct entries *planned)
+static int
+tell_stale(struct telling *telling, struct ledger *ledger, int64_t plan, struct error *err)
 {
-	size_t stale = 0;
+	int result = 0;
 
-	for (size_t i = 0; i < planned->count; i++)
-		stale += planned->items[i].source && !planned->items[i].held;
-	return stale;
+	if ((telling->numbers = calloc(telling->planned->count + 1, sizeof *telling->numbers)) == NULL)
+		return error_memory(err);
+	for (size_t i = 0; i < telling->planned->count; i++)
+		if (telling->planned->items[i].source && !telling->planned->items[i].held)
+			telling->numbers[telling->stale++] = telling->planned->items[i].number;
+	if (telling->stale > 0) {
+		qsort(telling->numbers, telling->stale, sizeof *telling->numbers, by_number);
+		result = ledger_plan_items(ledger, plan, 0, 0, tell_one, telling, err);
+	}
+	free(telling->numbers);
+	telling->numbers = NULL;
+	return result;
 }
 
 static int
@@ -251,15 +262,15 @@ apply_held(struct unit_run *u, const struct apply_options *o, const struct ledge
 	result = read_entries(u->engine->ledger, plan->number, &planned, err);
 	if (result == 0)
 		result = plan_anew(u, plan, &now, err);
-	if (result == 0) {
+	if (result == 0 && !u->engine->stopped) {
 		compare(&planned, &now);
 		result = collect_left(&planned, &now, &left, err);
 		/* With nothing to leave alone a first load can go the short way. */
 		if (result == 0 && left.count == 0)
 			real.leave = NULL;
 	}
-	if (result == 0 && count_stale(&planned) > 0)
-		result = ledger_plan_items(u->engine->ledger, plan->number, 0, 0, tell_stale, &telling, err);
+	if (result == 0 && !u->engine->stopped)
+		result = tell_stale(&telling, u->engine->ledger, plan->number, err);
 	if (result == 0 && o->strict && telling.stale > 0)
 		result = error_set(err, ERROR_LEDGER_PLAN, "Run the flow again for a new plan, or apply without --strict.",
 		                   "%zu entries of plan %lld are stale; nothing was written", telling.stale, (long long)plan->number);
@@ -280,6 +291,30 @@ check_plan(const struct unit_run *u, const struct ledger_plan *plan, struct erro
 	return 0;
 }
 
+/* A person's plan is not stopped by the mode preview; by off and paused it is, as everything is. */
+static int
+check_flag(const struct unit_run *u, struct error *err)
+{
+	const char *unit = ledger_unit_name(u->engine->ledger, u->intake.unit_id);
+
+	if (u->flag.mode != LEDGER_FLAG_OFF && u->flag.mode != LEDGER_FLAG_PAUSED)
+		return 0;
+	return error_set(err, ERROR_LEDGER_PLAN, "`syncline flag` tells who did that and why; set it to preview to apply the plan.", "the flow %s is %s%s%s",
+	                 u->intake.flow->head.name, ledger_flag_name((enum ledger_flag_mode)u->flag.mode), unit[0] != '\0' ? " for " : "", unit);
+}
+
+/* Does the flow still run for this unit?  The house has no name, and a flow with units is none of its. */
+static bool
+has_unit(const struct config_flow *flow, const struct config_unit *unit)
+{
+	if (unit == NULL || unit->head.name == NULL)
+		return flow->units.count == 0;
+	for (uint32_t i = 0; i < flow->units.count; i++)
+		if (strcmp(flow->units.items[i], unit->head.name) == 0)
+			return true;
+	return false;
+}
+
 static int
 find_plan(const struct apply_options *o, struct arena *arena, struct ledger_plan *plan, struct error *err)
 {
@@ -296,6 +331,10 @@ find_plan(const struct apply_options *o, struct arena *arena, struct ledger_plan
 	if (ledger_flow(o->engine->ledger, plan->flow) == NULL)
 		return error_set(err, ERROR_LEDGER_PLAN, "Put the flow back, or drop the plan.", "the flow %s of plan %lld is no longer configured",
 		                 ledger_flow_name(o->engine->ledger, plan->flow), (long long)o->plan);
+	if (!has_unit(ledger_flow(o->engine->ledger, plan->flow), ledger_unit(o->engine->ledger, plan->unit)))
+		return error_set(err, ERROR_LEDGER_PLAN, "Put the unit back into the flow, or drop the plan.", "the flow %s of plan %lld no longer runs for %s",
+		                 ledger_flow_name(o->engine->ledger, plan->flow), (long long)o->plan,
+		                 ledger_unit_name(o->engine->ledger, plan->unit)[0] != '\0' ? ledger_unit_name(o->engine->ledger, plan->unit) : "the house");
 	return 0;
 }
 
@@ -315,6 +354,8 @@ run_apply(const struct apply_options *options, struct run_result *ret_result, st
 	result = find_plan(options, &arena, &plan, err);
 	if (result == 0)
 		result = unit_init(&u, options->engine, ledger_flow(ledger, plan.flow), ledger_unit(ledger, plan.unit), false, err);
+	if (result == 0)
+		result = check_flag(&u, err);
 	if (result != 0) {
 		arena_free(&arena);
 		return -1;

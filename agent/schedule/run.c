@@ -84,6 +84,12 @@ judge(struct unit_run *u, struct buffer *why, struct ledger_plan *plan, struct e
 	if (draft == NULL)
 		return -1;
 	result = intake_apply(&u->intake, &options, &dry, err);
+	/* Half a look is none: nothing may be written for it, and nothing planned. */
+	if (result == 0 && u->engine->stopped) {
+		ledger_plan_draft_free(draft);
+		intake_result_free(&dry);
+		return 1;
+	}
 	if (result == 0 && (result = intake_guard(&u->intake, &dry, why, err)) == 1 && u->flag.mode == LEDGER_FLAG_PREVIEW) {
 		buffer_text(why, "The flow is in preview.");
 		result = 0;
@@ -112,6 +118,8 @@ finish_unit(struct unit_run *u, const struct error *read_failed, struct error *e
 	struct buffer why;
 	int result;
 
+	if (!engine_progress(u->engine, "looking at what was read", 0, 0))
+		return unit_end(u, LEDGER_RUN_STOPPED, NULL, NULL, err);
 	if (u->flag.mode == LEDGER_FLAG_PAUSED)
 		return unit_end(u, read_failed != NULL ? LEDGER_RUN_FAILED : LEDGER_RUN_DONE, read_failed, NULL, err);
 	buffer_init(&why, 0);
@@ -156,7 +164,8 @@ begin_all(struct flow_run *f, const char *cause, struct intake **readers, uint32
 		}
 		if (begun == 0) {
 			f->result->failed++;
-			engine_say(f->engine, SYNCLINE_LOG_WARNING, "%s", busy.message);
+			if (f->options->busy != NULL)
+				f->options->busy(f->options->data, u->intake.unit, &busy);
 			continue;
 		}
 		readers[count++] = &u->intake;

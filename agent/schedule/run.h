@@ -17,6 +17,8 @@ struct run_options {
 	const char *cause; /* "manual", … */
 	bool full;
 	int64_t patience_ms; /* deliver.h */
+	/* Somebody else runs it: the unit is left, and counts as failed.  May be NULL. */
+	void (*busy)(void *data, const struct config_unit *unit, const struct error *why);
 	/* After a unit's run has ended. */
 	void (*ended)(void *data, const struct ledger_run *run, const struct ledger_plan *plan, const struct error *why);
 	void *data;

@@ -160,6 +160,8 @@ unit_write(struct unit_run *u, const struct intake_apply_options *real, const st
 	struct intake_result counted = { .bindings = NULL };
 	struct deliver_result delivered = { .left = 0 };
 
+	if (u->engine->stopped)
+		return unit_end(u, LEDGER_RUN_STOPPED, NULL, NULL, err);
 	if (intake_apply(&u->intake, real, &counted, err) != 0)
 		return -1;
 	intake_result_free(&counted);

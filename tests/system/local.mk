@@ -20,3 +20,8 @@ dist_check_SCRIPTS += tests/system/northwind_sync.sh
 TESTS += tests/system/northwind_sync.sh
 EXTRA_DIST += tests/system/northwind_sync.py tests/system/northwind_sync/conf.d/10-systems.conf tests/system/northwind_sync/conf.d/20-entities.conf \
 	tests/system/northwind_sync/conf.d/30-flows.conf
+
+# A real ledger that can't be used as it is; flags, guards, plans and interrupts of real runs.
+dist_check_SCRIPTS += tests/system/ledger_refusals.sh
+TESTS += tests/system/ledger_refusals.sh
+EXTRA_DIST += tests/system/ledger_refusals.py tests/system/runs_bed.py
