@@ -298,6 +298,8 @@ work_new_record(struct work *work, struct error *err)
 	}
 	if (ledger_new_ids(work->ledger, 1, &record->at.id, err) != 0)
 		return NULL;
+	if (work->first_new == 0)
+		work->first_new = record->at.id;
 	record->at.unit = work->intake->unit_id;
 	record->at.generation = 1;
 	record->fresh = record->dirty = true;
@@ -452,7 +454,8 @@ work_item(struct work *work, enum ledger_count what, uint32_t object, struct syn
 
 	if (work->draft == NULL)
 		return 0;
-	if (record != NULL && !record->fresh) {
+	/* The number of a record that this pass made is another one in the next pass. */
+	if (record != NULL && !record->fresh && (work->first_new == 0 || record->at.id < work->first_new)) {
 		item.record = record->at.id;
 		item.generation = record->at.generation - (record->dirty ? 1 : 0);
 	}

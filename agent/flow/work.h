@@ -83,6 +83,7 @@ struct work {
 	struct ledger_plan_draft *draft;
 	struct intake_result *result;
 	const struct intake_apply_options *options;
+	int64_t first_new; /* the first record that this pass made, and all behind it; 0: none */
 	bool waiting; /* some row of this flow and unit waits for a parent */
 
 	/* Of the batch at work. */
