@@ -113,6 +113,7 @@ int ledger_wait_end(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_
  */
 int ledger_wait_ready(struct ledger *ledger, uint32_t flow, uint32_t unit, int64_t after, struct arena *arena, struct ledger_waiter *ret_waiters,
                       uint32_t max, uint32_t *ret_count, struct error *err);
+/* `each` answers 0 to go on, 1 when it has seen enough, -1 to fail. */
 int ledger_waiters(struct ledger *ledger, uint32_t flow, uint32_t unit, int (*each)(void *data, const struct ledger_waiter *row), void *data,
                    struct error *err); /* 0: all */
 

@@ -147,9 +147,9 @@ ledger_waiters(struct ledger *ledger, uint32_t flow, uint32_t unit, int (*each)(
 		row.native = ledger_column_view(statement, 4);
 		row.parent_native = ledger_column_view(statement, 6);
 		row.field = (const char *)sqlite3_column_text(statement, 7);
-		if (each(data, &row) != 0) {
+		if ((status = each(data, &row)) != 0) {
 			sqlite3_reset(statement);
-			return -1;
+			return status > 0 ? 0 : -1;
 		}
 	}
 	return status;
