@@ -24,10 +24,12 @@ const char ledger_schema_core[] =
 	/* Who got every row of an object since a read of everything, and under which effective version. */
 	"CREATE TABLE feed (object INTEGER NOT NULL, credentials INTEGER NOT NULL, flow INTEGER NOT NULL, unit INTEGER NOT NULL,"
 	" version INTEGER NOT NULL, since_us INTEGER NOT NULL, PRIMARY KEY (object, credentials, flow, unit)) WITHOUT ROWID;\n"
-	/* In which epoch a full read of an object was last applied for a unit. */
+	/* What connectors keep for themselves, committed with what they gave. */
 	"CREATE TABLE connector_state (system INTEGER NOT NULL, credentials INTEGER NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL,"
 	" set_us INTEGER NOT NULL, PRIMARY KEY (system, credentials, key)) WITHOUT ROWID;\n"
+	/* The rules of writing under which all that is linked was wanted. */
 	"CREATE TABLE written (binding INTEGER NOT NULL, unit INTEGER NOT NULL, version INTEGER NOT NULL, since_us INTEGER NOT NULL,"
 	" PRIMARY KEY (binding, unit)) WITHOUT ROWID;\n"
+	/* In which epoch a full read of an object was last applied for a unit. */
 	"CREATE TABLE trusted (object INTEGER NOT NULL, unit INTEGER NOT NULL, epoch INTEGER NOT NULL, at_us INTEGER NOT NULL,"
 	" PRIMARY KEY (object, unit)) WITHOUT ROWID;\n";

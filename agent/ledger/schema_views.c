@@ -58,6 +58,12 @@ const char ledger_schema_views[] =
 	"CREATE VIEW history_view AS SELECT id, record, " ENTITY_OF("h.entity") " AS entity, " UNIT_OF("h.unit") " AS unit, "
 	OBJECT_OF("h.object") " AS object, run, " TIME_OF("at_us") " AS at, event, generation, native, who, correlation, before, after, note"
 	" FROM history h;\n"
+	/* What first loads wrote of many records at once: the same for each from first to last. */
+	"CREATE VIEW history_span_view AS SELECT id, first, last, last - first + 1 AS records, " ENTITY_OF("h.entity") " AS entity, "
+	UNIT_OF("h.unit") " AS unit, " OBJECT_OF("h.object") " AS object, run, " TIME_OF("at_us") " AS at, event, generation"
+	" FROM history_span h;\n"
+	"CREATE VIEW lock_view AS SELECT id, record, field, who, why, " TIME_OF("since_us") " AS since, " TIME_OF("until_us") " AS until, "
+	TIME_OF("ended_us") " AS ended, ended_by, ended_why FROM lock l;\n"
 	"CREATE VIEW delivery_view AS SELECT " BINDING_OF("d.binding") " AS target, " UNIT_OF("d.unit") " AS unit, record, want, "
 	"CASE operation WHEN 1 THEN 'write' WHEN 2 THEN 'delete' WHEN 3 THEN 'deactivate' END" " AS operation, " WORD_OF(LEDGER_DELIVERY_STATES, WORD3, "state")
 	" AS state, tries, run, " TIME_OF("since_us") " AS since, " TIME_OF("due_us") " AS due, parent, attempt, cause, reason FROM delivery d;\n"

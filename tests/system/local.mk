@@ -9,8 +9,8 @@ dist_check_SCRIPTS += tests/system/cli.sh
 TESTS += tests/system/cli.sh
 EXTRA_DIST += tests/system/cli.py tests/system/cli_bed.py tests/system/cli_terminal.py
 
-TESTS += tests/system/manual.sh tests/system/manual_connectors.sh
-EXTRA_DIST += tests/system/manual.sh tests/system/manual_connectors.sh
+TESTS += tests/system/manual.sh tests/system/manual_connectors.sh tests/system/manual_tables.sh
+EXTRA_DIST += tests/system/manual.sh tests/system/manual_connectors.sh tests/system/manual_tables.sh
 
 dist_check_SCRIPTS += tests/system/documents.sh tests/system/roundtrip.sh
 TESTS += tests/system/documents.sh tests/system/roundtrip.sh
