@@ -356,6 +356,7 @@ import_file(struct import *import, const char *name)
 
 	if (file == NULL) {
 		(void)error_system(&err, ERROR_USAGE, errno, "the file %s can't be read", name);
+		error_hint(&err, "Name a CSV file, or - for standard input.");
 		return opened_error(import->ctl, &err);
 	}
 	result = ledger_begin(import->ledger, &err);

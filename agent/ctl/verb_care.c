@@ -43,8 +43,10 @@ verb_backup(struct ctl *ctl)
 
 	if ((status = opened_begin(ctl, &opened, LEDGER_READER)) == CTL_DONE) {
 		progress_begin(&opened.progress, !ctl->quiet && !ctl->json, "copying the ledger");
-		if (ledger_backup(opened.ledger, ctl->operands[0], &progress, &err) != 0)
+		if (ledger_backup(opened.ledger, ctl->operands[0], &progress, &err) != 0) {
+			error_hint(&err, "The folder has to be there, with room for the ledger and the right to write.");
 			status = opened_error(ctl, &err);
+		}
 		progress_end(&opened.progress);
 		if (status == CTL_DONE)
 			status = say_file(ctl, "backed up into", ctl->operands[0]);
@@ -60,8 +62,10 @@ verb_restore(struct ctl *ctl)
 	struct error err = { 0 };
 	enum ctl_exit status;
 
-	if (ledger_restore(ctl->state_dir, ctl->operands[0], &err) != 0)
+	if (ledger_restore(ctl->state_dir, ctl->operands[0], &err) != 0) {
+		error_hint(&err, "Name a file that `syncline backup` wrote, and the state directory with --state.");
 		return opened_error(ctl, &err);
+	}
 	status = say_file(ctl, "restored from", ctl->operands[0]);
 	ctl_say(ctl, "what was there before is kept beside it as " LEDGER_FILE ".before-restore; until each object was read in full, nothing is "
 	             "taken as deleted: `syncline run FLOW --full`");

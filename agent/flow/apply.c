@@ -301,6 +301,7 @@ decide_row(struct work *work, struct bound *bound, const struct ledger_finding *
 	}
 	for (uint32_t i = 0; i < work->row_count; i++) {
 		work->rows[i].decision = text;
+		work->rows[i].decided_field = finding->field;
 		work->rows[i].finding = finding->id;
 	}
 	return load_slots(work, err) != 0 ? -1 : resolve_all(work, err);

@@ -39,6 +39,7 @@ struct unit {
 	uint32_t fields[UNIT_MAX];        /* that the row says something of */
 	uint32_t count;
 	bool base; /* something was agreed before */
+	bool held; /* the link was: a conflict may stand */
 	int64_t at_us;
 	uint8_t clock;
 };
@@ -455,9 +456,11 @@ carry_out(struct work *work, const struct row *row, struct work_record *record, 
  * What a person decided about this unit: "take" the row's values, or "keep" ours.  An edit that is to be kept out is restored.
  */
 static bool
-decided(const struct row *row, enum verdict *verdict)
+decided(const struct row *row, const struct unit *unit, enum verdict *verdict)
 {
 	if (row->decision == NULL || (*verdict != VERDICT_CONFLICT && *verdict != VERDICT_ASK))
+		return false;
+	if (row->decided_field != NULL && strcmp(row->decided_field, unit->first->head.name) != 0)
 		return false;
 	*verdict = strcmp(row->decision, "take") == 0 ? VERDICT_TAKE : VERDICT_RESTORE;
 	return true;
@@ -466,7 +469,7 @@ decided(const struct row *row, enum verdict *verdict)
 static int
 merge_unit(struct work *work, const struct row *row, struct work_link *link, struct work_record *record, struct unit *unit, struct error *err)
 {
-	bool changed = !unit->base, agreed = true, is_lock, stored;
+	bool changed = !unit->base, agreed = true, is_lock, stored, stands;
 	enum verdict verdict;
 
 	for (uint32_t i = 0; i < unit->count; i++) {
@@ -492,7 +495,14 @@ merge_unit(struct work *work, const struct row *row, struct work_link *link, str
 	}
 	stamp_unit(work, row, unit);
 	verdict = by_policy(work, row, record, link, unit);
-	if (!decided(row, &verdict)) {
+	/* A conflict stands until it is decided or the sides agree, however often the row is seen meanwhile. */
+	if (unit->held && unit->base && verdict != VERDICT_CONFLICT) {
+		if (ledger_finding_open(work->ledger, LEDGER_FINDING_CONFLICT, record->at.id, unit->first->head.name, &stands, err) != 0)
+			return -1;
+		if (stands)
+			verdict = VERDICT_CONFLICT;
+	}
+	if (!decided(row, unit, &verdict)) {
 		if (locked(work, record, unit, &is_lock, err) != 0)
 			return -1;
 		if (is_lock)
@@ -516,6 +526,8 @@ make_unit(const struct work *work, const struct row *row, uint32_t field, bool b
 int
 work_merge(struct work *work, const struct row *row, struct work_link *link, struct work_record *record, bool base, struct error *err)
 {
+	bool held = (link->at.flags & LEDGER_LINK_HELD) != 0;
+
 	link->at.flags &= (uint8_t)~LEDGER_LINK_HELD;
 	for (uint32_t i = 0; i < work->entity->field_count; i++) {
 		const struct config_field *field = work_field(work, i);
@@ -524,6 +536,7 @@ work_merge(struct work *work, const struct row *row, struct work_link *link, str
 		if (row->values[i].type == SYNCLINE_TYPE_ABSENT)
 			continue;
 		make_unit(work, row, i, base, &unit);
+		unit.held = held;
 		/* A group is merged with the first of its fields. */
 		if (field->group != NULL && unit.fields[0] != i)
 			continue;

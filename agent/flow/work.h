@@ -62,6 +62,7 @@ struct row {
 	/* What a person decided, or a retry: these rows come from findings. */
 	int64_t finding;
 	const char *decision;         /* "link 4711", "create", NULL */
+	const char *decided_field;    /* that "take" and "keep" are about; NULL: all */
 };
 
 /* A native id of this batch's object and the link that it has, or gets. */

@@ -10,3 +10,4 @@ PYTHONDONTWRITEBYTECODE=1
 export PYTHONDONTWRITEBYTECODE
 "$python" "$SYNCLINE_SOURCE/tests/system/cli.py"
 "$python" "$SYNCLINE_SOURCE/tests/system/cli_terminal.py"
+"$python" "$SYNCLINE_SOURCE/tests/system/cli_ledger.py"

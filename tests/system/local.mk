@@ -7,7 +7,7 @@ EXTRA_DIST += tests/system/demo_expect.py tests/system/northwind_expect.py tests
 # The command line, verb by verb.
 dist_check_SCRIPTS += tests/system/cli.sh
 TESTS += tests/system/cli.sh
-EXTRA_DIST += tests/system/cli.py tests/system/cli_bed.py tests/system/cli_terminal.py
+EXTRA_DIST += tests/system/cli.py tests/system/cli_bed.py tests/system/cli_ledger.py tests/system/cli_terminal.py
 
 TESTS += tests/system/manual.sh tests/system/manual_connectors.sh tests/system/manual_tables.sh
 EXTRA_DIST += tests/system/manual.sh tests/system/manual_connectors.sh tests/system/manual_tables.sh

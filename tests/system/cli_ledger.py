@@ -1,0 +1,452 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""cli_ledger.py [WORD]: the verbs that work on what is durable, over small real runs; with WORD only the tests whose names hold it."""
+import csv
+import io
+import json
+import os
+import sqlite3
+import sys
+import traceback
+
+from cli_bed import Bed, steers
+
+SYSTEMS = """
+agent: { environment = "test"; timezone = "UTC"; };
+systems: {
+  erp: { connector = "csv"; settings: { directory = "%(folder)s/in"; null_if = [ "" ]; };
+    objects: { people: { native = "people.csv"; key = [ "NR" ]; reads = "full"; }; }; };
+  base: { connector = "sqlite"; access = "write"; settings: { path = "%(folder)s/base.sqlite"; };
+    objects: { person: { native = "person"; key = [ "id" ]; external_key = "ext"; }; }; };
+};
+units: { one: { }; };
+"""
+ENTITIES = """
+entities: { person: { owner = "erp";
+  fields: { number: { type = "text"; required = true; unique = true; }; name: { type = "text"; required = true; max_length = 20; };
+            colour: { type = "text"; policy = "manual"; }; paid: { type = "decimal"; scale = 2; }; };
+  checks = ( { rule = "name <> 'Nobody'"; message = "Nobody is not a person"; } );
+  match = ( { exact = [ "number" ]; } ); }; };
+"""
+FLOWS = """
+flows: { people: { entity = "person"; units = [ "one" ]; max_lag = "26h";
+  responsible: { business = "sales@example.com"; technical = "it@example.com"; runbook = "https://wiki.example.com/people"; };
+  guards: { at_least = 1000; };
+  bindings: {
+    erp: { object = "people"; trigger: { file = true; }; originates = true;
+      map = ( [ "name", "NAME" ], [ "colour", "COLOUR" ] ); read: { number = "NR"; paid = "PAID"; }; };
+    base: { object = "person"; create_if = "true"; map = ( [ "colour", "colour" ] );
+      write = ( [ "id", "number", "create" ], [ "number", "number" ], [ "name", "name" ], [ "paid", "paid" ] ); }; }; }; };
+"""
+PEOPLE = """NR,NAME,COLOUR,PAID
+1,Ann,red,1.50
+2,Bob,blue,2.00
+3,Nobody,red,3.00
+4,A name that is far too long for it,red,4.00
+5,Eve,green,-5.00
+"""
+
+
+class LedgerBed(Bed):
+    def __init__(self):
+        super().__init__()
+        self.write("conf.d/10-systems.conf", SYSTEMS % {"folder": self.folder})
+        self.write("conf.d/20-entities.conf", ENTITIES)
+        self.write("conf.d/30-flows.conf", FLOWS)
+        self.people(PEOPLE)
+        self.table("create table person (id integer primary key, number text, name text, colour text,"
+                   " paid text check (paid not like '-%'), ext text unique)")
+
+    def people(self, text):
+        self.write("in/people.new", text)
+        os.rename(self.path("in/people.new"), self.path("in/people.csv"))
+        # Another time each, long ago: it is complete, and another one than before.
+        self.made = getattr(self, "made", 1700000000) + 60
+        os.utime(self.path("in/people.csv"), (self.made, self.made))
+
+    def table(self, sql, *values, file="base.sqlite"):
+        with sqlite3.connect(self.path(file)) as base:
+            rows = base.execute(sql, values).fetchall()
+        base.close()
+        return rows
+
+    def begin(self, status=3):
+        good(self.run("flag", "people", "on", "--without-preview", "--why", "a test"))
+        return good(self.run("run", "people"), status)
+
+    def findings(self, verb):
+        value = self.run("--json", verb)
+        assert value.status in (0, 3), value
+        return json.loads(value.out)["findings"]
+
+    def by_key(self, verb, key):
+        found = [finding for finding in self.findings(verb) if finding["native"] == key]
+        assert len(found) == 1, (verb, key, found)
+        return str(found[0]["id"])
+
+
+def good(result, status=0):
+    assert result.status == status, result
+    assert steers(result.out) is None and steers(result.err) is None, result
+    return result
+
+
+def has(text, *words):
+    for word in words:
+        assert word in text, f"{word!r} is not in:\n{text}"
+
+
+def explained(result, status, *words):
+    good(result, status)
+    has(result.err, "next: ", *words)
+    return result
+
+
+def test_nothing_ran(bed):
+    for verb in ("status", "dead", "rejects", "doctor", "position", "lock", "corrections"):
+        explained(bed.run(verb), 1, "ledger-missing")
+        assert bed.json(1, verb)["error"]["code"] == "ledger-missing"
+
+
+def test_status(bed):
+    good(bed.run("flag", "people", "off", "--why", "a test"))
+    has(good(bed.run("status")).out, "people", "one", "off", "never", "Nothing waits for a person", "next: syncline flag people preview --unit one")
+    bed.begin()
+    result = good(bed.run("status", "--verbose"), 3)
+    has(result.out, "1 findings", "What waits for a person", "reject", "dead", "What targets lack", "5  rows read",
+        "syncline rejects --cause 'Nobody is not a person' --flow people --unit one")
+    value = bed.json(3, "status", "people", "--unit", "one")
+    assert value["waits_for_a_person"] is True, value
+    place = value["flows"][0]
+    assert (place["flow"], place["unit"], place["flag"], place["last_run"]["state"]) == ("people", "one", "on", "findings"), place
+    assert place["last_run"]["counts"]["read"] == 5 and place["last_run"]["counts"]["rejected"] == 2, place
+    assert place["lag"]["max_seconds"] == 26 * 3600 and place["lag"]["seconds"] >= 0 and not place["lag"]["late"], place
+    assert [target["dead"] for target in place["targets"]] == [1] and place["targets"][0]["to"] == "base", place
+    assert sorted(wait["kind"] for wait in place["waits"]) == ["dead", "reject", "reject"], place
+    for wait in place["waits"]:
+        assert wait["count"] == 1 and wait["next"].startswith("syncline ") and wait["seconds"] >= 0 and wait["oldest"], wait
+    # What was decided waits for a run, no longer for a person.
+    for cause in {finding["cause"] for finding in bed.findings("rejects")}:
+        good(bed.run("rejects", "archive", "--cause", cause, "--why", "a test"))
+    good(bed.run("dead", "archive", str(bed.findings("dead")[0]["id"]), "--why", "a test"))
+    assert bed.json(0, "status")["flows"][0]["waits"] == []
+    explained(bed.run("status", "peopel"), 2, "Did you mean `people`?")
+    explained(bed.run("status", "--unit", "two"), 2, "two")
+
+
+def test_status_late(bed):
+    bed.people("NR,NAME,COLOUR,PAID\n1,Ann,red,1.50\n")
+    bed.begin(0)
+    assert bed.json(0, "status")["flows"][0]["lag"]["late"] is False
+    bed.table("update run set started_us = started_us - 100000 * 1000000", file="state/ledger.db")
+    place = bed.json(3, "status")["flows"][0]
+    assert place["lag"]["late"] and place["waits"][0]["kind"] == "late" and place["waits"][0]["next"] == "syncline run people", place
+
+
+def test_status_held(bed):
+    good(bed.run("flag", "people", "preview", "--why", "a test"))
+    good(bed.run("run", "people"), 4)
+    place = bed.json(3, "status")["flows"][0]
+    assert place["waits"][0]["kind"] == "plan" and "syncline apply 1" in place["waits"][0]["next"], place
+    good(bed.run("apply", "1"), 3)
+    assert "plan" not in [wait["kind"] for wait in bed.json(3, "status")["flows"][0]["waits"]]
+
+
+def test_rejects(bed):
+    bed.begin()
+    has(good(bed.run("rejects"), 3).out, "COUNT", "Nobody is not a person", "name: the text has")
+    has(good(bed.run("rejects", "--each"), 3).out, "ID", "erp.people", "SEEN")
+    value = bed.json(3, "rejects")
+    assert value["open"] == 2 and len(value["causes"]) == 2 and len(value["findings"]) == 2, value
+    nobody, long = bed.by_key("rejects", "3"), bed.by_key("rejects", "4")
+    result = good(bed.run("rejects", "show", long))
+    has(result.out, "far too long", "NATIVE FIELD", "people.csv:5", "next")
+    shown = bed.json(0, "rejects", "show", long)
+    assert shown["row"]["NAME"].startswith("A name") and shown["field"] == "name" and shown["detail"][0]["field"] == "name", shown
+    # A correction holds as long as the source sends that value.
+    explained(bed.run("rejects", "edit", nobody, "NAME", "Norbert"), 2, "--why")
+    explained(bed.run("rejects", "edit", nobody, "NAMES", "Norbert", "--why", "a test"), 2, "Did you mean `NAME`?")
+    explained(bed.run("rejects", "edit", nobody, "NAME", "--why", "a test"), 2, "--null")
+    has(good(bed.run("rejects", "edit", nobody, "NAME", "Norbert", "--why", "he has a name")).err, "syncline run people --unit one")
+    assert bed.json(3, "status")["flows"][0]["decided"] == 1
+    good(bed.run("run", "people"), 0)
+    assert bed.table("select name from person where number = '3'") == [("Norbert",)]
+    assert [finding["state"] for finding in bed.json(3, "rejects", "--all")["findings"]].count("ended") == 1
+    holds = bed.json(0, "corrections")
+    assert len(holds) == 1 and holds[0]["value"] == "Norbert" and holds[0]["applied"] >= 1 and holds[0]["why"] == "he has a name", holds
+    has(good(bed.run("corrections")).out, "Norbert", "holds", "people.erp")
+    explained(bed.run("corrections", "end", str(holds[0]["id"])), 2, "--why")
+    good(bed.run("corrections", "end", str(holds[0]["id"]), "--why", "a test"))
+    explained(bed.run("corrections", "end", str(holds[0]["id"]), "--why", "a test"), 1, "ledger-not-found")
+    assert bed.json(0, "corrections") == [] and len(bed.json(0, "corrections", "--all")) == 1
+    # The source is mended; the retry finds the old row as bad as it was.
+    has(good(bed.run("rejects", "retry", "--cause", shown["cause"])).out, "1 to be tried again")
+    good(bed.run("run", "people"), 3)
+    again = bed.json(0, "rejects", "show", long)
+    assert again["seen"] >= 2 and again["state"] == "open" and again["retry"] is False, again
+    explained(bed.run("rejects", "archive", long), 2, "--why")
+    good(bed.run("rejects", "archive", long, "--why", "never mind"))
+    ended = [finding for finding in bed.json(0, "rejects", "--all")["findings"] if str(finding["id"]) == long][0]
+    assert ended["state"] == "archived" and ended["ended_why"] == "never mind" and ended["ended_by"], ended
+    explained(bed.run("rejects", "retry", long), 1, "ledger-finding")
+
+
+def test_dead(bed):
+    bed.begin()
+    value = bed.json(3, "dead")
+    assert value["open"] == 1 and value["findings"][0]["kind"] == "dead" and value["causes"][0]["count"] == 1, value
+    number = str(value["findings"][0]["id"])
+    shown = bed.json(0, "dead", "show", number)
+    assert shown["deliveries"][0]["state"] == "dead" and shown["deliveries"][0]["to"] == "base", shown
+    has(good(bed.run("dead", "show", number)).out, "CHECK constraint", "syncline trace", "delivery")
+    # As bad as before: dead once more.
+    good(bed.run("dead", "retry", number, "--why", "once more"))
+    assert bed.json(0, "dead")["open"] == 0
+    assert bed.json(3, "status")["flows"][0]["targets"][0]["pending"] == 1
+    good(bed.run("run", "people"), 3)
+    number = str(bed.findings("dead")[0]["id"])
+    # The target takes it now.
+    bed.table("alter table person rename to old")
+    bed.table("create table person (id integer primary key, number text, name text, colour text, paid text, ext text unique)")
+    bed.table("insert into person select * from old")
+    bed.table("drop table old")
+    has(good(bed.run("dead", "retry", "--cause", "connector-invalid", "--flow", "people")).out, "1 to be tried again")
+    bed.run("run", "people")
+    assert bed.table("select paid from person where number = '5'") == [("-5.00",)]
+    assert bed.findings("dead") == []
+    explained(bed.run("dead", "retry", number), 1, "ledger-finding")
+    explained(bed.run("dead", "edit", number, "a", "b"), 2, "list, show, retry, archive")
+    explained(bed.run("dead", "shwo", number), 2, "Did you mean `show`?")
+    explained(bed.run("dead", "show", bed.by_key("rejects", "3")), 2, "it is a reject")
+    explained(bed.run("dead", "retry"), 2, "either numbers or --cause")
+    explained(bed.run("dead", "show"), 2, "operands")
+
+
+def test_conflicts(bed):
+    bed.begin()
+    bed.people(PEOPLE.replace("Ann,red", "Ann,pink").replace("Bob,blue", "Bob,black"))
+    bed.table("update person set colour = 'grey' where number in ('1', '2')")
+    good(bed.run("run", "people"), 3)
+    # It stands until somebody decides.
+    bed.run("run", "people", "--full")
+    found = bed.findings("conflicts")
+    assert len(found) == 2 and {finding["field"] for finding in found} == {"colour"}, found
+    first = str(found[0]["id"])
+    has(good(bed.run("conflicts", "show", first)).out, "take|keep", "values", "grey")
+    explained(bed.run("conflicts", "decide", first, "link", "1", "--why", "a test"), 2, "take keep")
+    explained(bed.run("conflicts", "decide", first, "take"), 2, "--why")
+    for finding, word in zip(found, ("take", "keep")):
+        good(bed.run("conflicts", "decide", str(finding["id"]), word, "--why", "a test"))
+    bed.run("run", "people")
+    states = {finding["id"]: finding["state"] for finding in bed.json(0, "conflicts", "--all")["findings"]}
+    assert {states[finding["id"]] for finding in found} == {"decided"}, states
+    taken, kept = (bed.json(0, "trace", str(finding["record"]))["records"][0] for finding in found)
+    value = {field["field"]: field["value"] for field in taken["fields"]}["colour"]
+    other = {field["field"]: field["value"] for field in kept["fields"]}["colour"]
+    assert (value, other) == ("grey", "black"), (taken, kept)
+    assert bed.table("select colour from person where number in ('1', '2') order by id") == [("grey",), ("black",)]
+
+
+def test_reviews(bed):
+    bed.begin()
+    bed.table("delete from person where number = '1'")
+    bed.table("insert into person (id, number, name, colour) values (77, '77', 'Zoe', 'red')")
+    bed.people("NR,NAME,COLOUR,PAID\n1,Ann,red,1.50\n5,Eve,green,-5.00\n3,Nobody,red,3.00\n")
+    good(bed.run("run", "people"), 3)
+    reviews = {finding["native"] + finding["object"]: finding for finding in bed.findings("reviews")}
+    assert reviews["1base.person"]["cause"] == "missing" and reviews["2erp.people"]["cause"] == "deleted", reviews
+    stranger = str(reviews["77base.person"]["id"])
+    has(good(bed.run("reviews", "show", stranger)).out, "link RECORD|create|ignore", "Zoe")
+    explained(bed.run("reviews", "decide", stranger, "take", "--why", "a test"), 2, "link RECORD create ignore")
+    explained(bed.run("reviews", "decide", stranger, "link", "--why", "a test"), 2, "`link` needs a record")
+    explained(bed.run("reviews", "decide", stranger, "link", "12345", "--why", "a test"), 1, "ledger-not-found")
+    good(bed.run("reviews", "decide", stranger, "ignore", "--why", "a test"))
+    explained(bed.run("reviews", "decide", str(reviews["1base.person"]["id"]), "accept", "--why", "a test"), 2, "recreate unlink")
+    good(bed.run("reviews", "decide", str(reviews["1base.person"]["id"]), "recreate", "--why", "a test"))
+    good(bed.run("reviews", "decide", str(reviews["2erp.people"]["id"]), "accept", "--why", "a test"))
+    assert bed.json(3, "status")["flows"][0]["decided"] == 3
+    bed.run("run", "people")
+    assert bed.table("select name from person where number = '1'") == [("Ann",)]
+    assert bed.json(0, "trace", str(reviews["2erp.people"]["record"]))["records"][0]["state"] == "deleted"
+    states = {finding["id"]: finding["state"] for finding in json.loads(bed.run("--json", "reviews", "--all").out)["findings"]}
+    assert {states[review["id"]] for review in reviews.values()} == {"decided"}, states
+
+
+def test_trace(bed):
+    bed.begin()
+    bed.people(PEOPLE.replace("Ann,red", "Anna,red"))
+    bed.run("run", "people")
+    result = good(bed.run("trace", "1"))
+    has(result.out, "person ", "Values", "Anna", "erp.people", "Links", "base.person", "History", "created", "changed", '{"name":"Ann"}', "sent-update",
+        "Rules of people.erp", "NR=\"1\"")
+    value = bed.json(0, "trace", "1")["records"]
+    assert len(value) == 1, value
+    record = value[0]
+    name = [field for field in record["fields"] if field["field"] == "name"][0]
+    assert name == {**name, "value": "Anna", "owner": "erp", "from": "erp.people"} and name["since"], name
+    assert {link["object"] for link in record["links"]} == {"erp.people", "base.person"}, record
+    assert [event["event"] for event in record["history"]][:2] == ["created", "sent-create"], record
+    steps = record["rules"][0]["steps"]
+    assert {"output": "number", "rule": "NR", "inputs": {"NR": "1"}, "value": "1", "reason": None} in steps, steps
+    assert bed.json(0, "trace", record["external_id"])["records"][0]["record"] == record["record"]
+    assert bed.json(0, "trace", str(record["record"]))["records"][0]["record"] == record["record"]
+    dead = bed.json(0, "trace", "5")["records"][0]
+    assert dead["deliveries"][0]["state"] == "dead" and dead["findings"][0]["kind"] == "dead", dead
+    rejected = bed.json(0, "trace", "3")
+    assert rejected["records"] == [] and rejected["findings"][0]["kind"] == "reject", rejected
+    explained(bed.run("trace", "nobody knows"), 1, "ledger-not-found")
+    assert bed.json(1, "trace", "nobody knows")["error"]["code"] == "ledger-not-found"
+
+
+def test_locks(bed):
+    bed.begin()
+    explained(bed.run("lock", "1", "name"), 2, "--why")
+    explained(bed.run("lock", "1", "nmae", "--why", "a test"), 2, "Did you mean `name`?")
+    explained(bed.run("lock", "999", "--why", "a test"), 1, "ledger-not-found")
+    explained(bed.run("lock", "1", "name", "--why", "a test", "--until", "yesterday"), 2, "yesterday")
+    good(bed.run("lock", "1", "name", "--why", "she said so", "--until", "2099-01-01"))
+    value = bed.json(0, "lock")
+    assert len(value) == 1 and value[0]["field"] == "name" and value[0]["why"] == "she said so" and value[0]["until"].startswith("2099"), value
+    bed.people(PEOPLE.replace("Ann,red", "Anna,red"))
+    bed.run("run", "people")
+    assert bed.table("select name from person where number = '1'") == [("Ann",)]
+    explained(bed.run("unlock", "1", "--why", "a test"), 1, "not locked")
+    good(bed.run("unlock", "1", "name", "--why", "a test"))
+    assert bed.json(0, "lock") == []
+    bed.run("run", "people", "--full")
+    assert bed.table("select name from person where number = '1'") == [("Anna",)]
+
+
+def test_links(bed):
+    """Pairs that are there twice before the first run."""
+    bed.people("NR,NAME,COLOUR,PAID\n1,Ann,red,1.50\n2,Bob,blue,2.00\n")
+    bed.table("insert into person (id, number, name, colour) values (101, null, 'Anna', 'red'), (102, 'B', 'Bob', 'blue')")
+    bed.write("pairs.csv", "erp;base;note\n1;101;\"a \"\"pair\"\"\"\n2;102;\n;4;\n1;102;\n")
+    explained(bed.run("links", "import", "people", "base", bed.path("pairs.csv")), 2, "--why")
+    result = good(bed.run("links", "import", "people", "base", bed.path("pairs.csv"), "--why", "a test"), 1)
+    has(result.out, "line 4: ", "line 5: ")
+    has(result.err, "nothing was kept", "--partial")
+    assert bed.json(0, "links", "export", "people") == []
+    value = bed.json(3, "links", "import", "people", "base", bed.path("pairs.csv"), "--partial", "--why", "a test")
+    assert value == {**value, "links": 4, "records": 2, "faults": 2, "kept": True} and [fault["line"] for fault in value["errors"]] == [4, 5], value
+    bed.write("good.csv", "base,erp\n101,1\n")
+    assert bed.json(0, "links", "import", "people", "base", bed.path("good.csv"), "--why", "a test")["known"] == 1
+    bed.begin(0)
+    assert bed.table("select id, number, name from person order by id") == [(101, "1", "Ann"), (102, "2", "Bob")]
+    rows = list(csv.DictReader(io.StringIO(good(bed.run("links", "export", "people", "--unit", "one")).out)))
+    assert sorted((row["object"], row["native"], row["state"]) for row in rows) == [
+        ("base.person", "101", "live"), ("base.person", "102", "live"), ("erp.people", "1", "live"), ("erp.people", "2", "live")], rows
+    lines = [json.loads(line) for line in good(bed.run("links", "export", "people", "--lines")).out.splitlines()]
+    assert sorted(lines, key=str) == sorted(bed.json(0, "links", "export", "people"), key=str) and len(lines) == 4, lines
+    # What the ledger knows already, by its own numbers.
+    bed.write("records.csv", f"record,native\n{rows[0]['record']},999\n77,998\n")
+    value = bed.json(1, "links", "import", "people", "base", bed.path("records.csv"), "--why", "a test")
+    assert [fault["line"] for fault in value["errors"]] == [2, 3] and not value["kept"], value
+    bed.write("bad.csv", "a,b\n1,2\n")
+    explained(bed.run("links", "import", "people", "base", bed.path("bad.csv"), "--why", "a test"), 2, "names no pair")
+    explained(bed.run("links", "import", "people", "base", bed.path("none.csv"), "--why", "a test"), 2, "none.csv")
+    explained(bed.run("links", "import", "people", "desk", bed.path("good.csv"), "--why", "a test"), 2, "desk")
+    explained(bed.run("links", "expert", "people"), 2, "links export FLOW")
+
+
+def test_position(bed):
+    bed.begin()
+    value = bed.json(0, "position")
+    reading = [row for row in value if row["object"] == "erp.people" and row["flow"] is None]
+    applied = [row for row in value if row["object"] == "erp.people" and row["flow"] == "people"]
+    assert len(reading) == 1 and reading[0]["position"] and applied[0]["staged"] > 0 and not applied[0]["doubted"], value
+    has(good(bed.run("position", "list", "erp.people")).out, "(reading)", "people")
+    explained(bed.run("position", "rewind", "erp.people"), 2, "--why")
+    explained(bed.run("position", "rewind", "erp.peple", "--why", "a test"), 2, "Did you mean `erp.people`?")
+    good(bed.run("position", "rewind", "erp.people", "--why", "a test"))
+    assert [row["position"] for row in bed.json(0, "position", "list", "erp.people") if row["flow"] is None] == [None]
+    good(bed.run("position", "set", "erp.people", reading[0]["position"], "--why", "a test"))
+    assert [row["position"] for row in bed.json(0, "position", "list", "erp.people") if row["flow"] is None] == [reading[0]["position"]]
+    good(bed.run("position", "rewind", "erp.people", "0", "--flow", "people", "--unit", "one", "--why", "a test"))
+    assert [row["staged"] for row in bed.json(0, "position", "list", "erp.people") if row["flow"] == "people"] == [0]
+    explained(bed.run("position", "rewind", "erp.people", "999", "--flow", "people", "--unit", "one", "--why", "a test"), 1, "ledger-not-found")
+    explained(bed.run("position", "rewind", "erp.people", "1", "--why", "a test"), 2, "--flow")
+    explained(bed.run("position", "set", "erp.people", "hex:0g", "--why", "a test"), 2, "is no position")
+    explained(bed.run("position", "move", "erp.people"), 2, "rewind")
+    bed.run("run", "people")
+    assert bed.table("select count(*) from person") == [(2,)]
+
+
+def test_backup(bed):
+    bed.begin()
+    value = bed.json(0, "backup", bed.path("copy.db"))
+    assert value["bytes"] == os.path.getsize(bed.path("copy.db")) and os.stat(bed.path("copy.db")).st_mode & 0o777 == 0o600, value
+    explained(bed.run("backup", bed.path("nowhere/copy.db")), 1, "nowhere")
+    bed.people(PEOPLE.replace("Bob", "Rob"))
+    bed.run("run", "people")
+    explained(bed.run("restore", bed.path("none.db")), 2, "none.db")
+    explained(bed.run("restore", bed.path("in/people.csv")), 1)
+    has(good(bed.run("restore", bed.path("copy.db"))).err, "before-restore", "--full")
+    assert os.path.exists(bed.path("state/ledger.db.before-restore"))
+    # The engine that opens it finds a new epoch, and doubts where it stands until all was read.
+    good(bed.run("flag", "people", "paused", "--why", "a test"))
+    bed.run("run", "people")
+    findings = bed.json(3, "doctor")["findings"]
+    assert "position" in {finding["area"] for finding in findings}, findings
+    good(bed.run("flag", "people", "on", "--without-preview", "--why", "a test"))
+    bed.run("run", "people", "--full")
+    assert bed.table("select name from person where number = '2'") == [("Rob",)]
+    assert bed.table("select count(*) from person") == [(2,)]
+
+
+def test_rebase(bed):
+    bed.begin()
+    os.rename(bed.path("base.sqlite"), bed.path("moved.sqlite"))
+    bed.change("conf.d/10-systems.conf", "base.sqlite", "moved.sqlite")
+    bed.people(PEOPLE.replace("Bob", "Rob"))
+    result = bed.run("run", "people")
+    has(result.out + result.err, "syncline rebase SYSTEM --why")
+    explained(bed.run("rebase", "base"), 2, "--why")
+    explained(bed.run("rebase", "bas", "--why", "a test"), 2, "Did you mean `base`?")
+    assert bed.json(0, "rebase", "base", "--why", "it was moved")["rebased"] is True
+    bed.run("run", "people")
+    assert bed.table("select name from person where number = '2'", file="moved.sqlite") == [("Rob",)]
+
+
+def test_doctor(bed):
+    bed.begin()
+    value = bed.json(0, "doctor")
+    assert value["findings"] == [] and value["ledger"]["records"] == 3 and value["ledger"]["free_bytes"] > 0, value
+    assert {system["system"]: system["reached"] for system in value["systems"]} == {"erp": True, "base": True}, value
+    has(good(bed.run("doctor")).out, "3 records", "disk: ")
+    assert bed.json(0, "doctor", "--offline", "--quick")["systems"] == []
+    # A link whose record is gone, a delivery that nobody knows of, a flow without anybody, a system that is away.
+    bed.table("delete from golden_person where number = '1'", file="state/ledger.db")
+    bed.change("conf.d/30-flows.conf", "responsible: {", "title = \"People\"; # {")
+    os.rename(bed.path("in"), bed.path("out-of-the-way"))
+    result = good(bed.run("doctor"), 3)
+    has(result.out, "ledger", "people one", "nobody is responsible", "erp")
+    value = bed.json(3, "doctor")
+    assert {finding["area"] for finding in value["findings"]} == {"ledger", "flow", "system"}, value
+    for finding in value["findings"]:
+        assert finding["message"] and finding["hint"], finding
+    assert {finding["area"] for finding in bed.json(3, "doctor", "--offline", "--quick")["findings"]} == {"flow"}
+
+
+def main():
+    wanted = sys.argv[1] if len(sys.argv) > 1 else ""
+    failed = ran = 0
+    for name, test in sorted(globals().items()):
+        if not name.startswith("test_") or wanted not in name:
+            continue
+        bed = LedgerBed()
+        ran += 1
+        try:
+            test(bed)
+        except Exception:  # each test is told, whatever it failed with
+            failed += 1
+            print(f"FAILED {name}")
+            traceback.print_exc(file=sys.stdout)
+        finally:
+            bed.close()
+    print(f"cli_ledger.py: {ran - failed} of {ran} tests passed")
+    return 1 if failed or not ran else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
