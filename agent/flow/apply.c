@@ -141,6 +141,8 @@ read_again(struct work *work, struct error *err)
 	uint64_t sequence = ledger_sequence(work->ledger);
 	int result = 0;
 
+	if (count > 0 && work->mode == INTAKE_DRY)
+		work->unfinished = true;
 	if (count == 0 || work->mode != INTAKE_REAL)
 		return 0;
 	if (engine_connector(work->engine, work->bound->binding->system, work->intake->unit, 0, &connector, err) != 0)
@@ -531,6 +533,25 @@ add_counts(struct ledger_run *run, const struct intake_result *result)
 			run->counts[i] += result->counts[i];
 }
 
+/* The end of a dry pass: all of it is kept when it lacks nothing and may be, else nothing. */
+static int
+end_dry(struct work *work, const struct intake_apply_options *options, int result, struct error *err)
+{
+	struct ledger *ledger = work->ledger;
+	bool whole = !work->unfinished && !work->result->bulk;
+
+	/* Half a pass is neither judged nor kept. */
+	if (result == 0 && options->may_keep != NULL && !work->engine->stopped)
+		result = options->may_keep(options->may_keep_data, work->result, err);
+	if (result == 1 && whole && (result = ledger_commit(ledger, err)) == 0) {
+		work->result->kept = true;
+		add_counts(work->intake->run, work->result);
+		return 0;
+	}
+	ledger_rollback(ledger);
+	return result < 0 ? -1 : 0;
+}
+
 int
 intake_apply(struct intake *intake, const struct intake_apply_options *options, struct intake_result *ret_result, struct error *err)
 {
@@ -549,7 +570,7 @@ intake_apply(struct intake *intake, const struct intake_apply_options *options, 
 	if (result == 0) {
 		result = apply_all(work, err);
 		if (options->mode == INTAKE_DRY)
-			ledger_rollback(intake->engine->ledger);
+			result = end_dry(work, options, result, err);
 		else
 			add_counts(intake->run, ret_result);
 	}

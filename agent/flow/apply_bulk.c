@@ -70,11 +70,14 @@ apply_is_bulk(struct work *work, struct bound *bound)
 	for (uint32_t i = 0; i < work->entity->field_count; i++)
 		if (work_field(work, i)->type == CONFIG_FIELD_REF && bound->reads != NULL && bound_has(bound->reads, i))
 			return false;
-	if (work->mode == INTAKE_DRY && others_bring(work, bound))
-		return false;
 	if (work->options->leave != NULL || (action != CONFIG_ACTION_CREATE && !(action == CONFIG_ACTION_DEFAULT && binding->originates)))
 		return false;
-	return ledger_bulk_possible(work->ledger, work->entity, bound->object, work->intake->unit_id, &possible, &ignored) == 0 && possible;
+	if (ledger_bulk_possible(work->ledger, work->entity, bound->object, work->intake->unit_id, &possible, &ignored) != 0 || !possible)
+		return false;
+	if (work->mode != INTAKE_DRY || !others_bring(work, bound))
+		return true;
+	work->unfinished = true; /* compared the normal way, loaded in bulk */
+	return false;
 }
 
 /* A row as a record of its own. */

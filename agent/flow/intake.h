@@ -34,7 +34,8 @@ int intake_read(struct intake *const *units, uint32_t count, bool *ret_failed, s
 
 /*
  * APPLYING (apply.c).  Staged batches, rows to be retried, rows whose parent has come, decisions of people, and what full reads
- * missed.  DRY does the same in one transaction that is rolled back: it counts per binding and drafts the plan.
+ * missed.  DRY does the same in one transaction that is rolled back, unless it may be kept: it counts per binding and drafts the
+ * plan.
  */
 enum intake_mode { INTAKE_DRY, INTAKE_REAL };
 struct intake_binding_counts {
@@ -48,12 +49,20 @@ struct intake_result {
 	uint64_t counts[LEDGER_COUNT_COUNT];
 	uint64_t rows;   /* staged rows that were looked at */
 	bool bulk;       /* DRY: it would be a first load; items are a sample */
+	bool kept;       /* DRY: it was done, not only compared (may_keep) */
 	int64_t staged_to; /* the last staged batch that was looked at, in any object; 0: none */
 };
 struct intake_apply_options {
 	enum intake_mode mode;
 	struct ledger_plan_draft *draft; /* DRY: takes the items; may be NULL */
 	int64_t staged_to;               /* no staged batch above this, 0: all that is there */
+	/*
+	 * DRY: asked in its transaction when all is compared; -1 ends it with err.  With 1 what was done is committed, if it is all that
+	 * REAL would do: then `kept` is set and the run's counts are raised as by REAL.  A first load, and rows that have to be read
+	 * again, need REAL.  NULL: nothing is ever kept.
+	 */
+	int (*may_keep)(void *data, const struct intake_result *dry, struct error *err);
+	void *may_keep_data;
 	/* REAL, of a plan: rows that it must leave alone (stale entries).  NULL: none. */
 	bool (*leave)(void *data, uint32_t object, struct syncline_slice native);
 	void *leave_data;

@@ -108,6 +108,7 @@ struct work {
 	const struct syncline_slice **again;  /* native ids to be read again: what was seen of them is indeterminate */
 	uint32_t again_count, again_room;
 	bool attempts;              /* some are open at this object; none are opened while a batch is at work */
+	bool unfinished;            /* DRY: something was left out that REAL does */
 	bool bulk;                  /* rows need no words: there is nothing to compare them with */
 	struct buffer scratch, text, after;
 };

@@ -72,28 +72,51 @@ keep_counts(struct ledger_run *run, const struct intake_result *dry)
 			run->counts[i] += dry->counts[i];
 }
 
-/* Dry pass and guards: 1 go on; 0 held, with the plan; -1.  A preview without any effect has no plan: its number is 0. */
+struct judging {
+	struct unit_run *u;
+	struct buffer *why;
+	int verdict; /* 1: the run may write */
+};
+
+/* Asked while the dry pass can still be taken back. */
 static int
-judge(struct unit_run *u, struct buffer *why, struct ledger_plan *plan, struct error *err)
+guard(void *data, const struct intake_result *dry, struct error *err)
+{
+	struct judging *judging = data;
+
+	judging->verdict = intake_guard(&judging->u->intake, dry, judging->why, err);
+	if (judging->verdict == 1 && judging->u->flag.mode == LEDGER_FLAG_PREVIEW) {
+		buffer_text(judging->why, "The flow is in preview.");
+		judging->verdict = 0;
+	}
+	return judging->verdict;
+}
+
+/*
+ * Dry pass and guards: 1 go on; 0 held, with the plan; -1.  A preview without any effect has no plan: its number is 0.
+ * ret_applied: what the dry pass did was kept, so that nothing is left to be applied.
+ */
+static int
+judge(struct unit_run *u, struct buffer *why, struct ledger_plan *plan, bool *ret_applied, struct error *err)
 {
 	struct ledger_plan_draft *draft = ledger_plan_draft_new(u->engine->ledger, err);
-	struct intake_apply_options options = { .mode = INTAKE_DRY, .draft = draft };
+	struct judging judging = { .u = u, .why = why };
+	struct intake_apply_options options = { .mode = INTAKE_DRY, .draft = draft, .may_keep = guard, .may_keep_data = &judging };
 	struct intake_result dry = { .bindings = NULL };
 	int result;
 
 	if (draft == NULL)
 		return -1;
 	result = intake_apply(&u->intake, &options, &dry, err);
+	*ret_applied = result == 0 && dry.kept;
 	/* Half a look is none: nothing may be written for it, and nothing planned. */
 	if (result == 0 && u->engine->stopped) {
 		ledger_plan_draft_free(draft);
 		intake_result_free(&dry);
 		return 1;
 	}
-	if (result == 0 && (result = intake_guard(&u->intake, &dry, why, err)) == 1 && u->flag.mode == LEDGER_FLAG_PREVIEW) {
-		buffer_text(why, "The flow is in preview.");
-		result = 0;
-	}
+	if (result == 0)
+		result = judging.verdict;
 	if (result == 0) {
 		const char *text = buffer_string(why);
 
@@ -116,6 +139,7 @@ finish_unit(struct unit_run *u, const struct error *read_failed, struct error *e
 	static const struct intake_apply_options real = { .mode = INTAKE_REAL };
 	struct ledger_plan plan = { .number = 0 };
 	struct buffer why;
+	bool applied;
 	int result;
 
 	if (!engine_progress(u->engine, "looking at what was read", 0, 0))
@@ -123,9 +147,9 @@ finish_unit(struct unit_run *u, const struct error *read_failed, struct error *e
 	if (u->flag.mode == LEDGER_FLAG_PAUSED)
 		return unit_end(u, read_failed != NULL ? LEDGER_RUN_FAILED : LEDGER_RUN_DONE, read_failed, NULL, err);
 	buffer_init(&why, 0);
-	result = judge(u, &why, &plan, err);
+	result = judge(u, &why, &plan, &applied, err);
 	if (result == 1)
-		result = unit_write(u, &real, NULL, read_failed, err);
+		result = unit_write(u, applied ? NULL : &real, NULL, read_failed, err);
 	else if (result == 0 && plan.number == 0)
 		result = unit_end(u, read_failed != NULL ? LEDGER_RUN_FAILED : LEDGER_RUN_DONE, read_failed, NULL, err);
 	else if (result == 0)

@@ -162,7 +162,7 @@ unit_write(struct unit_run *u, const struct intake_apply_options *real, const st
 
 	if (u->engine->stopped)
 		return unit_end(u, LEDGER_RUN_STOPPED, NULL, NULL, err);
-	if (intake_apply(&u->intake, real, &counted, err) != 0)
+	if (real != NULL && intake_apply(&u->intake, real, &counted, err) != 0)
 		return -1;
 	intake_result_free(&counted);
 	if (!u->engine->stopped && (applied(u->engine->ledger, plan, err) != 0 || deliver_pending(&options, &delivered, err) != 0))

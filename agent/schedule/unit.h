@@ -24,7 +24,7 @@ int unit_init(struct unit_run *u, struct engine *engine, const struct config_flo
               struct error *err);
 /* Lease and number.  1: begun; 0: another process runs it (said in err). */
 int unit_begin(struct unit_run *u, const char *cause, struct error *err);
-/* Applies what is staged, delivers, and ends the run.  `plan` (may be NULL) becomes applied between the two. */
+/* Applies what is staged (`real` NULL: that was done), delivers, and ends the run.  `plan` (may be NULL) becomes applied between the two. */
 int unit_write(struct unit_run *u, const struct intake_apply_options *real, const struct ledger_plan *plan, const struct error *read_failed,
                struct error *err);
 /* Its counts and its end are durable, its lease is free. */

@@ -461,6 +461,51 @@ without_a_guard_the_last_one_wins(void **state)
 	post_free(post);
 }
 
+static int
+answer(void *data, const struct intake_result *dry, struct error *err)
+{
+	assert_int_equal(dry->counts[LEDGER_COUNT_ABSORBED], 1);
+	assert_false(dry->kept);
+	return *(int *)data >= 0 ? *(int *)data : error_set(err, ERROR_INTERNAL, NULL, "it could not be judged");
+}
+
+/* What a dry pass did is kept when its guard says so, and then nothing is left to be applied. */
+static void
+a_dry_pass_is_kept_when_it_may_be(void **state)
+{
+	struct post *post = post_new(&(struct post_options){ .binding = "guard = \"none\";" });
+	int64_t record = post_customer(post, "1", "Ada", NULL);
+	struct intake *const intakes[] = { &post->intake };
+	struct error first = { 0 };
+	int said = 0;
+	struct intake_apply_options dry = { .mode = INTAKE_DRY, .may_keep = answer, .may_keep_data = &said }, real = { .mode = INTAKE_REAL };
+	struct intake_result result;
+	bool failed = false;
+
+	(void)state;
+	post_deliver(post);
+	assert_int_equal(intake_read(intakes, 1, &failed, &first, &post->err), 0);
+	assert_false(failed);
+	assert_int_equal(intake_apply(&post->intake, &dry, &result, &post->err), 0);
+	assert_false(result.kept);
+	intake_result_free(&result);
+	said = -1;
+	assert_int_equal(intake_apply(&post->intake, &dry, &result, &post->err), -1);
+	assert_int_equal(post_link(post, record).flags & LEDGER_LINK_UNSEEN, LEDGER_LINK_UNSEEN);
+	assert_int_equal(post->run.counts[LEDGER_COUNT_ABSORBED], 0);
+	said = 1;
+	assert_int_equal(intake_apply(&post->intake, &dry, &result, &post->err), 0);
+	assert_true(result.kept);
+	intake_result_free(&result);
+	assert_int_equal(post_link(post, record).flags & LEDGER_LINK_UNSEEN, 0);
+	assert_int_equal(post->run.counts[LEDGER_COUNT_ABSORBED], 1);
+	assert_int_equal(intake_apply(&post->intake, &real, &result, &post->err), 0);
+	assert_int_equal(result.rows, 0);
+	intake_result_free(&result);
+	post_check(post);
+	post_free(post);
+}
+
 int
 main(void)
 {
@@ -483,6 +528,7 @@ main(void)
 		cmocka_unit_test(what_depends_on_others_goes_along),
 		cmocka_unit_test(a_change_made_meanwhile_is_not_overwritten),
 		cmocka_unit_test(without_a_guard_the_last_one_wins),
+		cmocka_unit_test(a_dry_pass_is_kept_when_it_may_be),
 	};
 
 	return deliver_table_run() + deliver_doubt_run() + cmocka_run_group_tests_name("deliveries", tests, NULL, NULL);

@@ -242,6 +242,9 @@ links_of_records_and_at_objects(void **state)
 	assert_int_equal(first[3], 4);
 	assert_int_equal(first[4], 5);
 	assert_true(links[0].record == records[2] && links[4].record == records[0]);
+	assert_ok(ledger_links_of_at(bed.ledger, bed.customer, bed.accounts, wanted, 4, &bed.arena, &links, first, &err));
+	assert_true(first[1] == 0 && first[2] == 1 && first[3] == 2 && first[4] == 2);
+	assert_true(links[0].record == records[2] && links[0].object == bed.accounts && links[1].record == records[1]);
 	assert_ok(ledger_link_at(bed.ledger, bed.customer, records[1], bed.accounts, &bed.arena, &link, &err));
 	assert_true(link.record == records[1] && link.object == bed.accounts);
 	link.state = LEDGER_LINK_TOMBSTONE;

@@ -198,6 +198,7 @@ records_are_read_in_any_order(void **state)
 {
 	int64_t ids[600], first;
 	struct ledger_record records[600];
+	uint64_t generations[600];
 	struct error err;
 
 	(void)state;
@@ -212,10 +213,16 @@ records_are_read_in_any_order(void **state)
 	for (int i = 0; i < 600; i++)
 		ids[i] = i < 200 ? first + i : i < 400 ? first + (i * 37) % 500 : i < 500 ? first + 499 - (i - 400) : first + 400 + i;
 	assert_ok(ledger_records_get(bed.ledger, bed.customer, ids, 600, &bed.arena, records, &err));
+	assert_ok(ledger_begin(bed.ledger, &err));
+	records[3].generation = 7;
+	assert_ok(ledger_records_put(bed.ledger, bed.customer, &records[3], 1, &err));
+	assert_ok(ledger_commit(bed.ledger, &err));
+	assert_ok(ledger_records_generations(bed.ledger, bed.customer, ids, 600, generations, &err));
 	for (int i = 0; i < 600; i++) {
 		char name[16];
 		int64_t n = ids[i] - first;
 
+		assert_int_equal(generations[i], n >= 500 ? 0 : n == 3 ? 7 : 1);
 		if (n >= 500) {
 			assert_true(records[i].id == 0);
 			continue;
