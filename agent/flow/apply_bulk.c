@@ -302,8 +302,7 @@ apply_bulk(struct work *work, struct bound *bound, const char *what, struct erro
 	count_targets(work, targets, options.target_count, work->result->counts[LEDGER_COUNT_CREATED] - before);
 	if (result == 0 && bulk != NULL && !work->engine->stopped)
 		result = ledger_bulk_close(bulk, &progress, err);
-	else
-		ledger_bulk_free(bulk);
+	ledger_bulk_free(bulk);
 	free(targets);
 	return result;
 }
