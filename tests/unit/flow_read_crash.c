@@ -97,6 +97,8 @@ killed(struct rig *rig, const char *configuration, unsigned at, bool before)
 	pid_t child;
 
 	fflush(NULL);
+	if (getenv("SYNCLINE_VALGRIND") != NULL)
+		skip(); /* a hundred deaths a test: too slow there */
 	assert_true((child = fork()) >= 0);
 	if (child == 0) {
 		rig->ledger = NULL; /* nothing is open when it is made */
