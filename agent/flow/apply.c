@@ -87,7 +87,7 @@ resolve_all(struct work *work, struct error *err)
 	for (uint32_t i = 0; i < work->row_count; i++)
 		if (work_resolve(work, &work->rows[i], err) != 0)
 			return -1;
-	return work_flush(work, err);
+	return work_wake_linked(work, err) == 0 ? work_flush(work, err) : -1;
 }
 
 const char *
@@ -497,7 +497,7 @@ see_waiter(void *data, const struct ledger_waiter *waiter)
 {
 	(void)waiter;
 	*(bool *)data = true;
-	return 1;
+	return -1;
 }
 
 static int
@@ -505,7 +505,9 @@ apply_all(struct work *work, struct error *err)
 {
 	const struct config_flow *flow = work->intake->flow;
 
-	if (ledger_waiters(work->ledger, work->intake->flow_id, work->intake->unit_id, see_waiter, &work->waiting, err) < 0)
+	work->waiting = false;
+	/* The first one ends the list, which counts as a failure there. */
+	if (ledger_waiters(work->ledger, work->intake->flow_id, work->intake->unit_id, see_waiter, &work->waiting, err) < 0 && !work->waiting)
 		return -1;
 	for (uint32_t i = 0; i < flow->binding_count; i++)
 		if (flow->bindings[i].reads && apply_object(work, engine_bound(work->engine, &flow->bindings[i]), err) != 0)

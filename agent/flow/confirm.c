@@ -333,19 +333,13 @@ mark_children(struct work *work, const struct bound *target, int64_t parent, str
 	return 0;
 }
 
+/* These records have a link at the object of the bound one since now: what waits for it, or was written without it, is due. */
 static int
-wake(struct work *work, const struct intake_confirmation *items, uint32_t count, struct error *err)
+wake(struct work *work, const int64_t *parents, uint32_t created, struct error *err)
 {
 	const char *system = work->bound->binding->system->head.name;
-	int64_t *parents = arena_array(&work->arena, count + 1u, sizeof *parents);
 	uint64_t *generations = NULL;
-	uint32_t created = 0;
 
-	if (parents == NULL)
-		return error_memory(err);
-	for (uint32_t i = 0; i < count; i++)
-		if (items[i].op == SYNCLINE_OP_CREATE)
-			parents[created++] = items[i].record;
 	for (uint32_t b = 0; created > 0 && b < work->engine->bound_count; b++) {
 		const struct bound *target = &work->engine->bounds[b];
 		bool same = target->binding->flow->entity == work->entity;
@@ -365,6 +359,41 @@ wake(struct work *work, const struct intake_confirmation *items, uint32_t count,
 		}
 	}
 	return 0;
+}
+
+static int
+wake_created(struct work *work, const struct intake_confirmation *items, uint32_t count, struct error *err)
+{
+	int64_t *parents = arena_array(&work->arena, count + 1u, sizeof *parents);
+	uint32_t created = 0;
+
+	if (parents == NULL)
+		return error_memory(err);
+	for (uint32_t i = 0; i < count; i++)
+		if (items[i].op == SYNCLINE_OP_CREATE)
+			parents[created++] = items[i].record;
+	return wake(work, parents, created, err);
+}
+
+int
+work_wake_linked(struct work *work, struct error *err)
+{
+	int64_t *parents;
+	uint32_t all = 0, linked = 0;
+
+	for (const struct work_record *record = work->records; record != NULL; record = record->next)
+		all += !record->fresh;
+	if (work->mode != INTAKE_REAL || all == 0)
+		return 0;
+	if ((parents = arena_array(&work->arena, all, sizeof *parents)) == NULL)
+		return error_memory(err);
+	for (const struct work_record *record = work->records; record != NULL; record = record->next) {
+		const struct work_link *link = record->fresh ? NULL : work_link_at(record, work->bound->object);
+
+		if (link != NULL && link->at.id == 0 && link->dirty)
+			parents[linked++] = record->at.id;
+	}
+	return wake(work, parents, linked, err);
 }
 
 int
@@ -390,7 +419,7 @@ intake_confirm(struct intake *intake, const struct intake_confirmation *items, u
 		if (status == 0)
 			status = confirm_rest(work, items, count, done, err);
 		if (status == 0)
-			status = wake(work, items, count, err);
+			status = wake_created(work, items, count, err);
 		if (status == 0)
 			status = work_flush(work, err);
 	}

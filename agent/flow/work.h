@@ -126,6 +126,8 @@ int work_find_open(struct work *work, struct error *err);
 int work_resolve(struct work *work, struct row *row, struct error *err);
 int work_wait_for_parent(struct work *work, const struct row *row, struct error *err);
 int work_flush(struct work *work, struct error *err);
+/* confirm.c: before it: records that were there already and are found at the object of the batch: their children may follow. */
+int work_wake_linked(struct work *work, struct error *err);
 
 /* Loading.  NULL with err clear when there is none (a record of another entity, deleted for good); -1 through the pointer's error. */
 int work_load_links(struct work *work, const struct syncline_slice *natives, uint32_t count, struct error *err); /* into slots, with their records */
