@@ -14,7 +14,7 @@
 
 static enum { KILL, STOP, COUNT } mode;
 static long at;
-static int file = -1;
+static char file[4096];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 void (*faults_last)(void);
@@ -22,26 +22,42 @@ void (*faults_last)(void);
 static void
 bad(const char *wanted)
 {
-	fprintf(stderr, "%s is no fault: kill:N, kill:N:FILE, stop:N or count:FILE\n", wanted);
+	fprintf(stderr, "%s is no fault: kill:N, kill:N:FILE, stop:N, stop:N:FILE or count:FILE\n", wanted);
 	_exit(2);
+}
+
+/* Opened for each point: a host closes all descriptors that it was not given. */
+static int
+open_file(void)
+{
+	int fd = open(file, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		_exit(2);
+	return fd;
 }
 
 /* The number of this point, over all processes where there is a file: a byte in it each. */
 static long
-count(void)
+count(const char *line, size_t length)
 {
 	static long here;
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	long number = ++here;
+	int fd;
 
-	if (mode == KILL && file >= 0) {
-		struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-
-		if (fcntl(file, F_SETLKW, &whole) != 0 || write(file, ".", 1) != 1)
+	if (file[0] == '\0')
+		return number;
+	fd = open_file();
+	if (mode == COUNT) {
+		if (write(fd, line, length) != (ssize_t)length)
 			_exit(2);
-		number = (long)lseek(file, 0, SEEK_END);
-		whole.l_type = F_UNLCK;
-		(void)fcntl(file, F_SETLK, &whole);
+	} else {
+		if (fcntl(fd, F_SETLKW, &whole) != 0 || write(fd, ".", 1) != 1)
+			_exit(2);
+		number = (long)lseek(fd, 0, SEEK_END);
 	}
+	close(fd);
 	return number;
 }
 
@@ -53,9 +69,7 @@ reached(const char *name)
 	long number;
 
 	pthread_mutex_lock(&lock);
-	number = count();
-	if (mode == COUNT && write(file, line, (size_t)length) != length)
-		_exit(2);
+	number = count(line, (size_t)length);
 	if (mode == KILL && number == at) {
 		fprintf(stderr, "killed at point %ld, %s", number, line);
 		if (faults_last != NULL)
@@ -72,13 +86,10 @@ reached(const char *name)
 }
 
 static void
-open_file(const char *name)
+name_file(const char *name)
 {
-	file = open(name, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	if (file < 0) {
-		perror(name);
-		_exit(2);
-	}
+	if (snprintf(file, sizeof file, "%s", name) >= (int)sizeof file)
+		bad(name);
 }
 
 void
@@ -88,14 +99,14 @@ faults_begin(const char *wanted)
 
 	if (strncmp(wanted, "count:", 6) == 0 && wanted[6] != '\0') {
 		mode = COUNT;
-		open_file(wanted + 6);
+		name_file(wanted + 6);
 	} else if (strncmp(wanted, "kill:", 5) == 0 || strncmp(wanted, "stop:", 5) == 0) {
 		mode = wanted[0] == 'k' ? KILL : STOP;
 		at = strtol(wanted + 5, &end, 10);
-		if (at <= 0 || (*end != '\0' && (*end != ':' || mode == STOP || end[1] == '\0')))
+		if (at <= 0 || (*end != '\0' && (*end != ':' || end[1] == '\0')))
 			bad(wanted);
 		if (*end == ':')
-			open_file(end + 1);
+			name_file(end + 1);
 	} else {
 		bad(wanted);
 	}

@@ -10,8 +10,8 @@
 
 /*
  * "kill:N"      the process is gone at the N-th point (the first is 1), as if by SIGKILL from outside
- * "kill:N:FILE" the same, and points are counted in FILE over all processes that name it
  * "stop:N"      the N-th step fails
+ * "kill:N:FILE", "stop:N:FILE"  the same, and points are counted in FILE over all processes that name it
  * "count:FILE"  the name of each point is added to FILE, a line each
  * Prints a sentence and ends the process (status 2) when it is none of these.
  */

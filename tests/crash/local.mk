@@ -22,3 +22,20 @@ tests_bin_test_powerloss_LDADD = libbase.a $(UNIT_LIBS)
 endif
 dist_check_SCRIPTS += tests/crash/worlds.sh
 TESTS += tests/crash/worlds.sh
+
+check_PROGRAMS += tests/bin/ledger-check
+tests_bin_ledger_check_SOURCES = tests/crash/ledger-check.c
+tests_bin_ledger_check_CPPFLAGS = $(AGENT_CPPFLAGS)
+tests_bin_ledger_check_CFLAGS = $(AGENT_CFLAGS)
+tests_bin_ledger_check_LDADD = libledger.a libconfig.a libbatch.a libos.a libbase.a $(AGENT_LIBS)
+
+# A sample of points with every check; all of them with `make check-crash`, one again with `make check-crash-case CASE=…`.
+dist_check_SCRIPTS += tests/crash/crash.sh
+TESTS += tests/crash/crash.sh
+EXTRA_DIST += tests/crash/crash.py tests/crash/bed.py
+CRASH_NEEDS = all $(check_LTLIBRARIES) tests/bin/syncline-faults tests/bin/syncline-host-faults tests/bin/ledger-check
+check-crash: $(CRASH_NEEDS)
+	@$(AM_TESTS_ENVIRONMENT) sh "$(srcdir)/tests/crash/crash.sh" whole $$SYNCLINE_CRASH_SEED
+check-crash-case: $(CRASH_NEEDS)
+	@$(AM_TESTS_ENVIRONMENT) sh "$(srcdir)/tests/crash/crash.sh" case "$(CASE)"
+.PHONY: check-crash check-crash-case

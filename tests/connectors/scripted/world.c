@@ -15,9 +15,10 @@ static const char schema[] =
 	"CREATE INDEX IF NOT EXISTS cell_value ON cell (object, name, value);"
 	"CREATE TABLE IF NOT EXISTS journal (number INTEGER PRIMARY KEY, at_ms INTEGER, object TEXT, what TEXT, id TEXT, external TEXT, key BLOB);"
 	"CREATE TABLE IF NOT EXISTS keyed (key BLOB PRIMARY KEY, at_ms INTEGER, object TEXT, id TEXT, request BLOB);"
+	"CREATE TABLE IF NOT EXISTS misuse (key BLOB, request BLOB);"
 	"CREATE TABLE IF NOT EXISTS late (number INTEGER PRIMARY KEY, due_ms INTEGER, calls INTEGER, op INTEGER, object TEXT, external TEXT,"
 	" key_field TEXT, id TEXT, version INTEGER, key BLOB);"
-	"CREATE TABLE IF NOT EXISTS late_cell (number INTEGER, name TEXT, type INTEGER, value, PRIMARY KEY (number, name)) WITHOUT ROWID;"
+	"CREATE TABLE IF NOT EXISTS late_cell (place INTEGER PRIMARY KEY, number INTEGER, name TEXT, type INTEGER, value);"
 	"CREATE TABLE IF NOT EXISTS fault (kind INTEGER PRIMARY KEY, seen INTEGER, done INTEGER);"
 	"CREATE TABLE IF NOT EXISTS counter (object TEXT PRIMARY KEY, value INTEGER);"
 	"CREATE TABLE IF NOT EXISTS content (reference TEXT PRIMARY KEY, name TEXT, media_type TEXT, sha256 BLOB, bytes BLOB);";
@@ -226,6 +227,19 @@ refuse(struct outcome *outcome, uint32_t error_class, const char *message)
 	return SYNCLINE_OK;
 }
 
+/* For whoever looks into it. */
+static uint32_t
+keep_misuse(struct world *world, const struct request *request, const struct syncline_buffer *bytes, struct syncline_error *err)
+{
+	sqlite3_stmt *statement = world_statement(world, "INSERT INTO misuse (key, request) VALUES (?1, ?2)", err);
+
+	if (statement == NULL)
+		return SYNCLINE_RETRY;
+	sqlite3_bind_blob(statement, 1, request->key.data, (int)request->key.length, SQLITE_STATIC);
+	sqlite3_bind_blob(statement, 2, bytes->data, (int)bytes->length, SQLITE_STATIC);
+	return done(world, statement, err);
+}
+
 /* Was this key seen before?  Then the outcome is what it was. */
 static uint32_t
 look_up_key(struct world *world, const struct request *request, const struct syncline_buffer *bytes, bool *ret_known, struct outcome *outcome,
@@ -246,6 +260,8 @@ look_up_key(struct world *world, const struct request *request, const struct syn
 
 		tell(outcome, id, version_of(world, request->object, id));
 		klass = write_journal(world, request, same ? "absorbed" : "misused key", id, err);
+		if (klass == SYNCLINE_OK && !same)
+			klass = keep_misuse(world, request, bytes, err);
 		if (klass == SYNCLINE_OK && !same)
 			klass = refuse(outcome, SYNCLINE_INVALID, "this key was used for something else");
 	}
@@ -475,7 +491,7 @@ copy_bytes(sqlite3_stmt *statement, int at, const void **ret_data, size_t *ret_l
 static bool
 load_cells(struct world *world, int64_t number, struct request *request)
 {
-	sqlite3_stmt *statement = world_statement(world, "SELECT name, type, value FROM late_cell WHERE number = ?1", NULL);
+	sqlite3_stmt *statement = world_statement(world, "SELECT name, type, value FROM late_cell WHERE number = ?1 ORDER BY place", NULL);
 	bool good = statement != NULL;
 
 	if (good)

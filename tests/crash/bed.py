@@ -1,0 +1,360 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""bed.py: what a crash test runs on: a configuration, a source that changes, targets of every kind, and what must be in them."""
+import json
+import os
+import random
+import shutil
+import sqlite3
+import subprocess
+
+BUILD = os.environ["SYNCLINE_BUILD"]
+CONNECTORS = os.environ["SYNCLINE_CONNECTORS"]
+WAYS = ("upsert", "key", "forgets", "find", "none", "tables")
+FAULTS = ("applies-late", "answers-late", "indexes-late", "fails-applied", "loses-answer", "dies", "fails", "throttles", "reads-fail")
+FLOWS = ("customers", "orders", "papers")
+
+AGENT = """
+agent: {{ environment = "crash"; timezone = "UTC"; }};
+systems: {{
+  erp: {{ connector = "csv"; settings: {{ directory = "{bed}/erp"; delimiter = ";"; complete = "rename"; }};
+    objects: {{
+      customers: {{ native = "customers.csv"; key = [ "NO" ]; reads = "full"; }};
+      orders:    {{ native = "orders.csv"; key = [ "NO" ]; reads = "full"; }};
+      papers:    {{ native = "papers.csv"; key = [ "NO" ]; reads = "full"; content = "FILE"; }}; }}; }};
+{targets}
+}};
+entities: {{
+  customer: {{ owner = "erp"; match = ( {{ exact = [ "number" ]; }} );
+    fields: {{ number: {{ type = "text"; required = true; unique = true; }}; name: {{ type = "text"; required = true; }};
+      city: {{ type = "text"; }}; phone: {{ type = "text"; }}; }}; }};
+  sales_order: {{ owner = "erp"; match = ( {{ exact = [ "number" ]; }} );
+    fields: {{ number: {{ type = "text"; required = true; unique = true; }}; total: {{ type = "decimal"; scale = 2; }};
+      customer: {{ type = "ref"; entity = "customer"; required = true; }}; }}; }};
+  paper: {{ owner = "erp"; match = ( {{ exact = [ "number" ]; }} );
+    fields: {{ number: {{ type = "text"; required = true; unique = true; }}; customer: {{ type = "ref"; entity = "customer"; required = true; }};
+      pdf: {{ type = "content"; mode = "copy"; }}; }}; }};
+}};
+flows: {{
+  customers: {{ entity = "customer"; {flow}
+    bindings: {{
+      erp: {{ object = "customers"; originates = true; deletes: {{ seen = "accept"; }};
+        map = ( [ "number", "NO" ], [ "name", "NAME" ], [ "city", "CITY" ], [ "phone", "PHONE" ] ); }};
+      crm: {{ object = "accounts"; {binding}
+        map = ( [ "number", "number" ], [ "name", "name" ], [ "city", "city" ], [ "phone", "phone" ] ); }}; }}; }};
+  orders: {{ entity = "sales_order"; after = [ "customers" ]; {flow}
+    bindings: {{
+      erp: {{ object = "orders"; originates = true; deletes: {{ seen = "accept"; }};
+        read: {{ number = "NO"; total = "TOTAL"; customer = "ref('customers', CUSTOMER)"; }}; }};
+      crm: {{ object = "orders"; {binding}
+        write = ( [ "number", "number" ], [ "total", "total" ], [ "account", "link('crm', customer)" ] ); }}; }}; }};
+  papers: {{ entity = "paper"; after = [ "customers" ]; {flow}
+    bindings: {{
+      erp: {{ object = "papers"; originates = true; deletes: {{ seen = "accept"; }};
+        read: {{ number = "NO"; customer = "ref('customers', CUSTOMER)"; pdf = "content()"; }}; }};
+      {papers} }}; }};
+}};
+"""
+FLOW = """responsible: { business = "sales@example.com"; technical = "it@example.com"; runbook = "https://wiki.example.com/crash"; };
+    guards: { missing_rows = "100%"; creates = "100%"; updates = "100%"; cleared = "100%"; deletes = "100%"; at_least = 1000000; };"""
+BINDING = 'create_if = "true"; deletes: { do = "delete"; };'
+LIMITS = 'limits: { backoff_max = "1s"; timeout = 2; };'
+WORLD = """  crm: {{ connector = "scripted-{way}"; access = "write"; {limits}
+    settings: {{ world = "{bed}/world.db"; faults = [ {faults} ]; every = {every}; seed = {seed}; times = {times}; }};
+    objects: {{
+      accounts: {{ key = [ "id" ]; external_key = "ext"; }}; orders: {{ key = [ "id" ]; external_key = "ext"; }};
+      papers: {{ key = [ "id" ]; external_key = "ext"; }}; }}; }};"""
+TABLES = """  crm: {{ connector = "sqlite"; access = "write"; {limits} settings: {{ path = "{bed}/crm.db"; }};
+    objects: {{ accounts: {{ key = [ "id" ]; external_key = "ext"; }}; orders: {{ key = [ "id" ]; external_key = "ext"; }}; }}; }};
+  dms: {{ connector = "folder"; access = "write"; {limits} settings: {{ directory = "{bed}/dms"; versions = true; }};
+    objects: {{ papers: {{ native = "/papers"; key = [ "path" ]; external_key = "ext"; content = "content"; }}; }}; }};"""
+PAPERS_WORLD = 'crm: {{ object = "papers"; {binding} write = ( [ "number", "number" ], [ "account", "link(\'crm\', customer)" ], [ "pdf", "pdf" ] ); }};'
+PAPERS_FOLDER = ('dms: {{ object = "papers"; {binding} path = "number || \'.pdf\'";'
+                 ' write = ( [ "number", "number" ], [ "account", "link(\'crm\', customer)" ], [ "content", "pdf" ] ); }};')
+
+
+class Failure(Exception):
+    """What must not be, in a sentence."""
+
+
+class Bed:
+    def __init__(self, folder, way, faults=(), every=3, seed=0, times=3):
+        self.folder, self.way, self.faults = folder, way, tuple(faults)
+        self.state = os.path.join(folder, "state")
+        self.doubles = way == "none" and bool(faults)
+        self.source = {"customers": {}, "orders": {}, "papers": {}}
+        for name in ("conf.d", "erp", "connectors", "tmp", "dms"):
+            os.makedirs(os.path.join(folder, name))
+        for name in os.listdir(CONNECTORS):
+            if name.endswith(".so"):
+                os.symlink(os.path.realpath(os.path.join(CONNECTORS, name)), os.path.join(folder, "connectors", name))
+        if way == "tables":
+            targets = TABLES.format(bed=folder, limits=LIMITS)
+            database = sqlite3.connect(os.path.join(folder, "crm.db"))
+            database.executescript(
+                "PRAGMA journal_mode = WAL;"
+                "CREATE TABLE accounts (id INTEGER PRIMARY KEY, ext TEXT UNIQUE, number TEXT, name TEXT, city TEXT, phone TEXT);"
+                "CREATE TABLE orders (id INTEGER PRIMARY KEY, ext TEXT UNIQUE, number TEXT, total TEXT, account INTEGER);")
+            database.close()
+        else:
+            name = "scripted-%s.so" % way
+            os.symlink(os.path.join(BUILD, "tests/connectors/.libs", name), os.path.join(folder, "connectors", name))
+            targets = WORLD.format(way=way, bed=folder, limits=LIMITS, faults=", ".join('"%s"' % f for f in faults), every=every, seed=seed,
+                                   times=times)
+        binding = BINDING + (' accept = [ "duplicates" ];' if way == "none" else "")
+        papers = (PAPERS_FOLDER if way == "tables" else PAPERS_WORLD).format(binding=binding)
+        with open(os.path.join(folder, "conf.d", "crash.conf"), "w") as file:
+            file.write(AGENT.format(bed=folder, targets=targets, flow=FLOW, binding=binding, papers=papers))
+
+    # The source.
+
+    def write_source(self):
+        for name, head in (("customers", "NO;NAME;CITY;PHONE"), ("orders", "NO;CUSTOMER;TOTAL"), ("papers", "NO;CUSTOMER;FILE")):
+            path = os.path.join(self.folder, "erp", name + ".csv")
+            lines = [head] + [";".join(((number,) + row)[:1 + head.count(";")]) for number, row in sorted(self.source[name].items())]
+            with open(path + ".new", "w") as file:
+                file.write("\n".join(lines) + "\n")
+            os.rename(path + ".new", path)
+
+    def set_paper(self, number, customer, text, edition=1):
+        name = "%s-%d.pdf" % (number, edition)
+        with open(os.path.join(self.folder, "erp", name + ".new"), "w") as file:
+            file.write(text)
+        os.rename(os.path.join(self.folder, "erp", name + ".new"), os.path.join(self.folder, "erp", name))
+        self.source["papers"][number] = (customer, name, "", text)
+
+    def fill(self, count=6):
+        """Phase 1: everything is new."""
+        for i in range(1, count + 1):
+            self.source["customers"]["C%d" % i] = ("Name %d" % i, "City %d" % i, "030 %d" % i)
+        for i in range(1, count + 2):
+            self.source["orders"]["A%d" % i] = ("C%d" % (1 + i % count), "%d.50" % i, "")
+        for i in range(1, 4):
+            self.set_paper("P%d" % i, "C%d" % i, "document %d\n" % i * 20)
+        self.write_source()
+
+    def edit(self, count=6):
+        """Phase 2: creates, updates, deletes, another parent and another document."""
+        customers, orders, papers = self.source["customers"], self.source["orders"], self.source["papers"]
+        customers["C1"] = ("Name one", "City 1", "0228 1")
+        customers["C2"] = (customers["C2"][0], "Elsewhere", customers["C2"][2])
+        customers["C%d" % (count + 1)] = ("Name new", "City new", "0331")
+        customers["C%d" % (count + 2)] = ("Name newer", "", "0332")
+        del orders["A1"], orders["A4"], papers["P3"]
+        orders["A2"] = (orders["A2"][0], "99.90", "")
+        orders["A3"] = ("C%d" % (count + 1), orders["A3"][1], "")
+        orders["A%d" % (count + 2)] = ("C%d" % (count + 2), "1.00", "")
+        self.set_paper("P1", "C1", "another document 1\n" * 30, 2)
+        self.set_paper("P4", "C%d" % (count + 1), "document 4\n")
+        del customers["C%d" % count]
+        for number in [n for n, row in orders.items() if row[0] == "C%d" % count]:
+            del orders[number]
+        self.write_source()
+
+    # The program.
+
+    def environment(self, fault=None, power=None, host=None):
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("SYNCLINE_FAULT") and k != "SYNCLINE_POWER"}
+        environment["TMPDIR"] = os.path.join(self.folder, "tmp")
+        environment["SYNCLINE_HOST"] = os.path.join(BUILD, "syncline-host")
+        if fault:
+            environment["SYNCLINE_FAULT"] = fault
+        if power:
+            environment["SYNCLINE_POWER"] = power
+        note = os.path.join(self.folder, "tmp", "host-fault")
+        if host:
+            environment["SYNCLINE_HOST"] = os.path.join(BUILD, "tests/bin/syncline-host-faults")
+            with open(note, "w") as file:
+                file.write(host + "\n")
+        elif os.path.exists(note):
+            os.unlink(note)
+        return environment
+
+    def command(self, *words):
+        return [os.path.join(BUILD, "tests/bin/syncline-faults"), "--config", os.path.join(self.folder, "conf.d"), "--state", self.state,
+                "--connectors", os.path.join(self.folder, "connectors")] + list(words)
+
+    def syncline(self, *words, **faults):
+        done = subprocess.run(self.command(*words), env=self.environment(**faults), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=180)
+        with open(os.path.join(self.folder, "log"), "ab") as log:
+            log.write(("$ %s %r\n" % (" ".join(words), faults)).encode() + done.stdout + done.stderr + b"-> %d\n" % done.returncode)
+        return done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+
+    def switch_on(self):
+        for flow in FLOWS:
+            status, _, why = self.syncline("flag", flow, "on", "--without-preview", "--why", "crash test")
+            if status != 0:
+                raise Failure("flag %s: status %d: %s" % (flow, status, why.strip()))
+
+    def run(self, patience=0, flows=FLOWS, **faults):
+        """The statuses of one run of each flow."""
+        return [self.syncline("--json", "run", flow, "--patience", str(patience), **faults)[0] for flow in flows]
+
+    # What the ledger and the targets say.
+
+    def ask(self, sql):
+        path = os.path.join(self.state, "ledger.db")
+        if not os.path.exists(path):
+            return []
+        database = sqlite3.connect("file:%s?mode=ro" % path, uri=True)
+        try:
+            return database.execute(sql).fetchall()
+        finally:
+            database.close()
+
+    def open_deliveries(self):
+        return self.ask("SELECT target, record, operation, state, tries, cause, reason FROM delivery_view") + \
+            self.ask("SELECT 'span', first, last FROM delivery_span") + \
+            self.ask("SELECT 'attempt', target, claimed, undecided FROM attempt_view") + \
+            self.ask("SELECT 'waits for its parent', flow, native, parent_native FROM waiter_view")
+
+    def findings(self):
+        rows = []
+        for kind in ("dead_letter", "reject", "review", "conflict"):
+            rows += self.ask("SELECT '%s', flow, native, record, cause, message FROM %s_view WHERE state = 'open'" % (kind, kind))
+        return rows
+
+    def settle(self, rounds=14):
+        """Runs until nothing is left to do; how many rounds that took."""
+        for number in range(1, rounds + 1):
+            statuses = self.run(patience=4)
+            if 4 in statuses:
+                raise Failure("a run is held")
+            if self.well(statuses) and not self.open_deliveries():
+                return number
+        raise Failure("stuck after %d rounds, with %s: %s" % (rounds, statuses, self.open_deliveries()[:4] + self.findings()[:4]))
+
+    def well(self, statuses):
+        """Where doubles were accepted by name they are found, and shown as reviews: the run is done with findings."""
+        return set(statuses) <= ({0, 3} if self.doubles else {0})
+
+    def effects(self):
+        if self.way == "tables":
+            return [self.shown()]
+        return self.world("SELECT count(*) FROM journal") if os.path.exists(os.path.join(self.folder, "world.db")) else []
+
+    def world(self, sql):
+        database = sqlite3.connect(os.path.join(self.folder, "world.db"))
+        try:
+            rows = database.execute(sql).fetchall()
+            database.commit()
+            return rows
+        finally:
+            database.close()
+
+    def shown(self):
+        """{object: [(number, …), …]} as the targets have it."""
+        return self.shown_tables() if self.way == "tables" else self.shown_world()
+
+    def shown_world(self):
+        cells = {}
+        if not os.path.exists(os.path.join(self.folder, "world.db")):
+            return {"customers": [], "orders": [], "papers": []}
+        for object_, id_ in self.world("SELECT object, id FROM record"):
+            cells[object_, id_] = {}
+        for object_, id_, name, value in self.world("SELECT object, id, name, value FROM cell"):
+            cells[object_, id_][name] = value
+        accounts = {id_: c.get("number") for (o, id_), c in cells.items() if o == "accounts"}
+        documents = {reference: bytes(data).decode() for reference, data in self.world("SELECT reference, bytes FROM content")}
+        rows = {"customers": [], "orders": [], "papers": []}
+        for (object_, _), c in cells.items():
+            if object_ == "accounts":
+                rows["customers"].append((c.get("number"), c.get("name"), c.get("city"), c.get("phone")))
+            elif object_ == "orders":
+                rows["orders"].append((c.get("number"), accounts.get(c.get("account")), c.get("total")))
+            else:
+                rows["papers"].append((c.get("number"), accounts.get(c.get("account")), documents.get(c.get("pdf"))))
+        return rows
+
+    def shown_tables(self):
+        database = sqlite3.connect(os.path.join(self.folder, "crm.db"))
+        rows = {
+            "customers": database.execute("SELECT number, name, city, phone FROM accounts").fetchall(),
+            "orders": database.execute("SELECT o.number, a.number, total FROM orders o LEFT JOIN accounts a ON a.id = o.account").fetchall(),
+            "papers": [],
+        }
+        accounts = {str(id_): number for id_, number in database.execute("SELECT id, number FROM accounts")}
+        database.close()
+        for folder, _, files in os.walk(os.path.join(self.folder, "dms", "papers")):
+            for name in files:
+                if name.startswith(".") or not name.endswith(".pdf"):
+                    continue
+                with open(os.path.join(folder, name)) as file:
+                    text = file.read()
+                with open(os.path.join(folder, name + ".meta.json")) as file:
+                    fields = json.load(file)["fields"]
+                rows["papers"].append((fields.get("number"), accounts.get(str(fields.get("account"))), text))
+        return rows
+
+    def wanted(self):
+        return {
+            "customers": {number: (row[0], row[1] or None, row[2] or None) for number, row in self.source["customers"].items()},
+            "orders": {number: (row[0], row[1]) for number, row in self.source["orders"].items()},
+            "papers": {number: (row[0], row[3]) for number, row in self.source["papers"].items()},
+        }
+
+    def compare(self):
+        shown, wanted = self.shown(), self.wanted()
+        for name in FLOWS:
+            there = {}
+            for row in shown[name]:
+                if row[0] in there and not self.doubles:
+                    raise Failure("doubled: %s %s: %s and %s" % (name, row[0], there[row[0]], row[1:]))
+                if there.get(row[0]) != wanted[name].get(row[0]):
+                    there[row[0]] = tuple(value if value != "" else None for value in row[1:])
+            for number, row in wanted[name].items():
+                if number not in there:
+                    raise Failure("lost: %s %s" % (name, number))
+                if there[number] != row:
+                    raise Failure("lost: %s %s is %s and should be %s" % (name, number, there[number], row))
+            extra = sorted(set(there) - set(wanted[name]))
+            if extra and not self.doubles:
+                raise Failure("left behind: %s %s" % (name, extra))
+        if self.way not in ("tables", "none"):
+            twice = self.world("SELECT object, external, count(*) FROM journal WHERE what = 'create' GROUP BY object, external HAVING count(*) > 1")
+            if twice:
+                raise Failure("created twice: %s" % twice[:3])
+            misused = self.world("SELECT object, id FROM journal WHERE what = 'misused key'")
+            if misused:
+                raise Failure("a key was used for something else: %s" % misused[:3])
+
+    def check(self):
+        """At rest: everything is right, nothing is open, and another run changes nothing."""
+        self.compare()
+        findings = [f for f in self.findings() if not self.doubles or f[0] != "review" or f[4] != "disputed"]
+        if findings:
+            raise Failure("findings: %s" % findings[:3])
+        if os.path.exists(os.path.join(self.folder, "world.db")):
+            self.world("INSERT OR REPLACE INTO fault SELECT value, 0, 1000000 FROM json_each('[1,2,3,4,5,6,7,8,9]')")
+        before = self.effects()
+        if not self.well(self.run()):
+            raise Failure("the run after the last one was not well")
+        if self.effects() != before:
+            raise Failure("a run that had nothing to do wrote something")
+        self.check_ledger()
+
+    def check_ledger(self):
+        done = subprocess.run([os.path.join(BUILD, "tests/bin/ledger-check"), self.state], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=180)
+        if done.returncode != 0:
+            raise Failure("the ledger: %s" % done.stdout.decode(errors="replace").strip()[:600])
+
+    def remove(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def random_edit(bed, generator, share):
+    """Changes a share of the customers: creates, updates and deletes."""
+    customers = bed.source["customers"]
+    for number in generator.sample(sorted(customers), max(1, int(len(customers) * share))):
+        what = generator.random()
+        if what < 0.6:
+            customers[number] = (customers[number][0], "City %d" % generator.randrange(10**6), customers[number][2])
+        elif what < 0.8:
+            del customers[number]
+            bed.source["orders"] = {n: row for n, row in bed.source["orders"].items() if row[0] != number}
+        else:
+            customers["N%d" % generator.randrange(10**9)] = ("Newcomer", "City", "1")
+    bed.write_source()
+
+
+__all__ = ["Bed", "Failure", "WAYS", "FAULTS", "FLOWS", "random", "random_edit"]
