@@ -79,6 +79,29 @@ compare_row(struct outlet *outlet, const struct batch *payload, const struct bat
 	return 0;
 }
 
+bool
+compare_documents(const struct batch *payload, const struct batch *rows, uint32_t row)
+{
+	const struct batch_record *sent = batch_record(payload, 0), *there = batch_record(rows, row);
+
+	for (uint32_t i = 0; i < payload->header->field_count; i++) {
+		struct syncline_value mine = batch_value(payload, &sent->cells[i]), theirs;
+		struct batch_field field;
+		int at;
+
+		if (mine.type != SYNCLINE_TYPE_CONTENT)
+			continue;
+		batch_field(payload, i, &field);
+		if ((at = batch_find_field(rows, field.name, field.name_length)) < 0)
+			return false;
+		theirs = batch_value(rows, &there->cells[at]);
+		if ((theirs.type != SYNCLINE_TYPE_CONTENT && theirs.type != SYNCLINE_TYPE_TEXT) || theirs.length != mine.length ||
+		    (mine.length > 0 && memcmp(theirs.u.data, mine.u.data, mine.length) != 0))
+			return false;
+	}
+	return true;
+}
+
 int
 compare_as_stored(struct outlet *outlet, const struct batch *payload, const struct batch *rows, uint32_t row,
                   const struct syncline_record **ret_stored, struct error *err)

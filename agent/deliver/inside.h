@@ -245,6 +245,8 @@ enum comparison { COMPARE_SAME, COMPARE_OTHER, COMPARE_UNKNOWN };
 int compare_row(struct outlet *outlet, const struct batch *payload, const struct batch *rows, uint32_t row, enum comparison *ret_comparison,
                 struct error *err);
 /* The row in the payload's fields. */
+/* Does it show the very documents that were sent, by reference?  A target may have names of its own for them: then false. */
+bool compare_documents(const struct batch *payload, const struct batch *rows, uint32_t row);
 int compare_as_stored(struct outlet *outlet, const struct batch *payload, const struct batch *rows, uint32_t row,
                       const struct syncline_record **ret_stored, struct error *err);
 
