@@ -79,7 +79,7 @@ struct request {
 	struct syncline_slice key;
 	struct cell *cells;
 	uint32_t cell_count;
-	bool owned; /* texts and bytes are its own */
+	int64_t at_ms; /* when it takes effect; 0: now */
 };
 struct outcome {
 	uint32_t error_class;

@@ -252,7 +252,7 @@ look_up_key(struct world *world, const struct request *request, const struct syn
 		return SYNCLINE_RETRY;
 	sqlite3_bind_blob(statement, 1, request->key.data, (int)request->key.length, SQLITE_STATIC);
 	sqlite3_bind_blob(statement, 2, bytes->data, (int)bytes->length, SQLITE_STATIC);
-	sqlite3_bind_int64(statement, 3, world_now_ms() - RETENTION_MS);
+	sqlite3_bind_int64(statement, 3, (request->at_ms != 0 ? request->at_ms : world_now_ms()) - RETENTION_MS);
 	*ret_known = sqlite3_step(statement) == SQLITE_ROW;
 	if (*ret_known) {
 		const char *id = (const char *)sqlite3_column_text(statement, 0);
@@ -277,7 +277,7 @@ remember_key(struct world *world, const struct request *request, const struct sy
 	if (statement == NULL)
 		return SYNCLINE_RETRY;
 	sqlite3_bind_blob(statement, 1, request->key.data, (int)request->key.length, SQLITE_STATIC);
-	sqlite3_bind_int64(statement, 2, world_now_ms());
+	sqlite3_bind_int64(statement, 2, request->at_ms != 0 ? request->at_ms : world_now_ms());
 	bind_text(statement, 3, request->object);
 	bind_text(statement, 4, id);
 	sqlite3_bind_blob(statement, 5, bytes->data, (int)bytes->length, SQLITE_STATIC);
@@ -526,7 +526,7 @@ static bool
 take_late(struct world *world, struct request *request)
 {
 	sqlite3_stmt *statement = world_statement(world, "DELETE FROM late WHERE number = (SELECT min(number) FROM late WHERE due_ms <= ?1 OR calls <= 0)"
-	                                                 " RETURNING op, object, external, key_field, id, version, key, number", NULL);
+	                                                 " RETURNING op, object, external, key_field, id, version, key, number, min(due_ms, ?1)", NULL);
 	bool got = false;
 
 	memset(request, 0, sizeof *request);
@@ -540,6 +540,7 @@ take_late(struct world *world, struct request *request)
 		request->key_field = column_copy(statement, 3);
 		request->id = column_copy(statement, 4);
 		request->version = sqlite3_column_int64(statement, 5);
+		request->at_ms = sqlite3_column_int64(statement, 8); /* nobody looked when it was due */
 		got = copy_bytes(statement, 6, &request->key.data, &request->key.length) && load_cells(world, sqlite3_column_int64(statement, 7), request) &&
 		      request->object != NULL;
 	}
