@@ -357,6 +357,7 @@ import_file(struct import *import, const char *name)
 	if (file == NULL) {
 		(void)error_system(&err, ERROR_USAGE, errno, "the file %s can't be read", name);
 		error_hint(&err, "Name a CSV file, or - for standard input.");
+		buffer_free(&import->json);
 		return opened_error(import->ctl, &err);
 	}
 	result = ledger_begin(import->ledger, &err);

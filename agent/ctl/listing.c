@@ -54,7 +54,7 @@ listing_choose(const struct ctl *ctl, const struct opened *opened, const char *n
 	const struct config_flow *flow = NULL;
 	const struct config_unit *unit;
 	enum ctl_exit status = CTL_DONE;
-	bool all;
+	bool all = true;
 
 	if (name != NULL)
 		status = opened_flow(ctl, opened, name, &flow);

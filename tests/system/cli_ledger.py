@@ -400,7 +400,7 @@ def test_rebase(bed):
     bed.change("conf.d/10-systems.conf", "base.sqlite", "moved.sqlite")
     bed.people(PEOPLE.replace("Bob", "Rob"))
     result = bed.run("run", "people")
-    has(result.out + result.err, "syncline rebase SYSTEM --why")
+    has(result.out + result.err, "syncline rebase base --why")
     explained(bed.run("rebase", "base"), 2, "--why")
     explained(bed.run("rebase", "bas", "--why", "a test"), 2, "Did you mean `base`?")
     assert bed.json(0, "rebase", "base", "--why", "it was moved")["rebased"] is True
