@@ -163,6 +163,8 @@ struct render {
 	char *op_literal; /* NULL: the operation isn't written */
 	size_t op_length;
 };
+#define RENDER_KEYS_MAX 32u
+/* Fields: those of the batch, and behind them the members of the key that are not among those, in the key's order. */
 uint32_t render_init(struct render *render, struct instance *c, const struct syncline_object *object, struct syncline_batch *batch,
                      struct syncline_error *err);
 void render_free(struct render *render);

@@ -118,8 +118,39 @@ add_level(struct render *r, struct path *paths, uint32_t count, uint8_t *done, u
 	return 0;
 }
 
+/* The name of a field: of the batch, or behind those a member of the key that the batch does not have. */
 static uint32_t
-plan(struct render *r, struct instance *c, struct syncline_batch *batch, int nested, struct path *paths, uint32_t count, struct syncline_error *err)
+name_of(const struct instance *c, const struct syncline_object *object, struct syncline_batch *batch, uint32_t index, const char **ret_name)
+{
+	uint32_t count = c->batch->field_count(batch), extra = index - count;
+	struct syncline_field field = { .struct_size = sizeof field };
+	uint32_t result = SYNCLINE_OK;
+
+	if (index < count) {
+		result = c->batch->field(batch, index, &field);
+		*ret_name = field.name;
+		return result;
+	}
+	for (uint32_t k = 0; k < object->key_count; k++) {
+		int known = 0;
+
+		for (uint32_t i = 0; i < count && !known && result == SYNCLINE_OK; i++) {
+			result = c->batch->field(batch, i, &field);
+			known = result == SYNCLINE_OK && strcmp(field.name, object->key[k]) == 0;
+		}
+		if (result != SYNCLINE_OK)
+			return result;
+		*ret_name = known ? NULL : object->key[k];
+		if (!known && extra-- == 0)
+			return SYNCLINE_OK;
+	}
+	*ret_name = NULL;
+	return SYNCLINE_OK;
+}
+
+static uint32_t
+plan(struct render *r, struct instance *c, const struct syncline_object *object, struct syncline_batch *batch, int nested, struct path *paths,
+     uint32_t count, struct syncline_error *err)
 {
 	uint8_t *done = calloc((size_t)count + 1, 1);
 	size_t steps = 1;
@@ -128,15 +159,15 @@ plan(struct render *r, struct instance *c, struct syncline_batch *batch, int nes
 	if (done == NULL)
 		return syncline_fail_memory(err);
 	for (uint32_t i = 0; i < count; i++) {
-		struct syncline_field field = { .struct_size = sizeof field };
-		uint32_t result = c->batch->field(batch, i, &field);
-		int cut = result == SYNCLINE_OK ? path_cut(&paths[i], field.name, nested) : 0;
+		const char *name = NULL;
+		uint32_t result = name_of(c, object, batch, i, &name);
+		int cut = result == SYNCLINE_OK ? path_cut(&paths[i], name, nested) : 0;
 
 		paths[i].field = i;
 		if (cut < 0)
 			result = syncline_fail_memory(err);
 		else if (cut > 0)
-			result = syncline_fail(err, SYNCLINE_CONFIG, "The field name \"%s\" can't be a path: a part of it is empty.", field.name);
+			result = syncline_fail(err, SYNCLINE_CONFIG, "The field name \"%s\" can't be a path: a part of it is empty.", name);
 		if (result != SYNCLINE_OK) {
 			free(done);
 			return result;
@@ -163,15 +194,21 @@ uint32_t
 render_init(struct render *r, struct instance *c, const struct syncline_object *object, struct syncline_batch *batch, struct syncline_error *err)
 {
 	uint32_t count = c->batch->field_count(batch), result = SYNCLINE_OK;
-	struct path *paths = calloc((size_t)count + 1, sizeof *paths);
+	const char *name = NULL;
+	struct path *paths;
 	const char *op = setting(c, object, "op_member", "");
 
+	while ((result = name_of(c, object, batch, count, &name)) == SYNCLINE_OK && name != NULL && object->key_count <= RENDER_KEYS_MAX)
+		count++;
+	paths = calloc((size_t)count + 1, sizeof *paths);
 	memset(r, 0, sizeof *r);
 	r->decimals_as_text = strcmp(setting(c, object, "decimals", "number"), "text") == 0;
-	if (paths == NULL)
+	if (result != SYNCLINE_OK)
+		syncline_fail(err, result, "A field of the batch can't be read.");
+	else if (paths == NULL)
 		result = syncline_fail_memory(err);
 	if (result == SYNCLINE_OK)
-		result = plan(r, c, batch, syncline_setting_boolean(object->settings, c->settings, "nested", 1), paths, count, err);
+		result = plan(r, c, object, batch, syncline_setting_boolean(object->settings, c->settings, "nested", 1), paths, count, err);
 	if (result == SYNCLINE_OK && op[0] != '\0' && literal(op, &r->op_literal, &r->op_length) != 0)
 		result = syncline_fail_memory(err);
 	for (uint32_t i = 0; paths != NULL && i < count; i++)

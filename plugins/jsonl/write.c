@@ -194,8 +194,8 @@ struct writer {
 	const struct syncline_results *results;
 	struct render render;
 	struct syncline_value *values; /* of one record, with the key's members filled in */
-	uint32_t field_count;
-	int key_fields[32]; /* -1: not a field of the batch */
+	uint32_t field_count, value_count;
+	int key_fields[RENDER_KEYS_MAX]; /* those that are not in the batch stand behind its fields */
 	uint32_t key_count;
 	struct syncline_buffer text, keys, key; /* keys: of the attempts in text */
 	uint8_t *written; /* per item: it is in text */
@@ -209,14 +209,14 @@ begin(struct writer *w, struct syncline_error *err)
 
 	w->field_count = w->c->batch->field_count(w->batch);
 	w->op_member = setting(w->c, w->object, "op_member", "");
-	w->values = calloc((size_t)w->field_count + 1, sizeof *w->values);
+	w->values = calloc((size_t)w->field_count + RENDER_KEYS_MAX, sizeof *w->values);
 	w->written = calloc((size_t)count + 1, 1);
 	syncline_buffer_init(&w->text, 256 * 1024 * 1024);
 	syncline_buffer_init(&w->keys, 0);
 	syncline_buffer_init(&w->key, 0);
 	if (w->values == NULL || w->written == NULL)
 		return syncline_fail_memory(err);
-	w->key_count = w->object->key_count <= 32 ? w->object->key_count : 0;
+	w->key_count = w->object->key_count <= RENDER_KEYS_MAX ? w->object->key_count : 0;
 	for (uint32_t k = 0; k < w->key_count; k++)
 		w->key_fields[k] = -1;
 	for (uint32_t i = 0; i < w->field_count; i++) {
@@ -229,6 +229,10 @@ begin(struct writer *w, struct syncline_error *err)
 			if (strcmp(w->object->key[k], field.name) == 0)
 				w->key_fields[k] = (int)i;
 	}
+	w->value_count = w->field_count;
+	for (uint32_t k = 0; k < w->key_count; k++)
+		if (w->key_fields[k] < 0)
+			w->key_fields[k] = (int)w->value_count++;
 	result = render_init(&w->render, w->c, w->object, w->batch, err);
 	return result == SYNCLINE_OK ? prepare(w->c, w->object, err) : result;
 }
@@ -257,12 +261,9 @@ fill_key(struct writer *w, const struct syncline_record *record)
 		return render_no_memory;
 	if (w->key_count == 0 || w->c->batch->split_key(&id, w->key_count, w->key.data, w->key.capacity, parts) != SYNCLINE_OK)
 		return "its native id does not have the parts that the object's key has";
-	for (uint32_t k = 0; k < w->key_count; k++) {
-		if (w->key_fields[k] < 0)
-			return "the key is not among the fields that are written: map it too";
+	for (uint32_t k = 0; k < w->key_count; k++)
 		if (w->values[w->key_fields[k]].type == SYNCLINE_TYPE_ABSENT)
 			w->values[w->key_fields[k]] = syncline_text(parts[k].data, parts[k].length);
-	}
 	return NULL;
 }
 
@@ -279,11 +280,11 @@ render_item(struct writer *w, const struct syncline_record *record)
 		return "its operation is not known";
 	if (record->op == SYNCLINE_OP_DELETE && w->op_member[0] == '\0')
 		return "a deletion can't be said in such a file: set op_member";
-	memset(w->values, 0, w->field_count * sizeof *w->values);
+	memset(w->values, 0, w->value_count * sizeof *w->values);
 	if (count > 0 && record->op == SYNCLINE_OP_UPDATE)
 		memcpy(w->values, values, count * sizeof *values);
 	fault = fill_key(w, record);
-	return fault != NULL ? fault : render_line(&w->render, w->values, w->field_count, record->op, &w->text);
+	return fault != NULL ? fault : render_line(&w->render, w->values, w->value_count, record->op, &w->text);
 }
 
 static void
