@@ -544,6 +544,12 @@ keep_one(struct outlet *outlet, const struct pick *pick, struct error *err)
 	case PICK_MISSING:
 		if (settle_missing(outlet, pick->due->record, &again, err) != 0)
 			return -1;
+		if (again && outlet->binding->deletes->seen == CONFIG_SEEN_ACCEPT) {
+			struct pick later = *pick;
+
+			later.due_us = ledger_now(outlet->deliver->ledger) + MISSING_PAUSE_US;
+			return keep_state(outlet, &later, LEDGER_DELIVERY_PENDING, err);
+		}
 		return again ? 0 : ledger_delivery_drop(outlet->deliver->ledger, outlet->id, pick->due->record, err);
 	case PICK_SEND:
 	case PICK_LEAVE:

@@ -147,6 +147,9 @@ struct parcel {
 	struct ledger_attempt attempt;
 };
 
+/* What is missing and may be deleted everywhere is left alone for so long: reading decides. */
+#define MISSING_PAUSE_US (INT64_C(2) * 1000000)
+
 /* What became of one item of an attempt. */
 struct answer {
 	uint32_t index; /* in the attempt */

@@ -22,29 +22,40 @@ struct handed {
 	bool decided;
 };
 
+/* What the target showed last; a link without a vector shows the record's present values.  NULL: the record is gone. */
+static int
+seen_of(struct outlet *outlet, const struct handed *handed, const uint64_t **ret_seen, struct error *err)
+{
+	uint64_t *golden = arena_array(&outlet->arena, outlet->words + 1u, sizeof *golden);
+	struct ledger_record record;
+
+	*ret_seen = handed->link.seen;
+	if (*ret_seen != NULL)
+		return 0;
+	if (golden == NULL)
+		return error_memory(err);
+	if (ledger_records_get(outlet->deliver->ledger, outlet->entity, &handed->item->item.record, 1, &outlet->arena, &record, err) != 0)
+		return -1;
+	if (record.id == 0)
+		return 0;
+	if (vector_of(outlet->deliver->ledger, outlet->entity, record.values, &outlet->scratch, golden) != 0)
+		return error_memory(err);
+	*ret_seen = golden;
+	return 0;
+}
+
 /* Does the link show the values that were sent?  Only where something was seen of each, and of one at least. */
 static int
 is_shown(struct outlet *outlet, const struct handed *handed, bool *ret_shown, struct error *err)
 {
 	const struct ledger_uncertain *item = handed->item;
-	uint64_t *golden = arena_array(&outlet->arena, outlet->words + 1u, sizeof *golden);
-	const uint64_t *seen = handed->link.seen;
-	struct ledger_record record;
+	const uint64_t *seen;
 	uint32_t shown = 0;
 
 	*ret_shown = false;
-	if (golden == NULL)
-		return error_memory(err);
-	if (seen == NULL) {
-		if (ledger_records_get(outlet->deliver->ledger, outlet->entity, &item->item.record, 1, &outlet->arena, &record, err) != 0)
-			return -1;
-		if (record.id == 0)
-			return 0;
-		if (vector_of(outlet->deliver->ledger, outlet->entity, record.values, &outlet->scratch, golden) != 0)
-			return error_memory(err);
-		seen = golden;
-	}
-	for (uint32_t f = 0; f < outlet->entity->field_count; f++) {
+	if (seen_of(outlet, handed, &seen, err) != 0)
+		return -1;
+	for (uint32_t f = 0; seen != NULL && f < outlet->entity->field_count; f++) {
 		uint32_t id = outlet->fields[f];
 
 		if (!bound_has(outlet->reader->reads, f) || item->vector[id] == VECTOR_UNKNOWN)
@@ -89,9 +100,48 @@ by_link(struct outlet *outlet, struct handed *handed, struct error *err)
 	return 0;
 }
 
-/* By asking the connector for those that have an id. */
+/*
+ * A row that is neither as it was nor as it was sent: somebody changed it as well.  Our write is in it when one of the values
+ * that it changed stands there, or none of them is as it was before (it may have changed nothing that the target shows).  What is
+ * different then is an edit, for the merge.
+ */
 static int
-by_reading(struct outlet *outlet, struct handed *all, uint32_t count, struct batch **ret_rows, struct error *err)
+is_in_it(struct outlet *outlet, const struct handed *handed, const struct batch *rows, uint32_t row, bool *ret_is, struct error *err)
+{
+	const struct ledger_uncertain *item = handed->item;
+	uint64_t *words = arena_zalloc(&outlet->arena, (outlet->words + 1u) * sizeof *words);
+	const uint64_t *seen = NULL;
+	uint32_t ours = 0, former = 0;
+	bool understood;
+
+	*ret_is = false;
+	if (words == NULL)
+		return error_memory(err);
+	if (outlet->reader == NULL || item->item.op != SYNCLINE_OP_UPDATE || item->item.deactivate || handed->link.id == 0)
+		return 0;
+	if (seen_of(outlet, handed, &seen, err) != 0)
+		return -1;
+	if (seen == NULL)
+		return 0;
+	if (intake_words(outlet->deliver->intake, outlet->reader, outlet->entity, rows, row, words, &understood, err) != 0)
+		return -1;
+	for (uint32_t f = 0; understood && f < outlet->entity->field_count; f++) {
+		uint32_t id = outlet->fields[f];
+		uint64_t sent = id < item->words ? item->vector[id] : VECTOR_UNKNOWN, before = seen[id];
+
+		if (!bound_has(outlet->reader->reads, f) || !bound_has(outlet->bound->writes, f) || sent == VECTOR_UNKNOWN || sent == before ||
+		    words[id] == VECTOR_UNKNOWN)
+			continue;
+		ours += words[id] == sent;
+		former += words[id] == before;
+	}
+	*ret_is = understood && (ours > 0 || former == 0);
+	return 0;
+}
+
+/* By asking the connector for those that have an id.  ret_observe: rows that go through the flow when their answers are kept. */
+static int
+by_reading(struct outlet *outlet, struct handed *all, uint32_t count, struct batch **ret_rows, uint8_t **ret_observe, struct error *err)
 {
 	struct syncline_slice *natives = arena_array(&outlet->arena, count + 1u, sizeof *natives);
 	struct handed **asked = arena_array(&outlet->arena, count + 1u, sizeof *asked);
@@ -115,20 +165,35 @@ by_reading(struct outlet *outlet, struct handed *all, uint32_t count, struct bat
 		return 0;
 	}
 	*ret_rows = rows;
+	if ((*ret_observe = arena_zalloc(&outlet->arena, rows->header->record_count + 1u)) == NULL)
+		return error_memory(err);
 	for (uint32_t i = 0; i < used; i++) {
 		const struct batch_record *record = row[i] != UINT32_MAX ? batch_record(rows, row[i]) : NULL;
 		enum comparison comparison;
+		bool is_in;
 
 		if (record == NULL)
 			continue;
 		if (asked[i]->item->item.op == SYNCLINE_OP_DELETE && record->op == SYNCLINE_OP_DELETED)
 			confirm(asked[i], natives[i]);
+		/* What we changed is gone: somebody deleted it there. */
+		if (asked[i]->item->item.op == SYNCLINE_OP_UPDATE && record->op == SYNCLINE_OP_DELETED) {
+			asked[i]->decided = true;
+			asked[i]->answer.verdict = DELIVER_MISSING;
+		}
 		if (asked[i]->item->item.op == SYNCLINE_OP_DELETE || record->op != SYNCLINE_OP_SEEN)
 			continue;
 		if (compare_row(outlet, asked[i]->item->payload, rows, row[i], &comparison, err) != 0)
 			return -1;
-		if (comparison != COMPARE_SAME)
+		if (comparison != COMPARE_SAME) {
+			if (is_in_it(outlet, asked[i], rows, row[i], &is_in, err) != 0)
+				return -1;
+			if (is_in) {
+				confirm(asked[i], natives[i]);
+				(*ret_observe)[row[i]] = 1;
+			}
 			continue;
+		}
 		confirm(asked[i], natives[i]);
 		if (compare_as_stored(outlet, asked[i]->item->payload, rows, row[i], &asked[i]->answer.stored, err) != 0)
 			return -1;
@@ -223,6 +288,7 @@ static int
 decide(struct outlet *outlet, struct handed *all, uint32_t count, struct error *err)
 {
 	struct batch *rows = NULL;
+	uint8_t *observe = NULL;
 	bool asks = false;
 	uint32_t finds = 0;
 	struct error why = { 0 };
@@ -237,7 +303,7 @@ decide(struct outlet *outlet, struct handed *all, uint32_t count, struct error *
 			outlet_heard(outlet, &why);
 			outlet->system->down = true;
 		} else {
-			result = by_reading(outlet, all, count, &rows, err);
+			result = by_reading(outlet, all, count, &rows, &observe, err);
 			for (uint32_t i = 0; i < count && result == 0; i++)
 				result = by_finding(outlet, &all[i], &finds, err);
 		}
@@ -251,6 +317,8 @@ decide(struct outlet *outlet, struct handed *all, uint32_t count, struct error *
 			result = all[i].decided ? settle(outlet, all[i].item->attempt, &all[i].answer, 1, err)
 			                        : keep_waiting(outlet, all[i].item->attempt, &outcome, err);
 	}
+	if (result == 0 && rows != NULL && observe != NULL)
+		result = guard_observe(outlet, rows, observe, err);
 	batch_free(rows);
 	return result;
 }

@@ -104,11 +104,29 @@ owner_of(struct outlet *outlet, int64_t record, int64_t *ret_owner, struct error
 	return 0;
 }
 
+/* As reading decides it (flow/gone.c): where a binding says what a deletion seen there means, that counts. */
+static uint8_t
+what_missing_means(const struct outlet *outlet)
+{
+	if (outlet->attach != NULL)
+		return CONFIG_ACTION_REVIEW;
+	switch (outlet->binding->deletes->seen) {
+	case CONFIG_SEEN_RESTORE:
+		return CONFIG_ACTION_RECREATE;
+	case CONFIG_SEEN_IGNORE:
+		return CONFIG_ACTION_IGNORE;
+	case CONFIG_SEEN_ACCEPT:
+		return CONFIG_ACTION_DEFAULT;
+	default:
+		return outlet->binding->situations->missing;
+	}
+}
+
 int
 settle_missing(struct outlet *outlet, int64_t record, bool *ret_again, struct error *err)
 {
 	struct ledger *ledger = outlet->deliver->ledger;
-	uint8_t action = outlet->attach != NULL ? CONFIG_ACTION_REVIEW : outlet->binding->situations->missing;
+	uint8_t action = what_missing_means(outlet);
 	struct ledger_finding finding = begin_finding(outlet, LEDGER_FINDING_REVIEW, record);
 	struct ledger_link link;
 	int64_t owner;
@@ -116,10 +134,18 @@ settle_missing(struct outlet *outlet, int64_t record, bool *ret_again, struct er
 	*ret_again = false;
 	if (owner_of(outlet, record, &owner, err) != 0 || ledger_link_at(ledger, outlet->linked, owner, outlet->object_id, &outlet->arena, &link, err) != 0)
 		return -1;
-	if (link.id == 0)
+	/* Whether it is deleted everywhere is for reading to say, which knows whether it saw everything. */
+	if (link.id != 0 && action == CONFIG_ACTION_DEFAULT) {
+		*ret_again = true;
 		return 0;
+	}
+	/* Reading was here before: what it decided stands. */
+	if (link.id == 0) {
+		*ret_again = action == CONFIG_ACTION_RECREATE;
+		return 0;
+	}
 	settle_count(outlet, LEDGER_COUNT_MISSING);
-	link.state = action == CONFIG_ACTION_RECREATE ? LEDGER_LINK_TOMBSTONE : action == CONFIG_ACTION_UNLINK ? LEDGER_LINK_UNLINKED : LEDGER_LINK_MISSING;
+	link.state = action == CONFIG_ACTION_RECREATE || action == CONFIG_ACTION_IGNORE ? LEDGER_LINK_TOMBSTONE : action == CONFIG_ACTION_UNLINK ? LEDGER_LINK_UNLINKED : LEDGER_LINK_MISSING;
 	if (ledger_links_put(ledger, outlet->linked, &link, 1, err) != 0 ||
 	    add_history(outlet, owner, link.native, action == CONFIG_ACTION_UNLINK ? LEDGER_EVENT_UNLINKED : LEDGER_EVENT_GONE,
 	                "the target does not have it any more", err) != 0)
@@ -174,7 +200,7 @@ missed(struct outlet *outlet, const struct answer *answer, struct ledger_outcome
 	if (settle_missing(outlet, answer->item->record, &again, err) != 0)
 		return -1;
 	outcome->kind = again ? LEDGER_AGAIN : LEDGER_DROP;
-	outcome->due_us = 0;
+	outcome->due_us = answer->looked || what_missing_means(outlet) != CONFIG_ACTION_DEFAULT ? 0 : ledger_now(outlet->deliver->ledger) + MISSING_PAUSE_US;
 	return 0;
 }
 

@@ -102,6 +102,47 @@ stored_words(struct work *work, const struct intake_confirmation *item, struct b
 	return result;
 }
 
+int
+intake_words(struct intake *intake, struct bound *reader, const struct config_entity *entity, const struct batch *rows, uint32_t row,
+             uint64_t *ret_words, bool *ret_understood, struct error *err)
+{
+	struct ledger *ledger = intake->engine->ledger;
+	struct batch *one = values_one_row(rows, row, err), *canonical = NULL;
+	struct batch_builder *builder = one != NULL ? batch_builder_new(err) : NULL;
+	struct rules_report report = { .rejected = NULL };
+	struct buffer scratch;
+	struct world world;
+	int result = -1;
+
+	buffer_init(&scratch, 0);
+	*ret_understood = false;
+	if (one == NULL || builder == NULL || engine_bind_late(intake->engine, reader, one, err) != 0 || reader->read == NULL) {
+		result = one != NULL && builder != NULL && reader->read == NULL && err->code == ERROR_NONE ? 0 : -1;
+		batch_builder_free(builder);
+		batch_free(one);
+		return result;
+	}
+	world_read(&world, intake->engine, reader, intake->unit, intake->run_time_us);
+	if (mapping_run(intake->engine->rules, reader->read, &world.rules, one, builder, &report, err) == 0)
+		result = (canonical = batch_builder_finish(builder, err)) != NULL ? 0 : -1;
+	for (uint32_t i = 0; result == 0 && canonical->header->record_count == 1 && i < canonical->header->field_count; i++) {
+		const struct config_field *field = config_field(entity, mapping_output_fields(reader->read)[i].name);
+		struct syncline_value value = batch_value(canonical, &batch_record(canonical, 0)->cells[i]);
+
+		*ret_understood = true;
+		if (field->type == CONFIG_FIELD_REF || field->type == CONFIG_FIELD_CONTENT)
+			continue;
+		if (vector_word(ledger_hash_key(ledger), &value, &scratch, &ret_words[ledger_field_id(ledger, entity, field)]) != 0)
+			result = error_memory(err);
+	}
+	world_free(&world);
+	buffer_free(&scratch);
+	batch_builder_free(builder);
+	batch_free(one);
+	batch_free(canonical);
+	return result;
+}
+
 static int
 confirm_words(struct work *work, const struct intake_confirmation *item, struct work_link *link, struct error *err)
 {

@@ -108,4 +108,11 @@ struct intake_confirmation {
 /* Links, vectors, history, and marks for whatever depends on link() and url(); the attempt is the caller's to close. */
 int intake_confirm(struct intake *intake, const struct intake_confirmation *items, uint32_t count, struct error *err);
 
+/*
+ * What one native row says, in canonical words by field id: only what it says is set in ret_words.  ret_understood false: the
+ * rules reject it.  References and documents are left out.
+ */
+int intake_words(struct intake *intake, struct bound *reader, const struct config_entity *entity, const struct batch *rows, uint32_t row,
+                 uint64_t *ret_words, bool *ret_understood, struct error *err);
+
 #endif
