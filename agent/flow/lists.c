@@ -54,40 +54,90 @@ find(const struct config_field *field, struct json_object *list, struct json_obj
 	return -1;
 }
 
-static int
-join(const struct config_field *field, struct json_object *into, struct json_object *from)
+static struct json_object *
+found_in(const struct config_field *field, struct json_object *list, struct json_object *element)
 {
-	size_t count = json_object_array_length(from);
+	ssize_t at = list != NULL ? find(field, list, element) : -1;
+
+	return at >= 0 ? json_object_array_get_idx(list, (size_t)at) : NULL;
+}
+
+/* What is left of `golden`: all but what the row took out. */
+static int
+keep(const struct config_field *field, struct json_object *golden, struct json_object *base, struct json_object *row, struct json_object *into)
+{
+	size_t count = json_object_array_length(golden);
 
 	for (size_t i = 0; i < count; i++) {
-		struct json_object *element = json_object_array_get_idx(from, i);
-		ssize_t at = find(field, into, element);
-		int result = at < 0 ? json_object_array_add(into, json_object_get(element)) :
-		                      json_object_array_put_idx(into, (size_t)at, json_object_get(element));
+		struct json_object *element = json_object_array_get_idx(golden, i), *before = found_in(field, base, element),
+		                   *now = found_in(field, row, element);
 
-		if (result != 0)
+		if (before != NULL && now == NULL)
+			continue;
+		if (now == NULL || (before != NULL && json_object_equal(before, now)))
+			now = element;
+		if (json_object_array_add(into, json_object_get(now)) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+add(const struct config_field *field, struct json_object *golden, struct json_object *base, struct json_object *row, struct json_object *into)
+{
+	size_t count = json_object_array_length(row);
+
+	for (size_t i = 0; i < count; i++) {
+		struct json_object *element = json_object_array_get_idx(row, i), *before = found_in(field, base, element);
+
+		/* One that was there and is not changed was taken out by another system. */
+		if (find(field, golden, element) >= 0 || (before != NULL && json_object_equal(before, element)))
+			continue;
+		if (json_object_array_add(into, json_object_get(element)) != 0)
 			return -1;
 	}
 	return 0;
 }
 
 int
-lists_join(struct arena *arena, const struct config_field *field, const struct syncline_value *a, const struct syncline_value *b,
-           struct syncline_value *ret_joined, struct error *err)
+lists_join(struct arena *arena, const struct config_field *field, const struct syncline_value *golden, const struct syncline_value *base,
+           const struct syncline_value *row, struct syncline_value *ret_joined, struct error *err)
 {
-	struct json_object *into = parse(a, err), *from = into != NULL ? parse(b, err) : NULL;
+	struct json_object *ours = parse(golden, err), *theirs = ours != NULL ? parse(row, err) : NULL, *agreed = NULL, *into = NULL;
 	const char *text = NULL;
 	char *kept = NULL;
+	bool parsed = theirs != NULL;
 
-	if (from != NULL && join(field, into, from) == 0)
+	if (parsed && base != NULL)
+		parsed = (agreed = parse(base, err)) != NULL;
+	if (parsed && (into = json_object_new_array()) != NULL && keep(field, ours, agreed, theirs, into) == 0 &&
+	    add(field, ours, agreed, theirs, into) == 0)
 		text = json_object_to_json_string_ext(into, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 	if (text != NULL)
 		kept = arena_text(arena, text);
-	if (from != NULL && kept == NULL)
+	if (parsed && kept == NULL)
 		error_fill_memory(err);
 	if (kept != NULL)
 		*ret_joined = (struct syncline_value){ .type = SYNCLINE_TYPE_JSON, .length = (uint32_t)strlen(kept), .u.data = kept };
 	json_object_put(into);
-	json_object_put(from);
+	json_object_put(agreed);
+	json_object_put(ours);
+	json_object_put(theirs);
 	return kept != NULL ? 0 : -1;
+}
+
+bool
+lists_of_history(struct arena *arena, const char *json, const char *name, struct syncline_value *ret_value)
+{
+	struct json_object *all = json != NULL ? json_tokener_parse(json) : NULL, *list = NULL;
+	const char *text;
+	char *kept = NULL;
+
+	if (all != NULL && json_object_is_type(all, json_type_object) && json_object_object_get_ex(all, name, &list) &&
+	    json_object_is_type(list, json_type_array) &&
+	    (text = json_object_to_json_string_ext(list, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)) != NULL &&
+	    (kept = arena_text(arena, text)) != NULL)
+		*ret_value = (struct syncline_value){ .type = SYNCLINE_TYPE_JSON, .length = (uint32_t)strlen(kept), .u.data = kept };
+	json_object_put(all);
+	return kept != NULL;
 }

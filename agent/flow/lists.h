@@ -8,10 +8,13 @@
 #include "config/model.h"
 
 /*
- * The elements of `a`, each replaced by the one of `b` that has the same key, then those that only `b` has, in its order.  The
- * key is field->key; without one an element is its own key.  NULL counts as empty.
+ * Three ways: what `row` added to, changed in or took out of `base` is done to `golden`, element by element; what it left as it
+ * was stays as `golden` has it.  `base` NULL: nothing was agreed, so nothing was taken out.  An element is told by field->key;
+ * without one it is its own key.  A NULL value counts as an empty list.
  */
-int lists_join(struct arena *arena, const struct config_field *field, const struct syncline_value *a, const struct syncline_value *b,
-               struct syncline_value *ret_joined, struct error *err);
+int lists_join(struct arena *arena, const struct config_field *field, const struct syncline_value *golden, const struct syncline_value *base,
+               const struct syncline_value *row, struct syncline_value *ret_joined, struct error *err);
+/* The list of that name in a JSON object, as history keeps it.  false: there is none. */
+bool lists_of_history(struct arena *arena, const char *json, const char *name, struct syncline_value *ret_value);
 
 #endif

@@ -225,6 +225,59 @@ locked(struct work *work, const struct work_record *record, const struct unit *u
 	return 0;
 }
 
+/* What a system does that does not own the value. */
+static enum verdict
+foreign_edit(const struct unit *unit)
+{
+	switch (unit->first->edits) {
+	case CONFIG_EDITS_IGNORE:
+		return VERDICT_IGNORE;
+	case CONFIG_EDITS_RAISE:
+		return VERDICT_ASK;
+	default:
+		return VERDICT_RESTORE;
+	}
+}
+
+/* The owner is first, then the systems in rank, then all others. */
+static uint32_t
+place_of(const struct work *work, const struct config_field *field, const char *system)
+{
+	const struct config_texts *rank = field->rank.count > 0 ? &field->rank : &work->entity->rank;
+
+	if (strcmp(system, config_owner(work->intake->unit, work->entity, field)) == 0)
+		return 0;
+	for (uint32_t i = 0; i < rank->count; i++)
+		if (strcmp(rank->items[i], system) == 0)
+			return i + 1;
+	return UINT32_MAX;
+}
+
+/* Does this system stand before all those that show the golden values? */
+static bool
+ranks_above(const struct work *work, const struct work_record *record, const struct unit *unit)
+{
+	uint32_t here = place_of(work, unit->first, work->bound->binding->system->head.name), best = UINT32_MAX;
+	bool shown = false;
+
+	for (uint32_t i = 0; i < record->link_count; i++) {
+		const struct work_link *link = record->links[i];
+		const struct config_object *object = ledger_object(work->ledger, link->at.object);
+		uint32_t same = 0, place;
+
+		if (object == NULL || link->at.state != LEDGER_LINK_LIVE || link->at.object == work->bound->object)
+			continue;
+		for (uint32_t f = 0; f < unit->count; f++)
+			same += link->seen[work_word(work, unit->fields[f])] == record->words[work_word(work, unit->fields[f])];
+		place = place_of(work, unit->first, object->system->head.name);
+		if (same == unit->count) {
+			shown = true;
+			best = place < best ? place : best;
+		}
+	}
+	return shown && here < best;
+}
+
 static enum verdict
 by_owner(const struct work *work, const struct row *row, const struct work_record *record, const struct unit *unit)
 {
@@ -236,15 +289,19 @@ by_owner(const struct work *work, const struct row *row, const struct work_recor
 		return VERDICT_TAKE;
 	}
 	if (!unit->base)
-		return golden_is_null(record, unit) && !row_is_null(row, unit) ? VERDICT_TAKE : VERDICT_SEND;
-	switch (unit->first->edits) {
-	case CONFIG_EDITS_IGNORE:
-		return VERDICT_IGNORE;
-	case CONFIG_EDITS_RAISE:
-		return VERDICT_ASK;
-	default:
-		return VERDICT_RESTORE;
-	}
+		return !row_is_null(row, unit) && (golden_is_null(record, unit) || ranks_above(work, record, unit)) ? VERDICT_TAKE : VERDICT_SEND;
+	return foreign_edit(unit);
+}
+
+/* The first value stays, whoever gave it, until the owner takes it away; then the next one is the first. */
+static enum verdict
+if_empty(const struct work *work, const struct row *row, const struct work_record *record, const struct unit *unit)
+{
+	bool owner = strcmp(work_owner(work, record, unit->first), work->bound->binding->system->head.name) == 0;
+
+	if (golden_is_null(record, unit) || (unit->base && owner && unit->first->clear && row_is_null(row, unit)))
+		return VERDICT_TAKE;
+	return unit->base ? foreign_edit(unit) : VERDICT_SEND;
 }
 
 static enum verdict
@@ -262,7 +319,7 @@ by_policy(const struct work *work, const struct row *row, const struct work_reco
 			return VERDICT_SEND;
 		return newer(work, record, unit) ? VERDICT_TAKE : VERDICT_SEND;
 	case CONFIG_POLICY_SET_IF_EMPTY:
-		return golden_is_null(record, unit) ? VERDICT_TAKE : VERDICT_IGNORE;
+		return if_empty(work, row, record, unit);
 	case CONFIG_POLICY_UNION:
 		return VERDICT_UNION;
 	case CONFIG_POLICY_MANUAL:
@@ -285,6 +342,9 @@ take(struct work *work, const struct row *row, struct work_record *record, struc
 		uint32_t field = unit->fields[i], word = work_word(work, field);
 
 		link->seen[word] = row->words[word];
+		/* What was sent before is over: it must not pass for what the system has when it is wanted again. */
+		if (link->sent[word] != VECTOR_UNKNOWN)
+			link->sent[word] = row->words[word];
 		if (policy == CONFIG_POLICY_NEWEST && set_stamp(work, record, unit, field) != 0)
 			return error_memory(err);
 		if (record->words[word] != row->words[word] && work_set(work, record, field, &row->values[field], err) != 0)
@@ -293,17 +353,89 @@ take(struct work *work, const struct row *row, struct work_record *record, struc
 	return 0;
 }
 
+/* The value that this word is of, among those that the record has or had. */
+struct former {
+	struct work *work;
+	const char *name;
+	uint64_t word;
+	struct syncline_value *value;
+	bool found;
+};
+
+static bool
+is_former(struct former *former, const struct syncline_value *value)
+{
+	uint64_t word;
+
+	if (former->found || vector_word(ledger_hash_key(former->work->ledger), value, &former->work->scratch, &word) != 0 || word != former->word)
+		return false;
+	*former->value = *value;
+	former->found = true;
+	return true;
+}
+
+static int
+look_back(void *data, const struct ledger_history *row)
+{
+	struct former *former = data;
+	struct syncline_value value;
+
+	if (!former->found && lists_of_history(&former->work->arena, row->before, former->name, &value) && is_former(former, &value))
+		return 0;
+	if (!former->found && lists_of_history(&former->work->arena, row->after, former->name, &value))
+		is_former(former, &value);
+	return 0;
+}
+
+/* What was agreed with this system last, of which its link keeps the word alone.  false: nothing, or it is not known any more. */
+static int
+agreed_list(struct work *work, const struct work_record *record, const struct work_link *link, uint32_t field, struct syncline_value *ret_value,
+            bool *ret_found, struct error *err)
+{
+	static const struct syncline_value empty = { .type = SYNCLINE_TYPE_NULL };
+	struct former former = { .work = work, .name = work_field(work, field)->head.name, .word = link->seen[work_word(work, field)], .value = ret_value };
+
+	*ret_found = false;
+	if (former.word == VECTOR_UNKNOWN)
+		return 0;
+	if (!is_former(&former, &empty) && !is_former(&former, &record->at.values[field]) && (record->before == NULL || !is_former(&former, &record->before[field])) &&
+	    !record->fresh && ledger_history_of(work->ledger, record->at.id, look_back, &former, err) != 0)
+		return -1;
+	*ret_found = former.found;
+	return 0;
+}
+
+static bool
+is_empty_list(const struct syncline_value *value)
+{
+	return value->length == 2 && memcmp(value->u.data, "[]", 2) == 0;
+}
+
 static int
 join_lists(struct work *work, const struct row *row, struct work_record *record, struct work_link *link, const struct unit *unit,
            struct error *err)
 {
 	for (uint32_t i = 0; i < unit->count; i++) {
 		uint32_t field = unit->fields[i], word = work_word(work, field);
-		struct syncline_value joined;
+		struct syncline_value joined, base;
+		uint64_t joined_word;
+		bool found = false;
 
+		if (unit->base && agreed_list(work, record, link, field, &base, &found, err) != 0)
+			return -1;
 		link->seen[word] = row->words[word];
-		if (lists_join(&work->arena, work_field(work, field), &record->at.values[field], &row->values[field], &joined, err) != 0 ||
-		    work_set(work, record, field, &joined, err) != 0)
+		if (lists_join(&work->arena, work_field(work, field), &record->at.values[field], found ? &base : NULL, &row->values[field], &joined, err) != 0)
+			return -1;
+		if (vector_word(ledger_hash_key(work->ledger), &joined, &work->scratch, &joined_word) != 0)
+			return error_memory(err);
+		/* No list and an empty one are the same to whoever joins them. */
+		if (is_empty_list(&joined) && record->at.values[field].type == SYNCLINE_TYPE_NULL) {
+			link->sent[word] = record->words[word];
+			continue;
+		}
+		if (joined_word == row->words[word])
+			joined = row->values[field];
+		if (joined_word != record->words[word] && work_set(work, record, field, &joined, err) != 0)
 			return -1;
 		if (record->words[word] != row->words[word])
 			link->sent[word] = VECTOR_UNKNOWN;
@@ -487,6 +619,8 @@ merge_unit(struct work *work, const struct row *row, struct work_link *link, str
 			uint32_t word = work_word(work, unit->fields[i]);
 
 			link->seen[word] = row->words[word];
+			if (agreed && changed && link->sent[word] != VECTOR_UNKNOWN)
+				link->sent[word] = row->words[word];
 		}
 		if (agreed && changed && unit->base && (link->at.flags & LEDGER_LINK_HELD) != 0)
 			return ledger_findings_end(work->ledger, LEDGER_FINDING_CONFLICT, work->intake->flow_id, work->intake->unit_id, work->bound->object,

@@ -49,6 +49,91 @@ plain_number(const char *from, size_t length, char *to)
 	return used + (size_t)(end - from);
 }
 
+static int
+put_code_point(struct buffer *out, uint32_t c)
+{
+	if (c < 0x80)
+		return buffer_char(out, (char)c);
+	if (c < 0x800)
+		return buffer_format(out, "%c%c", (char)(0xC0 | c >> 6), (char)(0x80 | (c & 0x3F)));
+	if (c < 0x10000)
+		return buffer_format(out, "%c%c%c", (char)(0xE0 | c >> 12), (char)(0x80 | (c >> 6 & 0x3F)), (char)(0x80 | (c & 0x3F)));
+	return buffer_format(out, "%c%c%c%c", (char)(0xF0 | c >> 18), (char)(0x80 | (c >> 12 & 0x3F)), (char)(0x80 | (c >> 6 & 0x3F)),
+	                     (char)(0x80 | (c & 0x3F)));
+}
+
+static const char *
+four_digits(const char *p, const char *end, uint32_t *ret)
+{
+	*ret = 0;
+	for (int i = 0; i < 4; i++, p++) {
+		if (p >= end)
+			return NULL;
+		*ret = *ret << 4 | (uint32_t)(*p <= '9' ? *p - '0' : (*p | 0x20) - 'a' + 10);
+	}
+	return p;
+}
+
+/* Behind the quote that opens a text, to behind the one that closes it: escapes are what they stand for. */
+static const char *
+put_json_text(struct buffer *out, const char *p, const char *end)
+{
+	for (; p < end && *p != '"'; p++) {
+		static const char from[] = "nrtbf", to[] = "\n\r\t\b\f";
+		const char *found, *next;
+		uint32_t c, low;
+
+		if (*p != '\\' || p + 1 == end) {
+			buffer_char(out, *p);
+			continue;
+		}
+		p++;
+		if ((found = strchr(from, *p)) != NULL) {
+			buffer_char(out, to[found - from]);
+		} else if (*p == 'u' && (next = four_digits(p + 1, end, &c)) != NULL) {
+			p = next - 1;
+			if (c >= 0xD800 && c < 0xDC00 && end - p > 2 && p[1] == '\\' && p[2] == 'u' && (next = four_digits(p + 3, end, &low)) != NULL) {
+				c = 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00);
+				p = next - 1;
+			}
+			put_code_point(out, c);
+		} else {
+			/* A quote or a backslash of the text's own. */
+			buffer_char(out, '\\');
+			buffer_char(out, *p);
+		}
+	}
+	return p < end ? p + 1 : end;
+}
+
+/* Blanks, escapes and zeros that don't count are left out; what is no JSON stays as it is. */
+static int
+put_json(struct buffer *out, const char *p, size_t length)
+{
+	const char *end = p + length;
+	char number[DECIMAL_TEXT_MAX + 2];
+
+	while (p < end) {
+		size_t digits = 0;
+
+		while (p + digits < end && (p[digits] == '-' || p[digits] == '.' || (p[digits] >= '0' && p[digits] <= '9')))
+			digits++;
+		if (*p == '"') {
+			buffer_char(out, '"');
+			p = put_json_text(out, p + 1, end);
+			buffer_char(out, '"');
+		} else if (digits > 0 && digits < sizeof number && (p + digits == end || (p[digits] | 0x20) != 'e')) {
+			buffer_append(out, number, plain_number(p, digits, number));
+			p += digits;
+		} else {
+			if (*p != ' ' && *p != '\t' && *p != '\n' && *p != '\r')
+				buffer_char(out, *p);
+			p++;
+		}
+	}
+	return out->failed ? -1 : 0;
+}
+
 /* A kind's letter and the value in its one form. */
 static int
 put_plain(const struct syncline_value *value, struct buffer *out)
@@ -73,8 +158,10 @@ put_plain(const struct syncline_value *value, struct buffer *out)
 		if (buffer_char(out, 'T') != 0)
 			return -1;
 		return unicode_nfc(value->u.data, value->length, out);
+	case SYNCLINE_TYPE_JSON:
+		return buffer_char(out, 'J') != 0 ? -1 : put_json(out, value->u.data, value->length);
 	default:
-		return buffer_char(out, value->type == SYNCLINE_TYPE_JSON ? 'J' : 'X') != 0 ? -1 : buffer_append(out, value->u.data, value->length);
+		return buffer_char(out, 'X') != 0 ? -1 : buffer_append(out, value->u.data, value->length);
 	}
 }
 
