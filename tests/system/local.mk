@@ -25,3 +25,7 @@ EXTRA_DIST += tests/system/northwind_sync.py tests/system/northwind_sync/conf.d/
 dist_check_SCRIPTS += tests/system/ledger_refusals.sh
 TESTS += tests/system/ledger_refusals.sh
 EXTRA_DIST += tests/system/ledger_refusals.py tests/system/runs_bed.py
+# Random edits on all sides, against a simple model of the rules.
+dist_check_SCRIPTS += tests/system/model.sh
+TESTS += tests/system/model.sh
+EXTRA_DIST += tests/system/model.py tests/system/model_world.py
