@@ -155,6 +155,7 @@ def whole(records, memory):
 def main():
     records = int(sys.argv[1]) if len(sys.argv) > 1 else 1000000
     memory = []
+    sys.stdout.reconfigure(line_buffering=True)
     print("machine: %s, %d processors, load %s" % (platform.processor() or platform.machine(), os.cpu_count(),
                                                   " ".join("%.1f" % one for one in os.getloadavg())))
     whole(records, memory)
