@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "deliver/inside.h"
 
 #define CAUSE_FLAG "flag"
@@ -18,10 +19,13 @@
 static void
 flag_reason(const struct ledger_flag *flag, char *text, size_t size)
 {
+	char since[64];
+
+	since[text_from_timestamp(flag->since_us, since)] = '\0';
 	if (flag->mode == LEDGER_FLAG_CANARY)
-		snprintf(text, size, "the flag is canary %" PRIu32 " %%, and this record is not among them (since %" PRId64 ")", flag->percent, flag->since_us);
+		snprintf(text, size, "the flag is canary %" PRIu32 " %%, and this record is not among them (since %s)", flag->percent, since);
 	else
-		snprintf(text, size, "the flag is %s (since %" PRId64 ")", ledger_flag_name((enum ledger_flag_mode)flag->mode), flag->since_us);
+		snprintf(text, size, "the flag is %s (since %s)", ledger_flag_name((enum ledger_flag_mode)flag->mode), since);
 }
 
 /* Rows of one state, copied: they are changed while they are gone through. */
