@@ -245,7 +245,8 @@ def test_describe(bed):
 
 def test_describe_demo(bed):
     os.mkdir(bed.path("site"))
-    bed.write("site/paths.conf", f'systems: {{ erp: {{ settings: {{ directory = "{bed.folder}"; }}; }}; crm: {{ settings: {{ directory = "{bed.folder}"; }}; }}; }};\n')
+    bed.write("site/paths.conf", f'systems: {{ erp: {{ settings: {{ directory = "{bed.folder}"; import_directory = "{bed.folder}"; }}; }};\n'
+              f'  crm: {{ settings: {{ path = "{bed.folder}/crm.sqlite"; }}; }}; dms: {{ settings: {{ directory = "{bed.folder}"; }}; }}; }};\n')
     demo = ["--config", f"{SOURCE}/demo/conf.d", "--site", bed.path("site"), "describe"]
     value = {flow["flow"]: flow for flow in bed.json(0, *demo)}
     lines = [binding for binding in value["orders"]["bindings"] if binding["system"] == "erp"][0]["read"]["lines"]
