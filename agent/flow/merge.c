@@ -514,6 +514,7 @@ restore(struct work *work, const struct row *row, struct work_record *record, st
 
 		if ((finding.detail = both_sides(work, row, record, unit)) == NULL)
 			return error_memory(err);
+		work_count(work, LEDGER_COUNT_CONFLICTS, 1);
 		if (work_find(work, row, &finding, false, err) != 0)
 			return -1;
 	}

@@ -139,12 +139,14 @@ static bool
 has_findings(const struct ledger_run *run)
 {
 	return run->counts[LEDGER_COUNT_REJECTED] + run->counts[LEDGER_COUNT_REVIEWS] + run->counts[LEDGER_COUNT_CONFLICTS] +
-	       run->counts[LEDGER_COUNT_DEAD] + run->counts[LEDGER_COUNT_PARKED] > 0;
+	       run->counts[LEDGER_COUNT_HELD] + run->counts[LEDGER_COUNT_DEAD] + run->counts[LEDGER_COUNT_PARKED] > 0;
 }
 
 static int
-applied(struct ledger *ledger, const struct ledger_plan *plan, struct error *err)
+applied(struct unit_run *u, const struct ledger_plan *plan, struct error *err)
 {
+	struct ledger *ledger = u->engine->ledger;
+
 	if (plan == NULL)
 		return 0;
 	if (ledger_begin(ledger, err) != 0)
@@ -165,7 +167,7 @@ unit_write(struct unit_run *u, const struct intake_apply_options *real, const st
 	if (real != NULL && intake_apply(&u->intake, real, &counted, err) != 0)
 		return -1;
 	intake_result_free(&counted);
-	if (!u->engine->stopped && (applied(u->engine->ledger, plan, err) != 0 || deliver_pending(&options, &delivered, err) != 0))
+	if (!u->engine->stopped && (applied(u, plan, err) != 0 || deliver_pending(&options, &delivered, err) != 0))
 		return -1;
 	if (u->engine->stopped)
 		return unit_end(u, LEDGER_RUN_STOPPED, NULL, plan, err);
