@@ -22,7 +22,9 @@ find_targets(struct work *work, struct bound *bound, const struct config_binding
 	const struct config_binding **targets;
 	uint32_t all = 0, used = 0;
 
-	while (writers != NULL && writers[all] != NULL)
+	if (writers == NULL)
+		return error_memory(err);
+	while (writers[all] != NULL)
 		all++;
 	if ((targets = calloc(all + 1u, sizeof *targets)) == NULL)
 		return error_memory(err);

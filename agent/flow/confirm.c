@@ -437,6 +437,18 @@ work_wake_linked(struct work *work, struct error *err)
 	return wake(work, parents, linked, err);
 }
 
+/* What others still lack of the record is marked once more with it; that was counted when it was first, and is sent when it is. */
+static int
+flush(struct work *work, struct error *err)
+{
+	const struct intake_result told = *work->result;
+
+	if (work_flush(work, err) != 0)
+		return -1;
+	*work->result = told;
+	return 0;
+}
+
 int
 intake_confirm(struct intake *intake, const struct intake_confirmation *items, uint32_t count, struct error *err)
 {
@@ -462,7 +474,7 @@ intake_confirm(struct intake *intake, const struct intake_confirmation *items, u
 		if (status == 0)
 			status = wake_created(work, items, count, err);
 		if (status == 0)
-			status = work_flush(work, err);
+			status = flush(work, err);
 	}
 	for (int i = 0; status == 0 && i < LEDGER_COUNT_COUNT; i++)
 		intake->run->counts[i] += result.counts[i];

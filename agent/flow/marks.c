@@ -89,13 +89,32 @@ mark_deleted(struct work *work, const struct bound *target, struct work_record *
 }
 
 static int
+see_delivery(void *data, const struct ledger_delivery *row)
+{
+	*(bool *)data = *(bool *)data || row->state != LEDGER_DELIVERY_DEAD;
+	return 0;
+}
+
+/* What lacks something since an earlier batch or run waits already: counted then, and by no guard a second time. */
+static int
+mark_lacking(struct work *work, const struct bound *target, struct work_record *record, const struct work_link *link, bool changed, struct error *err)
+{
+	const struct ledger_delivery_filter filter = { .binding = target->id, .unit = work->intake->unit_id, .record = record->at.id };
+	bool waits = false;
+
+	if (!changed && ledger_deliveries(work->ledger, &filter, see_delivery, &waits, err) != 0)
+		return -1;
+	return waits ? work_mark(work, target, record, LEDGER_WANT_WRITE, err) : mark(work, target, record, link, LEDGER_WANT_WRITE, err);
+}
+
+static int
 mark_live(struct work *work, const struct bound *target, struct work_record *record, struct work_link *link, bool changed, struct error *err)
 {
 	if (target->binding->attach_to != NULL)
 		return changed && (record->fresh || touches(work, target, record)) ? mark(work, target, record, NULL, LEDGER_WANT_WRITE, err) : 0;
 	if (link != NULL)
 		return lacks_any(work, target, record, link) || (record->restored && link->at.flags & LEDGER_LINK_SCOPED_OUT) ?
-		       mark(work, target, record, link, LEDGER_WANT_WRITE, err) : 0;
+		       mark_lacking(work, target, record, link, changed || record->restored, err) : 0;
 	if (target->condition < 0 || (!record->wanted && any_link(record, ledger_object_id(work->ledger, target->binding->object)) != NULL))
 		return 0;
 	return changed || record->fresh || record->restored || record->wanted ? mark(work, target, record, NULL, LEDGER_WANT_WRITE, err) : 0;
@@ -169,7 +188,9 @@ marks_of_record(struct work *work, struct work_record *record, bool changed, boo
 {
 	struct bound *const *targets = engine_writers(work->engine, work->entity, work->intake->unit);
 
-	for (; targets != NULL && *targets != NULL; targets++) {
+	if (targets == NULL)
+		return error_memory(err);
+	for (; *targets != NULL; targets++) {
 		struct work_link *link = work_link_at(record, ledger_object_id(work->ledger, (*targets)->binding->object));
 		int result = 0;
 

@@ -132,7 +132,7 @@ unit_end(struct unit_run *u, uint8_t state, const struct error *why, const struc
 int
 unit_fail(struct unit_run *u, const struct error *why, struct error *err)
 {
-	return u->over || !u->begun ? 0 : unit_end(u, LEDGER_RUN_FAILED, why, NULL, err);
+	return u->over || !u->begun ? 0 : unit_end(u, u->engine->stopped ? LEDGER_RUN_STOPPED : LEDGER_RUN_FAILED, why, NULL, err);
 }
 
 static bool

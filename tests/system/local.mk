@@ -22,9 +22,10 @@ EXTRA_DIST += tests/system/northwind_sync.py tests/system/northwind_sync/conf.d/
 	tests/system/northwind_sync/conf.d/30-flows.conf
 
 # A real ledger that can't be used as it is; flags, guards, plans and interrupts of real runs.
-dist_check_SCRIPTS += tests/system/ledger_refusals.sh
-TESTS += tests/system/ledger_refusals.sh
-EXTRA_DIST += tests/system/ledger_refusals.py tests/system/runs_bed.py
+dist_check_SCRIPTS += tests/system/ledger_refusals.sh tests/system/runs.sh
+TESTS += tests/system/ledger_refusals.sh tests/system/runs.sh
+EXTRA_DIST += tests/system/ledger_refusals.py tests/system/runs.py tests/system/runs_bed.py
+
 # Random edits on all sides, against a simple model of the rules.
 dist_check_SCRIPTS += tests/system/model.sh
 TESTS += tests/system/model.sh

@@ -1,0 +1,481 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""runs.py [WORD]: flags, guards, plans, interrupts and leases of `syncline run`, what it counts, and its exit status."""
+import hashlib
+import json
+import os
+import signal
+import sys
+import time
+
+from runs_bed import DONE, FAILED, FINDINGS, HELD, USAGE, has, main, refused, same
+
+
+def flag(bed, flow, *args, status=DONE):
+    result = bed.run("flag", flow, *args, "--why", "test")
+    same(f"flag {flow} {args}: {result}", result.status, status)
+    return result
+
+
+def fingerprint(bed):
+    """What stands in the systems."""
+    found = {}
+    for name in ("crm.sqlite", "shop.sqlite", "in/customers.csv", "in/orders.csv"):
+        with open(bed.path(name), "rb") as file:
+            found[name] = hashlib.sha256(file.read()).hexdigest()
+    return found
+
+
+def loaded(bed, *flows):
+    flows = flows or ("customers",)
+    bed.on(*flows)
+    for flow in flows:
+        bed.flow(flow)
+    bed.whole()
+    bed.log(), bed.log("shop")
+
+
+def last_plan(bed):
+    return bed.json(DONE, "plans")[0]
+
+
+# flags
+
+
+def test_off(bed):
+    """Nothing is read: a source that isn't even there is not missed, and there is no run."""
+    os.rename(bed.path("in"), bed.path("hidden"))
+    result = bed.run("run", "customers")
+    same(f"off: {result}", (result.status, result.out), (DONE, ""))
+    has(result.err, "2 unit(s) of customers are off", "syncline flag customers preview")
+    same("off: as JSON", bed.json(DONE, "run", "customers"), [])
+    same("runs", bed.json(DONE, "runs"), [])
+    os.rename(bed.path("hidden"), bed.path("in"))
+
+
+def test_preview(bed):
+    """Read, compared and planned; nothing is written, again and again, and the plan of the same inputs is the same."""
+    flag(bed, "customers", "preview")
+    before = fingerprint(bed)
+    first = bed.flow("customers", HELD)
+    same("what it would do", {unit: (state, counts) for unit, (state, counts) in first.items()},
+         {unit: ("held", {"read": 20, "created": 20}) for unit in ("one", "two")})
+    plans = {plan["unit"]: plan for plan in bed.json(DONE, "plans")}
+    same("plans", sorted(plans), ["one", "two"])
+    for plan in plans.values():
+        same("a plan's counts", (plan["state"], plan["counts"]["created"], plan["counts"]["sent-creates"]), ("open", 20, 40))
+        has(plan["reason"], "first run that would write")
+        items = bed.json(DONE, "plans", str(plan["plan"]))
+        same("its items", len(items), plan["items"])
+        same("what they are", sorted(item["native"] for item in items if item["what"] == "created"), bed.numbers(1 if plan["unit"] == "one" else 2))
+        assert all(item["after"] for item in items if item["what"] == "created"), items
+    bed.json(HELD, "run", "customers")
+    again = {plan["unit"]: plan for plan in bed.json(DONE, "plans")}
+    for unit, plan in again.items():
+        assert plan["plan"] > plans[unit]["plan"], "a newer plan replaces the older one"
+        same("the hash of the same plan", plan["hash"], plans[unit]["hash"])
+    states = {plan["plan"]: plan["state"] for plan in bed.json(DONE, "plans", "--all")}
+    same("the older plans", [states[plan["plan"]] for plan in plans.values()], ["replaced", "replaced"])
+    refused(bed.run("apply", str(plans["one"]["plan"])), FAILED, "ledger-plan", "replaced by a newer one")
+    same("what was written", (fingerprint(bed), bed.ledger("SELECT count(*) FROM link"), bed.ledger("SELECT count(*) FROM golden_customer")),
+         (before, [(0,)], [(0,)]))
+    # Another input, another hash.
+    bed.edit(["10001"], NAME="Another name")
+    bed.json(HELD, "run", "customers", "--unit", "one")
+    assert {plan["unit"]: plan for plan in bed.json(DONE, "plans")}["one"]["hash"] != plans["one"]["hash"]
+
+
+def test_preview_then_on(bed):
+    """The way that is meant: preview, plan, apply, on."""
+    refused(flag(bed, "customers", "on", status=FAILED), FAILED, "ledger-plan", "no plan of the present rules", "--without-preview")
+    flag(bed, "customers", "preview")
+    bed.json(HELD, "run", "customers")
+    refused(flag(bed, "customers", "on", status=FAILED), FAILED, "ledger-plan", "no plan of the present rules")
+    numbers = sorted(plan["plan"] for plan in bed.json(DONE, "plans"))
+    for number in numbers:
+        result = bed.run("apply", str(number), "--strict")
+        same(f"apply {number}: {result}", result.status, DONE)
+    bed.whole()
+    for number in numbers:
+        refused(bed.run("apply", str(number)), FAILED, "ledger-plan", "applied already")
+        same("the code", bed.json(FAILED, "apply", str(number))["error"]["code"], "ledger-plan")
+    refused(bed.run("apply", "99"), FAILED, "ledger-plan", "no plan 99")
+    flag(bed, "customers", "on")
+    bed.quiet("customers")
+    # Guards are no business of the rules: they need no new plan.
+    bed.change("conf.d/30-flows.conf", 'updates = "10%"', 'updates = "11%"')
+    bed.edit(["10001"], NAME="Renamed")
+    same("after another guard", bed.flow("customers")["one"][0], "done")
+    bed.whole()
+
+
+def test_responsible(bed):
+    bed.change("conf.d/30-flows.conf", 'responsible: { business = "sales@example.com"; technical = "it@example.com"; runbook = '
+               '"https://wiki.example.com/customers"; };', "")
+    for mode in (("on",), ("canary", "10%")):
+        result = bed.run("flag", "customers", *mode, "--why", "test", "--without-preview")
+        refused(result, FAILED, "ledger-plan", "nobody who is responsible")
+    flag(bed, "customers", "preview")
+    bed.json(HELD, "run", "customers")
+
+
+def test_flag_words(bed):
+    """What is no flag is a usage error, and nothing is changed."""
+    for words in (("on",), ("maybe", "--why", "x"), ("canary", "--why", "x"), ("canary", "0%", "--why", "x"), ("canary", "101%", "--why", "x"),
+                  ("on", "5%", "--why", "x"), ("preview", "--unit", "three", "--why", "x"), ("preview", "--to", "erp", "--why", "x"),
+                  ("preview", "--to", "nothing", "--why", "x")):
+        result = bed.run("flag", "customers", *words)
+        same(f"flag {words}: {result}", (result.status, result.out), (USAGE, ""))
+        has(result.err, "next: ")
+        assert bed.json(USAGE, "flag", "customers", *words)["error"]["hint"]
+    flag(bed, "customers", "preview")
+    same("changes", [(row["mode"], row["why"]) for row in bed.json(DONE, "flag", "--former")], [("preview", "test")] * 2)
+
+
+def test_paused(bed):
+    """Read and staged, nothing written; on again, it is applied without another read."""
+    loaded(bed)
+    flag(bed, "customers", "paused")
+    bed.edit(["10001"], NAME="Renamed")
+    before = fingerprint(bed)
+    states = bed.flow("customers")
+    same("paused", {unit: state for unit, (state, _) in states.items()}, {"one": "done", "two": "done"})
+    same("read", states["one"][1]["read"], 20)
+    same("written", fingerprint(bed), before)
+    same("the record", bed.ledger("SELECT name FROM golden_customer WHERE number = '10001'"), [("Name 11",)])
+    bed.run("flag", "customers", "on", "--why", "test")
+    same("on again", {unit: counts.get("changed", 0) for unit, (_, counts) in bed.flow("customers").items()}, {"one": 1, "two": 0})
+    same("written once", (bed.log(), bed.log("shop")), ([("update", "10001")], [("update", "10001")]))
+    bed.whole()
+
+
+def test_per_unit(bed):
+    flag(bed, "customers", "preview")
+    result = bed.run("flag", "customers", "on", "--unit", "one", "--why", "test", "--without-preview")
+    same("on for one unit", result.status, DONE)
+    runs = bed.json(HELD, "run", "customers")
+    same("states", {run["unit"]: run["state"] for run in runs}, {"one": "done", "two": "held"})
+    same("who is there", bed.accounts(), bed.numbers(1))
+    flag(bed, "customers", "off", "--unit", "one")
+    runs = bed.json(HELD, "run", "customers")
+    same("one is off", [run["unit"] for run in runs], ["two"])
+    # Switched on later: what lies there unchanged is read for it.
+    result = bed.run("flag", "customers", "on", "--why", "test", "--without-preview")
+    same("on for all", result.status, DONE)
+    bed.flow("customers")
+    bed.whole()
+    bed.quiet("customers")
+
+
+def test_switched_on_later(bed):
+    """A unit that was off when the file was read: switching it on reads it in full, although no file changed."""
+    result = bed.run("flag", "customers", "on", "--unit", "one", "--why", "test", "--without-preview")
+    same("on for one unit", result.status, DONE)
+    same("only one", bed.flow("customers")["one"][0], "done")
+    result = bed.run("flag", "customers", "on", "--unit", "two", "--why", "test", "--without-preview")
+    same("on for the other", result.status, DONE)
+    bed.flow("customers")
+    bed.whole()
+
+
+def test_per_target(bed):
+    """One target is off, the other is not; on, it gets what it lacks."""
+    bed.on("customers")
+    flag(bed, "customers", "off", "--to", "shop")
+    bed.flow("customers")
+    same("who is where", (bed.accounts(), bed.accounts("shop")), (bed.numbers(), []))
+    result = bed.run("flag", "customers", "on", "--to", "shop", "--why", "test", "--without-preview")
+    same("on", result.status, DONE)
+    bed.flow("customers")
+    bed.whole()
+    bed.quiet("customers")
+
+
+def test_canary(bed):
+    """The same share every time, growing with the percentage, parents with their children."""
+    previous = []
+    for percent in ("10%", "40%", "70%"):
+        for flow in ("customers", "orders"):
+            result = bed.run("flag", flow, "canary", percent, "--why", "test", "--without-preview")
+            same(f"canary {percent}", result.status, DONE)
+        for flow in ("customers", "orders", "customers", "orders"):
+            bed.json(DONE, "run", flow)
+        now = bed.accounts()
+        same(f"{percent}: the shop has the same", bed.accounts("shop"), now)
+        assert set(previous) <= set(now), "who was in stays in"
+        assert len(now) < len(bed.numbers()), "not all are in"
+        same(f"{percent}: orders of customers that are in", bed.ask("crm", "SELECT d.number, a.number FROM deal d LEFT JOIN account a ON a.id = d.account "
+                                                                          "ORDER BY d.number"), [("O" + number, number) for number in now])
+        previous = now
+    assert 10 <= len(previous), previous
+    bed.on("customers", "orders")
+    for flow in ("customers", "orders"):
+        bed.json(DONE, "run", flow)
+    bed.whole()
+    same("every order", len(bed.ask("crm", "SELECT number FROM deal")), len(bed.orders))
+
+
+def test_apply_obeys_flags(bed):
+    flag(bed, "customers", "preview")
+    bed.json(HELD, "run", "customers", "--unit", "one")
+    number = str(last_plan(bed)["plan"])
+    before = fingerprint(bed)
+    for mode in ("off", "paused"):
+        flag(bed, "customers", mode)
+        refused(bed.run("apply", number), FAILED, "ledger-plan", f"the flow customers is {mode} for one")
+        same("the code", bed.json(FAILED, "apply", number)["error"]["code"], "ledger-plan")
+    same("written", fingerprint(bed), before)
+    flag(bed, "customers", "preview")
+    same("applied", bed.run("apply", number).status, DONE)
+    same("who is there", bed.accounts(), bed.numbers(1))
+
+
+# guards
+
+
+def held(bed, *words):
+    """The run is held, says why, writes nothing, and its plan does it."""
+    before = fingerprint(bed)
+    runs = {run["unit"]: run for run in bed.json(HELD, "run", "customers")}
+    same("which unit is held", {unit: run["state"] for unit, run in runs.items()}, {"one": "held", "two": "done"})
+    has(runs["one"]["message"], *words)
+    same("what was written", fingerprint(bed), before)
+    number = runs["one"]["plan"]["number"]
+    same("applied", bed.run("apply", str(number), "--strict").status, DONE)
+    bed.whole()
+    bed.quiet("customers")
+
+
+def test_guard_creates(bed):
+    loaded(bed)
+    bed.rows += [[f"100{i}", "1", f"New {i}", "B", "1"] for i in range(50, 53)]
+    bed.export()
+    same("as many as at_least", bed.flow("customers")["one"][0], "done")
+    bed.rows += [[f"100{i}", "1", f"New {i}", "B", "1"] for i in range(60, 64)]
+    bed.export()
+    held(bed, "4 records to create, and the limit is 3 of 23")
+
+
+def test_guard_updates(bed):
+    loaded(bed)
+    bed.edit(bed.numbers(1)[:3], NAME="Three")
+    same("as many as at_least", bed.flow("customers")["one"][0], "done")
+    bed.edit(bed.numbers(1)[:4], NAME="Four")
+    held(bed, "4 records to change, and the limit is 3 of 20")
+
+
+def test_guard_cleared(bed):
+    loaded(bed)
+    bed.change("conf.d/30-flows.conf", 'updates = "10%"', 'updates = "100%"')
+    bed.edit(bed.numbers(1)[:4], PHONE="")
+    held(bed, "4 values to set to null, and the limit is 3 of 20")
+
+
+def test_guard_deletes(bed):
+    loaded(bed)
+    bed.change("conf.d/30-flows.conf", 'missing_rows = "10%"', 'missing_rows = "100%"')
+    bed.rows = [row for row in bed.rows if row[0] not in bed.numbers(1)[:4]]
+    bed.export()
+    held(bed, "4 records to delete, and the limit is 3 of 20")
+
+
+def test_guard_missing(bed):
+    loaded(bed)
+    bed.change("conf.d/30-flows.conf", ' deletes = "1%"; at_least', ' deletes = "100%"; at_least')
+    bed.rows = [row for row in bed.rows if row[0] not in bed.numbers(1)[:4]]
+    bed.export()
+    held(bed, "4 missing rows, and the limit is 3 of 20")
+
+
+def test_guard_percent(bed):
+    """The share counts where it is more than at_least."""
+    bed.rows = [[f"1{i:04}", "1", f"Name {i}", "B", "1"] for i in range(100)] + [row for row in bed.rows if row[1] == "2"]
+    bed.export()
+    loaded(bed)
+    bed.edit(bed.numbers(1)[:10], NAME="Ten")
+    same("ten of a hundred", bed.flow("customers")["one"][0], "done")
+    bed.edit(bed.numbers(1)[:11], NAME="Eleven")
+    held(bed, "11 records to change, and the limit is 10 of 100")
+
+
+def test_guard_rules(bed):
+    """A change of rule, owner, lookup or match holds the next run that would write; the same version again does not."""
+    loaded(bed)
+    bed.edit(["10001"], NAME="Unchanged rules")
+    same("unchanged rules", bed.flow("customers")["one"][0], "done")
+    changes = [("conf.d/30-flows.conf", 'name = "NAME"', 'name = "upper(NAME)"'),
+               ("conf.d/lookups/city.csv", "B,Berlin", "B,Bonn"),
+               ("conf.d/20-entities.conf", 'max_length = 20', 'max_length = 19'),
+               ("conf.d/20-entities.conf", 'match = ( { exact = [ "number" ]; } );\n    fields: { number: { type = "text"; required = true; }; name',
+                'match = ( { exact = [ "number", "phone" ]; } );\n    fields: { number: { type = "text"; required = true; }; name')]
+    for number, (name, old, new) in enumerate(changes):
+        kept = bed.read(name)
+        bed.change(name, old, new)
+        bed.edit(["10001"], NAME=f"After {number}")
+        before = fingerprint(bed)
+        runs = {run["unit"]: run for run in bed.json(HELD, "run", "customers")}
+        same(f"{new}: held", runs["one"]["state"], "held")
+        has(runs["one"]["message"], "Rules, owners, lookups or matches changed")
+        same(f"{new}: written", fingerprint(bed), before)
+        # A plan of other rules can't be applied.
+        bed.write(name, kept)
+        result = bed.run("apply", str(runs["one"]["plan"]["number"]))
+        same(f"{new}: {result}", result.status, FAILED)
+        has(result.out, "made under other rules")
+        runs = {run["unit"]: run for run in bed.json(DONE, "run", "customers")}
+        same(f"{new}: taken back", runs["one"]["state"], "done")
+        bed.whole()
+
+
+# plans
+
+
+def test_stale(bed):
+    """Entries whose record changed since are listed and left, the rest is written; --strict refuses all."""
+    loaded(bed)
+    bed.edit(bed.numbers(1)[:4], NAME="Planned")
+    bed.json(HELD, "run", "customers", "--unit", "one")
+    plan = last_plan(bed)
+    # Another plan is made and applied meanwhile, by hand: two of the four records are others now.
+    for number in bed.numbers(1)[:1]:
+        bed.ledger("UPDATE golden_customer SET name = 'Somebody else', _generation = _generation + 1 WHERE number = ?", number)
+    before = fingerprint(bed)
+    result = bed.run("apply", str(plan["plan"]), "--strict")
+    same(f"strict: {result}", result.status, FAILED)
+    has(result.out, "stale: ", bed.numbers(1)[0], "stale; nothing was written", "without --strict")
+    same("strict: written", fingerprint(bed), before)
+    result = bed.run("apply", str(plan["plan"]))
+    same(f"the rest: {result}", result.status, FINDINGS)
+    has(result.out, "stale: ", bed.numbers(1)[0])
+    same("written", bed.log(), [("update", number) for number in bed.numbers(1)[1:4]])
+
+
+def test_unit_is_gone(bed):
+    """A plan of a unit that is no longer configured is never applied for somebody else."""
+    flag(bed, "customers", "preview")
+    bed.json(HELD, "run", "customers", "--unit", "two")
+    number = str(last_plan(bed)["plan"])
+    bed.change("conf.d/30-flows.conf", 'customers: { entity = "customer"; units = [ "one", "two" ]', 'customers: { entity = "customer"; units = [ "one" ]')
+    refused(bed.run("apply", number), FAILED, "ledger-plan", "no longer runs for two")
+    same("who is there", bed.accounts(), [])
+
+
+# status and counts
+
+
+def test_status(bed):
+    """0 done, 1 failed, 2 usage, 3 findings, 4 held; the worst of the units."""
+    bed.on("customers")
+    bed.rows.append(["19999", "1", "A name that is much too long for it", "B", "1"])
+    bed.export()
+    runs = bed.flow("customers", FINDINGS)
+    same("findings", {unit: state for unit, (state, _) in runs.items()}, {"one": "findings", "two": "done"})
+    same("counted", runs["one"][1], {"read": 21, "created": 20, "rejected": 1, "sent-creates": 40})
+    os.rename(bed.path("in"), bed.path("hidden"))
+    result = bed.run("run", "customers")
+    same(f"a source that is gone: {result}", result.status, FAILED)
+    has(result.out, "failed", bed.path("in"))
+    os.rename(bed.path("hidden"), bed.path("in"))
+    for words in (("run",), ("run", "nothing"), ("run", "customers", "--unit", "three"), ("run", "customers", "--patience", "x"),
+                  ("run", "customers", "--nothing"), ("apply",), ("apply", "x"), ("runs", "--limit", "x")):
+        result = bed.run(*words)
+        same(f"{words}: {result}", (result.status, result.out), (USAGE, ""))
+        has(bed.json(USAGE, *words)["error"]["message"], "")
+
+
+def test_counts(bed):
+    """One update at each of two targets is two updates."""
+    loaded(bed)
+    bed.edit(["10001"], NAME="Renamed")
+    same("one record", bed.flow("customers")["one"], ("done", {"read": 20, "unchanged": 19, "changed": 1, "sent-updates": 2}))
+    bed.rows.append(["10999", "1", "New", "B", "1"])
+    bed.rows = [row for row in bed.rows if row[0] != "10002"]
+    bed.edit(["10003"], PHONE="")
+    same("all kinds", bed.flow("customers")["one"], ("done", {"read": 20, "unchanged": 18, "created": 1, "changed": 1, "cleared": 1, "missing": 1,
+                                                             "deleted": 1, "sent-creates": 2, "sent-updates": 1, "sent-deletes": 2}))
+    bed.whole()
+
+
+def test_target_is_down(bed):
+    """Others get what is theirs; the next run brings the rest, once."""
+    loaded(bed)
+    bed.edit(["10001"], NAME="Renamed")
+    os.rename(bed.path("crm.sqlite"), bed.path("away"))
+    os.mkdir(bed.path("crm.sqlite"))
+    result = bed.run("run", "customers")
+    same(f"a target that is down: {result}", result.status in (FAILED, FINDINGS), True)
+    same("the shop", bed.log("shop"), [("update", "10001")])
+    os.rmdir(bed.path("crm.sqlite"))
+    os.rename(bed.path("away"), bed.path("crm.sqlite"))
+    bed.json(DONE, "run", "customers", "--patience", "60")
+    same("the CRM", bed.log(), [("update", "10001")])
+    bed.whole()
+
+
+# interrupts and leases
+
+
+def wait_for(what, ready, process):
+    until = time.monotonic() + 60
+    while not ready():
+        assert process.poll() is None, f"{what}: the process ended before\n{process.communicate()}"
+        assert time.monotonic() < until, f"{what}: it did not come"
+        time.sleep(0.01)
+
+
+def test_interrupt(bed):
+    """An interrupt while it waits for a system: it ends soon, as stopped, and the next run goes on."""
+    loaded(bed)
+    bed.change("conf.d/10-systems.conf", 'stable_for = "20ms"', 'stable_for = "600s"')
+    bed.edit(["10001"], NAME="Renamed")
+    for number, how in enumerate((signal.SIGINT, signal.SIGTERM)):
+        process = bed.start("--json", "run", "customers")
+        wait_for("both units' runs", lambda: bed.ledger("SELECT count(*) FROM run WHERE ended_us IS NULL") == [(2,)], process)
+        process.send_signal(how)
+        out, err = process.communicate(timeout=60)
+        same(f"interrupted: {out} {err}", process.returncode, FAILED)
+        same("states", [run["state"] for run in json.loads(out)], ["stopped", "stopped"])
+        same(f"{number}: kept so", [run["state"] for run in bed.json(DONE, "runs", "--limit", "2")], ["stopped", "stopped"])
+    same("written", (bed.log(), bed.log("shop")), ([], []))
+    bed.change("conf.d/10-systems.conf", 'stable_for = "600s"', 'stable_for = "20ms"')
+    same("the next run", bed.flow("customers")["one"][1].get("changed"), 1)
+    bed.whole()
+    bed.sound()
+
+
+def test_killed(bed):
+    """Killed while it waits: the next run says so of it, and goes on."""
+    loaded(bed)
+    bed.change("conf.d/10-systems.conf", 'stable_for = "20ms"', 'stable_for = "600s"')
+    bed.edit(["10001"], NAME="Renamed")
+    process = bed.start("run", "customers")
+    wait_for("both units' runs", lambda: bed.ledger("SELECT count(*) FROM run WHERE ended_us IS NULL") == [(2,)], process)
+    process.kill()
+    process.communicate()
+    bed.change("conf.d/10-systems.conf", 'stable_for = "600s"', 'stable_for = "20ms"')
+    bed.flow("customers")
+    same("runs that never ended", [run for run in bed.json(DONE, "runs") if run["state"] == "running"], [])
+    bed.whole()
+    bed.sound()
+
+
+def test_lease(bed):
+    """A flow and unit that somebody else runs is left; the other unit runs."""
+    loaded(bed)
+    bed.edit(["10001", "20001"], NAME="Renamed")
+    far = 4102444800000000
+    bed.ledger("INSERT INTO lease (name, holder, engine, pid, who, since_us, until_us) VALUES ('run customers/one', 'other', 0, 4711, 'somebody', 0, ?)", far)
+    result = bed.run("run", "customers")
+    same(f"one unit is taken: {result}", result.status, FAILED)
+    has(result.err, "run customers/one", "process 4711 (somebody)", "[ledger-lease]", "next: ")
+    same("written", bed.log(), [("update", "20001")])
+    runs = bed.json(FAILED, "run", "customers")
+    same("as JSON", [(run["unit"], run["state"]) for run in runs], [("one", "busy"), ("two", "done")])
+    same("its code", runs[0]["error"]["code"], "ledger-lease")
+    bed.ledger("DELETE FROM lease WHERE holder = 'other'")
+    bed.flow("customers")
+    bed.whole()
+
+
+if __name__ == "__main__":
+    sys.exit(main(list(globals().items()), sys.argv[1] if len(sys.argv) > 1 else ""))
