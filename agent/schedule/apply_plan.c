@@ -285,9 +285,6 @@ apply_held(struct unit_run *u, const struct apply_options *o, const struct ledge
 static int
 check_plan(const struct unit_run *u, const struct ledger_plan *plan, struct error *err)
 {
-	if (u->flag.mode == LEDGER_FLAG_OFF || u->flag.mode == LEDGER_FLAG_PAUSED)
-		return error_set(err, ERROR_LEDGER_PLAN, "Set it to preview first, or on; every command obeys the flag.", "the flow %s is %s",
-		                 u->intake.flow->head.name, ledger_flag_name((enum ledger_flag_mode)u->flag.mode));
 	if (plan->version != u->run.version)
 		return error_set(err, ERROR_LEDGER_PLAN, "Run the flow again for a new plan.",
 		                 "plan %lld was made under other rules, owners or lookups", (long long)plan->number);
