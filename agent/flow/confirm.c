@@ -424,7 +424,7 @@ work_wake_linked(struct work *work, struct error *err)
 
 	for (const struct work_record *record = work->records; record != NULL; record = record->next)
 		all += !record->fresh;
-	if (work->mode != INTAKE_REAL || all == 0)
+	if (all == 0)
 		return 0;
 	if ((parents = arena_array(&work->arena, all, sizeof *parents)) == NULL)
 		return error_memory(err);
