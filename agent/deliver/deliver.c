@@ -148,6 +148,19 @@ is_open(struct outlet *outlet, bool *ret_open, struct error *err)
 	return 0;
 }
 
+/* A copied or restored ledger doesn't know what was created there since: nothing is written before that was read. */
+static bool
+is_doubted(const struct outlet *outlet, struct error *ret_why)
+{
+	const struct config_binding *binding = outlet->binding;
+
+	if (!ledger_doubted(outlet->deliver->ledger, outlet->object_id, outlet->deliver->intake->unit_id))
+		return false;
+	error_fill(ret_why, ERROR_LEDGER_DOUBTED, "`syncline explain ledger-doubted` tells how to go on.",
+	           "the ledger was copied or restored, and %s.%s has not been read in full since", binding->system->head.name, binding->object->head.name);
+	return true;
+}
+
 /* One batch.  ret_any: something was due. */
 static int
 turn(struct outlet *outlet, bool *ret_any, struct error *err)
@@ -163,6 +176,8 @@ turn(struct outlet *outlet, bool *ret_any, struct error *err)
 		return -1;
 	if (!*ret_any)
 		return 0;
+	if (outlet->may_write && is_doubted(outlet, &why))
+		return refused(outlet, &why, err);
 	if (outlet->may_write && outlet_open(outlet, &why) != 0)
 		return refused(outlet, &why, err);
 	if (claim_make(outlet, &claim, err) != 0)

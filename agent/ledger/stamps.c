@@ -69,6 +69,24 @@ ledger_fingerprint(struct ledger *ledger, const struct config_system *system, co
 	return ledger_own_end(ledger, own, result, err);
 }
 
+/* What no flow ever read can't be reconciled by reading: a person's word is all there is. */
+static int
+trust_unread(struct ledger *ledger, uint32_t system, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger,
+	                                           "INSERT INTO trusted (object, unit, epoch, at_us) SELECT o.id, u.id, ?2, ?3 FROM name o, name u"
+	                                           " WHERE o.kind = 'object' AND o.parent = ?1 AND u.kind = 'unit'"
+	                                           " AND NOT EXISTS (SELECT 1 FROM applied a WHERE a.object = o.id)"
+	                                           " ON CONFLICT DO UPDATE SET epoch = excluded.epoch, at_us = excluded.at_us", err);
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, system);
+	sqlite3_bind_int64(statement, 2, ledger->epoch);
+	sqlite3_bind_int64(statement, 3, ledger_now(ledger));
+	return ledger_run_statement(ledger, statement, err);
+}
+
 int
 ledger_rebase(struct ledger *ledger, const struct config_system *system, const char *why, struct error *err)
 {
@@ -91,6 +109,8 @@ ledger_rebase(struct ledger *ledger, const struct config_system *system, const c
 	}
 	if (result == 0)
 		result = stamp(ledger, id, NULL, err);
+	if (result == 0)
+		result = trust_unread(ledger, id, err);
 	return ledger_own_end(ledger, own, result, err);
 }
 

@@ -132,7 +132,8 @@ note(struct image *image, const void *data, size_t length, int64_t offset, bool 
 
 	if (change == NULL)
 		return false;
-	*change = (struct change){ .order = order++, .offset = offset, .length = length, .truncate = truncate };
+	*change = (struct change){ .order = order, .offset = offset, .length = length, .truncate = truncate };
+	order++;
 	if (length > 0)
 		memcpy(change->data, data, length);
 	if (image->last != NULL)

@@ -233,6 +233,18 @@ def test_foreign(bed):
     well(bed)
 
 
+DOUBTED = "has not been read in full since"
+
+
+def taken_back(bed):
+    """An old ledger is back, and nobody reads the targets: nothing is written there until a person says that they are as it knows them."""
+    result = bed.run("run", "customers")
+    same(f"doubted: {result}", result.status, FAILED)
+    has(result.out, DOUBTED, "explain ledger-doubted")
+    for system in ("crm", "shop"):
+        same(f"rebase {system}", bed.run("rebase", system, "--why", "nothing was created there meanwhile").status, DONE)
+
+
 def test_damaged(bed):
     """Bytes overwritten in the middle: said at the first command that meets them, never worked around."""
     loaded(bed, "customers", "orders")
@@ -250,6 +262,7 @@ def test_damaged(bed):
     same("doctor sees it", (doctor.status in (FAILED, 3), "damaged" in doctor.out + doctor.err), (True, True))
     shutil.rmtree(bed.path("state"))
     shutil.move(bed.path("kept"), bed.path("state"))
+    taken_back(bed)
     well(bed, "customers", "orders")
 
 
@@ -265,7 +278,7 @@ def test_damaged_a_little(bed):
             file.seek(page * 8192)
             file.write(b"\x5a" * 8192)
         result = bed.run("run", "customers")
-        if result.status != DONE:
+        if result.status != DONE and DOUBTED not in result.out:
             met += 1
             same(f"page {page}: {result}", result.status, FAILED)
             has(result.out + result.err, "damaged", "restore")
@@ -273,6 +286,7 @@ def test_damaged_a_little(bed):
         shutil.rmtree(bed.path("state"))
         shutil.copytree(bed.path("kept"), bed.path("state"))
     assert met > 0, "no page that was overwritten was met"
+    taken_back(bed)
     bed.flow("customers")
     well(bed)
 

@@ -489,9 +489,6 @@ post_die(struct post *post, unsigned at)
 	pid_t child;
 	int status;
 
-	/* A hundred deaths a test, each with an agent of its own: too slow there, and the other tests walk the same paths. */
-	if (getenv("SYNCLINE_VALGRIND") != NULL)
-		skip();
 	post_close(post);
 	fflush(NULL);
 	child = fork();

@@ -97,8 +97,6 @@ killed(struct rig *rig, const char *configuration, unsigned at, bool before)
 	pid_t child;
 
 	fflush(NULL);
-	if (getenv("SYNCLINE_VALGRIND") != NULL)
-		skip(); /* a hundred deaths a test: too slow there */
 	assert_true((child = fork()) >= 0);
 	if (child == 0) {
 		rig->ledger = NULL; /* nothing is open when it is made */
@@ -152,6 +150,8 @@ kill_everywhere(const char *connector, const char *reads, bool once)
 	bool more = true;
 	unsigned kills = 0;
 
+	if (getenv("SYNCLINE_VALGRIND") != NULL)
+		skip(); /* a hundred deaths a test: too slow there */
 	snprintf(configuration, sizeof configuration, template, connector, strcmp(connector, "csv") == 0 ? "files = \"all\";" : "", reads);
 	for (unsigned at = 1; more; at++)
 		for (int before = 0; before < 2 && more; before++) {
