@@ -209,32 +209,16 @@ call(int (*function)(void *arg), void *arg, unsigned fail_at, int all_after)
 	return result;
 }
 
-/*
- * Where every call costs many times as much, under sanitizers and valgrind, only some allocations fail, others in every run of
- * the two rounds; the plain build goes through all of them, and so does a long run.
- */
-static unsigned
-stride(void)
-{
-	if (getenv("SYNCLINE_LONG") != NULL)
-		return 1;
-#ifdef __SANITIZE_ADDRESS__
-	return 7;
-#else
-	return getenv("SYNCLINE_VALGRIND") != NULL ? 13 : 1;
-#endif
-}
-
 unsigned
 oom_each(int (*function)(void *arg), void *arg)
 {
-	unsigned undisturbed = 0, step = stride();
+	unsigned undisturbed = 0;
 
 	for (int all_after = 0; all_after < 2; all_after++) {
-		unsigned fail_at = 1 + (unsigned)all_after * (step / 2);
+		unsigned fail_at = 1;
 
 		while (call(function, arg, fail_at, all_after), watch.failed > 0)
-			if ((fail_at += step) > CALLS_MAX)
+			if (++fail_at > CALLS_MAX)
 				fail_msg("still not through after %u failed allocations: give the call less to do", CALLS_MAX);
 		undisturbed = watch.seen;
 	}

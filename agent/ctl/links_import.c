@@ -396,7 +396,7 @@ links_import(struct ctl *ctl, struct opened *opened, const struct config_flow *f
 	else if (binding == NULL || binding->attach_to != NULL)
 		(void)error_set(&err, ERROR_USAGE, "`syncline describe` lists the bindings.", "the flow %s has no records of its own at \"%s\"", flow->head.name,
 		                ctl->operands[2]);
-	if (err.code != ERROR_NONE)
+	if (err.code != ERROR_NONE || binding == NULL)
 		return opened_error(ctl, &err);
 	import.unit_id = ledger_unit_id(opened->ledger, import.unit);
 	import.object = ledger_object_id(opened->ledger, binding->object);

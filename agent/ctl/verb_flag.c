@@ -210,7 +210,7 @@ verb_flag(struct ctl *ctl)
 			flag.binding = ledger_binding_id(opened.ledger, binding);
 		}
 	}
-	if (status == CTL_DONE && changes && (status = opened_engine(ctl, &opened)) == CTL_DONE)
+	if (status == CTL_DONE && changes && flow != NULL && (status = opened_engine(ctl, &opened)) == CTL_DONE)
 		status = change(ctl, &opened, flow, flag);
 	else if (status == CTL_DONE)
 		status = list(ctl, &opened, flow);

@@ -214,7 +214,7 @@ verb_position(struct ctl *ctl)
 	if (status == CTL_DONE && ctl->operand_count > 1)
 		status = find_object(ctl, &opened, ctl->operands[1], &object);
 	if (status == CTL_DONE)
-		status = changes ? change(ctl, &opened, object, rewind, why) : list_positions(ctl, &opened, object);
+		status = changes && object != NULL ? change(ctl, &opened, object, rewind, why) : list_positions(ctl, &opened, object);
 	opened_close(&opened);
 	return status;
 }

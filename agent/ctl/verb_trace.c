@@ -20,18 +20,17 @@
 static void
 section(struct trace *trace, struct ctl_table *table, const char *name, size_t columns, unsigned right, const char *const *heads)
 {
+	ctl_table_init(table, columns, right, heads);
 	if (trace->ctl->json)
 		ctl_json_open(&trace->json, name, '[');
-	else
-		ctl_table_init(table, columns, right, heads);
 }
 
 static void
 section_end(struct trace *trace, struct ctl_table *table, const char *title)
 {
-	if (trace->ctl->json) {
+	if (trace->ctl->json)
 		ctl_json_close(&trace->json, ']');
-	} else if (table->rows > 1) {
+	if (!trace->ctl->json && table->rows > 1) {
 		ctl_print("\n%s\n", title);
 		ctl_table_print(table);
 	} else {

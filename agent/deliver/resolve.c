@@ -367,7 +367,7 @@ read_again(struct outlet *outlet, struct doubt **doubts, uint32_t count, struct 
 		                      : judge_row(outlet, doubts[i], rows, row[i], raws, &observe, err);
 		if (result == 0)
 			result = settle_doubt(outlet, doubts[i], err);
-		if (observe)
+		if (observe && which != NULL)
 			which[row[i]] = 1;
 	}
 	if (result == 0 && rows != NULL)

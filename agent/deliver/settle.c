@@ -3,6 +3,7 @@
  * settle.c: what became of items, in one transaction: links, vectors and history of what is confirmed (flow/confirm.c), the
  * attempt's items, dead letters, and what the run counted.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -63,6 +64,7 @@ settle_dead(struct outlet *outlet, int64_t record, struct syncline_slice native,
 {
 	struct ledger_finding finding = begin_finding(outlet, LEDGER_FINDING_DEAD, record);
 
+	assert(why != NULL); /* nothing is given up without a reason */
 	finding.cause = error_name(why->code);
 	finding.message = why->message;
 	finding.hint = why->hint[0] != '\0' ? why->hint : "Correct the value at its owner, or the rule that makes it, then retry the delivery.";

@@ -96,7 +96,8 @@ claimed(const struct connector_read_state *state, struct syncline_slice tenant)
 	for (uint32_t i = 0; i < state->completeness_count; i++) {
 		const struct syncline_completeness *c = &state->completeness[i];
 
-		if (c->complete && (c->tenant == NULL || (strlen(c->tenant) == tenant.length && memcmp(c->tenant, tenant.data, tenant.length) == 0)))
+		if (c->complete && (c->tenant == NULL || (strlen(c->tenant) == tenant.length &&
+		                    (tenant.length == 0 || memcmp(c->tenant, tenant.data, tenant.length) == 0))))
 			return true;
 	}
 	return false;

@@ -29,14 +29,14 @@ word_of(const uint8_t key[16], const void *data, size_t length)
 static size_t
 plain_number(const char *from, size_t length, char *to)
 {
-	const char *end = from + length, *point;
+	const char *end = from + length;
 	bool negative = from < end && *from == '-';
 	size_t used = 0;
 
 	from += negative;
 	while (from + 1 < end && *from == '0' && from[1] != '.')
 		from++;
-	if ((point = memchr(from, '.', (size_t)(end - from))) != NULL) {
+	if (memchr(from, '.', (size_t)(end - from)) != NULL) {
 		while (end[-1] == '0')
 			end--;
 		end -= end[-1] == '.';

@@ -158,7 +158,7 @@ fill(struct opened *o, int64_t attempt, uint32_t index, uint32_t looks, struct a
 
 	if (open_attempt(o, attempt, err) != 0)
 		return -1;
-	if (index >= o->attempt.count)
+	if (index >= o->attempt.count || o->items == NULL)
 		return error_set(err, ERROR_LEDGER_DAMAGED, "Run `syncline doctor`.", "attempt %lld has no item %u", (long long)attempt, index);
 	size = (size_t)o->attempt.words * sizeof *u.vector;
 	u.item = o->items[index];

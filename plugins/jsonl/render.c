@@ -161,7 +161,7 @@ plan(struct render *r, struct instance *c, const struct syncline_object *object,
 	for (uint32_t i = 0; i < count; i++) {
 		const char *name = NULL;
 		uint32_t result = name_of(c, object, batch, i, &name);
-		int cut = result == SYNCLINE_OK ? path_cut(&paths[i], name, nested) : 0;
+		int cut = result == SYNCLINE_OK && name != NULL ? path_cut(&paths[i], name, nested) : 0;
 
 		paths[i].field = i;
 		if (cut < 0)

@@ -54,19 +54,10 @@ sweep(const struct post_options *options)
 	assert_in_range(deaths, 10, 1000);
 }
 
-/* A hundred deaths a test, each with an agent of its own: too slow there, and the other tests walk the same paths. */
-static void
-not_under_valgrind(void)
-{
-	if (getenv("SYNCLINE_VALGRIND") != NULL)
-		skip();
-}
-
 static void
 a_table_is_right_wherever_the_process_ends(void **state)
 {
 	(void)state;
-	not_under_valgrind();
 	sweep(&(struct post_options){ .binding = "deletes: { do = \"delete\"; };" });
 }
 
@@ -74,7 +65,6 @@ static void
 a_table_with_versions_too(void **state)
 {
 	(void)state;
-	not_under_valgrind();
 	sweep(&(struct post_options){ .binding = "deletes: { do = \"delete\"; };", .object = "version = \"version\";" });
 }
 
@@ -117,7 +107,6 @@ a_row_is_in_one_file_wherever_the_process_ends(void **state)
 	bool died = true;
 
 	(void)state;
-	not_under_valgrind();
 	for (unsigned at = 1; died; at++) {
 		struct post *post = post_new(&(struct post_options){ CSV });
 
@@ -197,7 +186,6 @@ what_is_forgotten_is_looked_for(void **state)
 	unsigned found = 0, again = 0;
 
 	(void)state;
-	not_under_valgrind();
 	for (unsigned at = 1; died; at++) {
 		struct post *post = post_new(&(struct post_options){ CSV });
 		int64_t record = post_customer(post, "1", "Ada", NULL);
@@ -245,7 +233,6 @@ a_document_goes_ahead_of_its_record(void **state)
 	unsigned deaths = 0;
 
 	(void)state;
-	not_under_valgrind();
 	for (unsigned at = 1; died; at++) {
 		struct post *post = post_new(NULL);
 		int64_t paper = post_paper(post, "4711", "the bytes of a bill");

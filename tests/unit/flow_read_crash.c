@@ -150,8 +150,6 @@ kill_everywhere(const char *connector, const char *reads, bool once)
 	bool more = true;
 	unsigned kills = 0;
 
-	if (getenv("SYNCLINE_VALGRIND") != NULL)
-		skip(); /* a hundred deaths a test: too slow there */
 	snprintf(configuration, sizeof configuration, template, connector, strcmp(connector, "csv") == 0 ? "files = \"all\";" : "", reads);
 	for (unsigned at = 1; more; at++)
 		for (int before = 0; before < 2 && more; before++) {

@@ -158,6 +158,5 @@ main(void)
 		cmocka_unit_test(batches_survive_failing_memory),
 	};
 
-	setenv("SYNCLINE_LONG", "1", 1); /* what is tested here is that none is left out */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
