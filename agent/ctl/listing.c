@@ -126,3 +126,22 @@ listing_json_slice(struct buffer *json, const char *name, struct syncline_slice 
 	else
 		text_json_string(json, slice.data, slice.length);
 }
+
+const char *
+listing_counts(const uint64_t *counts, struct buffer *text)
+{
+	buffer_clear(text);
+	for (int i = 0; i < LEDGER_COUNT_COUNT; i++)
+		if (counts[i] > 0 && i != LEDGER_COUNT_READ && i != LEDGER_COUNT_UNCHANGED)
+			buffer_format(text, "%s%s %" PRIu64, text->length > 0 ? ", " : "", ledger_count_name((enum ledger_count)i), counts[i]);
+	return buffer_string(text) != NULL ? buffer_string(text) : "";
+}
+
+void
+listing_json_counts(struct buffer *json, const uint64_t *counts)
+{
+	ctl_json_open(json, "counts", '{');
+	for (int i = 0; i < LEDGER_COUNT_COUNT; i++)
+		ctl_json_number(json, ledger_count_name((enum ledger_count)i), (long long)counts[i]);
+	ctl_json_close(json, '}');
+}

@@ -34,6 +34,9 @@ const char *listing_age(int64_t us, char *text);
 const char *listing_number(int64_t number, char text[24]);
 /* "system" of a binding. */
 const char *listing_target(const struct ledger *ledger, uint32_t binding);
+/* What a run or a plan counts: "created 91, sent-creates 91", in `text`; and as the object "counts". */
+const char *listing_counts(const uint64_t *counts, struct buffer *text);
+void listing_json_counts(struct buffer *json, const uint64_t *counts);
 /* A time as in opened_time(), or null. */
 void listing_json_time(struct buffer *json, const char *name, int64_t us);
 /* Bytes that are text as far as they are. */

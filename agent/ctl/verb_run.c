@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ctl/open.h"
+#include "ctl/listing.h"
 #include "schedule/run.h"
 
 struct run_view {
@@ -21,15 +21,6 @@ print_counts(const uint64_t *counts)
 	for (int i = 0; i < LEDGER_COUNT_COUNT; i++)
 		if (counts[i] > 0)
 			ctl_print("  %10" PRIu64 "  %s\n", counts[i], ledger_count_text((enum ledger_count)i));
-}
-
-static void
-json_counts(struct buffer *json, const uint64_t *counts)
-{
-	ctl_json_open(json, "counts", '{');
-	for (int i = 0; i < LEDGER_COUNT_COUNT; i++)
-		ctl_json_number(json, ledger_count_name((enum ledger_count)i), (long long)counts[i]);
-	ctl_json_close(json, '}');
 }
 
 static void
@@ -67,12 +58,12 @@ ended(void *data, const struct ledger_run *run, const struct ledger_plan *plan, 
 	ctl_json_text(&view->json, "state", ledger_run_state_name((enum ledger_run_state)run->state));
 	ctl_json_text(&view->json, "message", run->message);
 	ctl_json_number(&view->json, "milliseconds", (run->ended_us - run->started_us) / 1000);
-	json_counts(&view->json, run->counts);
+	listing_json_counts(&view->json, run->counts);
 	if (run->state == LEDGER_RUN_HELD && plan != NULL) {
 		ctl_json_open(&view->json, "plan", '{');
 		ctl_json_number(&view->json, "number", plan->number);
 		ctl_json_number(&view->json, "items", (long long)plan->items);
-		json_counts(&view->json, plan->counts);
+		listing_json_counts(&view->json, plan->counts);
 		ctl_json_close(&view->json, '}');
 	}
 	if (why != NULL) {

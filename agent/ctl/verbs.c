@@ -48,7 +48,9 @@ static const struct ctl_option plans_options[] = {
 	{ "flow", "FLOW", "only this flow's" },
 	{ "unit", "UNIT", "only this unit's" },
 	{ "all", NULL, "those that are over too" },
-	{ "limit", "N", "list so many items, 1000 when not given" },
+	{ "limit", "N", "list so many items; 1000, or with --json all, when not given" },
+	{ "after", "ITEM", "begin behind the item of this number" },
+	{ "why", "TEXT", "drop: the reason, kept with who and when" },
 	{ NULL, NULL, NULL },
 };
 static const struct ctl_option status_options[] = {
@@ -114,7 +116,7 @@ const struct ctl_verb ctl_verbs[] = {
 	{ "convert", "run", "FLOW FROM TO", 3, 3, "reads from one system, applies the rules, writes to another; keeps nothing", convert_options,
 	  verb_convert },
 	{ "run", "run", "FLOW", 1, 1, "reads, compares, decides and delivers, once", run_options, verb_run },
-	{ "plans", "run", "[PLAN]", 0, 1, "lists plans that wait, or what one would do", plans_options, verb_plans },
+	{ "plans", "run", "[[drop] PLAN]", 0, 2, "lists plans that wait, or what one would do, or drops one", plans_options, verb_plans },
 	{ "apply", "run", "PLAN", 1, 1, "does what a plan says, as far as it still holds", apply_options, verb_apply },
 	{ "flag", "run", "[FLOW [MODE [N%]]]", 0, 3, "shows or switches flows: off, preview, canary N%, on, paused", flag_options, verb_flag },
 	{ "runs", "watch", "[FLOW]", 0, 1, "lists what ran", runs_options, verb_runs },

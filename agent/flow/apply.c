@@ -330,6 +330,7 @@ decide(struct work *work, const struct decision *decision, struct error *err)
 	struct batch *row = NULL;
 	struct arena arena;
 	struct bound *bound;
+	bool left = false;
 	int result;
 
 	arena_init(&arena, 0);
@@ -338,7 +339,9 @@ decide(struct work *work, const struct decision *decision, struct error *err)
 		result = ledger_finding_row_get(work->ledger, decision->id, &row, err);
 		if (result == 0 && (row != NULL || decision->text != NULL))
 			result = decide_row(work, bound, &finding, row, decision->text, err);
-		if (result == 0 && decision->text != NULL)
+		for (uint32_t i = 0; i < work->row_count; i++)
+			left = left || work->rows[i].left;
+		if (result == 0 && decision->text != NULL && !left)
 			result = end_decision(work, decision, &finding, &arena, err);
 	}
 	batch_free(row);
@@ -385,6 +388,7 @@ apply_waiter(struct work *work, struct bound *bound, const struct ledger_waiter 
 	if (work_begin(work, bound, waiter->batch, waiter->started, waiter->read_us, waiter->full, err) != 0 ||
 	    work_rows(work, work->intake->unit, err) != 0 || load_slots(work, err) != 0)
 		return -1;
+	work->waiter = true;
 	if (work->row_count == 1 && work->rows[0].waits_for != NULL) {
 		if (waiter->until_us > ledger_now(work->ledger))
 			return 0; /* it waits for another parent now */
@@ -393,6 +397,8 @@ apply_waiter(struct work *work, struct bound *bound, const struct ledger_waiter 
 	} else if (resolve_all(work, err) != 0) {
 		return -1;
 	}
+	if (work->row_count == 1 && work->rows[0].left)
+		return 0;
 	return ledger_wait_end(work->ledger, waiter->flow, waiter->unit, waiter->object, waiter->native, err);
 }
 
@@ -438,7 +444,7 @@ apply_waiters(struct work *work, struct error *err)
 /* What a complete full read no longer showed. */
 
 static int
-miss_page(struct work *work, struct bound *bound, int64_t read, int64_t *after, uint32_t *ret_count, struct error *err)
+miss_page(struct work *work, struct bound *bound, int64_t read, int64_t *after, uint32_t *ret_count, bool *ret_left, struct error *err)
 {
 	struct ledger_link *links;
 	int64_t *ids;
@@ -461,6 +467,10 @@ miss_page(struct work *work, struct bound *bound, int64_t read, int64_t *after, 
 		struct work_link *link = work_link_of(record, links[i].id);
 
 		*after = links[i].id;
+		if (work->options->leave != NULL && work->options->leave(work->options->leave_data, bound->object, links[i].native)) {
+			*ret_left = true;
+			continue;
+		}
 		if (link != NULL && work_gone(work, NULL, link, true, err) != 0)
 			return -1;
 	}
@@ -475,6 +485,7 @@ apply_missing(struct work *work, struct bound *bound, struct error *err)
 	const char *tenant = apply_tenant(work, binding);
 	struct ledger_read read;
 	int64_t after = 0;
+	bool left = false;
 	int result;
 
 	if (ledger_read_complete(work->ledger, bound->object, credentials, tenant, work->intake->unit_id, &read, err) != 0)
@@ -484,8 +495,9 @@ apply_missing(struct work *work, struct bound *bound, struct error *err)
 	do {
 		if (apply_begin(work, err) != 0)
 			return -1;
-		result = miss_page(work, bound, read.id, &after, &count, err);
-		if (result == 0 && count == 0)
+		result = miss_page(work, bound, read.id, &after, &count, &left, err);
+		/* What a plan leaves alone is the next run's. */
+		if (result == 0 && count == 0 && !left)
 			result = ledger_read_deleted(work->ledger, &read, work->intake->unit_id, err);
 		result = apply_end(work, result, err);
 	} while (result == 0 && count > 0);

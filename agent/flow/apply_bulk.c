@@ -99,7 +99,7 @@ make_row(struct work *work, const struct row *row, struct ledger_bulk_row *to, s
 		if (values[i].type == SYNCLINE_TYPE_ABSENT)
 			values[i].type = SYNCLINE_TYPE_NULL;
 	*to->record = (struct ledger_record){ .unit = work->intake->unit_id, .generation = 1, .version = work->version,
-		.updated_us = work->intake->run_time_us, .values = values };
+		.updated_us = work->intake->run->started_us, .values = values };
 	*to->link = (struct ledger_link){ .object = work->bound->object, .unit = work->intake->unit_id, .native = row->native, .version = row->version,
 		.effective = work->version };
 	memcpy(to->link->raw, row->raw, sizeof to->link->raw);
@@ -107,22 +107,6 @@ make_row(struct work *work, const struct row *row, struct ledger_bulk_row *to, s
 		return -1;
 	to->keys = keys;
 	return 0;
-}
-
-/* What repeats something waits for nothing: the next step takes it. */
-static int
-set_aside(struct work *work, const struct row *row, struct error *err)
-{
-	struct ledger_waiter waiter = { .flow = work->intake->flow_id, .unit = work->intake->unit_id, .object = work->bound->object,
-		.native = row->native, .parent_object = work->bound->object, .field = "", .since_us = ledger_now(work->ledger), .started = work->started,
-		.read_us = work->read_us, .full = work->full };
-	int result;
-
-	if ((waiter.batch = values_one_row(work->native, row->index, err)) == NULL)
-		return -1;
-	result = ledger_wait(work->ledger, &waiter, err);
-	batch_free(waiter.batch);
-	return result;
 }
 
 static int
@@ -153,7 +137,8 @@ add_rows(struct work *work, struct ledger_bulk *bulk, struct error *err)
 		return -1;
 	for (uint32_t i = 0; i < count; i++) {
 		kept += !aside[i];
-		if (aside[i] && set_aside(work, from[i], err) != 0)
+		/* What repeats something waits for nothing: the next step takes it. */
+		if (aside[i] && work_set_aside(work, from[i], err) != 0)
 			return -1;
 	}
 	work_count(work, LEDGER_COUNT_CREATED, kept);

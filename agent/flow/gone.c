@@ -62,13 +62,16 @@ work_delete_record(struct work *work, struct work_record *record, uint32_t objec
 		return 0;
 	record->deleted = true;
 	record->source = object;
+	for (uint32_t i = 0; i < record->link_count; i++)
+		if (record->links[i]->at.object == object)
+			row.native = record->links[i]->at.native;
 	work->counts->deletes++;
 	work_count(work, LEDGER_COUNT_DELETED, 1);
 	buffer_clear(&work->text);
 	if (work_json(work, &work->text, record->at.values, NULL) != 0 ||
 	    (row.before = arena_copy(&work->arena, work->text.data, work->text.length)) == NULL)
 		return error_memory(err);
-	if (work_item(work, LEDGER_COUNT_DELETED, object, (struct syncline_slice){ "", 0 }, record, row.before, NULL, NULL, err) != 0)
+	if (work_item(work, LEDGER_COUNT_DELETED, object, row.native, record, row.before, NULL, NULL, err) != 0)
 		return -1;
 	return work_history(work, &row, err);
 }

@@ -529,6 +529,35 @@ work_wait_for_parent(struct work *work, const struct row *row, struct error *err
 	return result;
 }
 
+int
+work_set_aside(struct work *work, const struct row *row, struct error *err)
+{
+	struct ledger_waiter waiter = { .flow = work->intake->flow_id, .unit = work->intake->unit_id, .object = work->bound->object,
+		.native = row->native, .parent_object = work->bound->object, .field = "", .since_us = ledger_now(work->ledger), .started = work->started,
+		.read_us = work->read_us, .full = work->full };
+	int result;
+
+	if ((waiter.batch = values_one_row(work->native, row->index, err)) == NULL)
+		return -1;
+	result = ledger_wait(work->ledger, &waiter, err);
+	batch_free(waiter.batch);
+	return result;
+}
+
+/*
+ * A stale entry of a plan that is applied.  The batch that it came with counts as applied, and its source may not send it again:
+ * so the row is kept for the next run.
+ */
+static int
+leave(struct work *work, struct row *row, struct error *err)
+{
+	row->left = true;
+	if (row->finding != 0 || work->waiter || work->native == NULL)
+		return 0; /* it is kept where it came from */
+	work->waiting = true;
+	return row->waits_for != NULL ? work_wait_for_parent(work, row, err) : work_set_aside(work, row, err);
+}
+
 /* A reject keeps its link open, so that the row is looked at again however often it comes. */
 static int
 rejected(struct work *work, struct row *row, struct error *err)
@@ -553,7 +582,7 @@ work_resolve(struct work *work, struct row *row, struct error *err)
 	if (row->what == ROW_REJECTED)
 		return rejected(work, row, err);
 	if (work->options->leave != NULL && work->options->leave(work->options->leave_data, work->bound->object, row->native))
-		return 0;
+		return leave(work, row, err);
 	if ((slot = work_slot(work, row->native)) == NULL)
 		return error_memory(err);
 	row->link = slot->link;

@@ -54,6 +54,7 @@ struct row {
 	const struct syncline_value *values; /* of the entity's fields; ABSENT: not said */
 	uint64_t *words;
 	struct work_link *link;       /* NULL: not linked */
+	bool left;                    /* a plan that is applied has it otherwise: not looked at now */
 	bool in_flight;               /* its record is being written there, or nobody knows */
 	/* A parent that is not known yet. */
 	const struct config_field *waits_for;
@@ -109,6 +110,7 @@ struct work {
 	uint32_t again_count, again_room;
 	bool attempts;              /* some are open at this object; none are opened while a batch is at work */
 	bool unfinished;            /* DRY: something was left out that REAL does */
+	bool waiter;                /* the row is one that waited, and is kept as such already */
 	bool bulk;                  /* rows need no words: there is nothing to compare them with */
 	struct buffer scratch, text, after;
 };
@@ -125,6 +127,8 @@ int work_rows(struct work *work, const struct config_unit *unit, struct error *e
 int work_find_open(struct work *work, struct error *err);
 int work_resolve(struct work *work, struct row *row, struct error *err);
 int work_wait_for_parent(struct work *work, const struct row *row, struct error *err);
+/* Keeps a row that waits for nothing: the next step or run that takes those whose parent has come takes it too. */
+int work_set_aside(struct work *work, const struct row *row, struct error *err);
 int work_flush(struct work *work, struct error *err);
 /* confirm.c: before it: records that were there already and are found at the object of the batch: their children may follow. */
 int work_wake_linked(struct work *work, struct error *err);

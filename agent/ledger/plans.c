@@ -73,10 +73,11 @@ store_items(struct ledger *ledger, int64_t plan, struct ledger_plan_draft *draft
 /* Plans. */
 
 static int
-replace_open(struct ledger *ledger, uint32_t flow, uint32_t unit, struct error *err)
+end_open(struct ledger *ledger, uint32_t flow, uint32_t unit, uint8_t state, int64_t by_run, int64_t by_plan, struct error *err)
 {
 	sqlite3_stmt *statement = ledger_statement(
-		ledger, "UPDATE \"plan\" SET state = 2, ended_us = ?3, who = ?4 WHERE state = 0 AND flow = ?1 AND unit = ?2", err);
+		ledger, "UPDATE \"plan\" SET state = ?5, ended_us = ?3, who = ?4, by_run = nullif(?6, 0), by_plan = nullif(?7, 0)"
+		        " WHERE state = 0 AND flow = ?1 AND unit = ?2 AND number <> ?7", err);
 
 	if (statement == NULL)
 		return -1;
@@ -84,7 +85,16 @@ replace_open(struct ledger *ledger, uint32_t flow, uint32_t unit, struct error *
 	sqlite3_bind_int64(statement, 2, unit);
 	sqlite3_bind_int64(statement, 3, ledger_now(ledger));
 	ledger_bind_text(statement, 4, ledger->who);
+	sqlite3_bind_int(statement, 5, state);
+	sqlite3_bind_int64(statement, 6, by_run);
+	sqlite3_bind_int64(statement, 7, by_plan);
 	return ledger_run_statement(ledger, statement, err);
+}
+
+int
+ledger_plans_overtake(struct ledger *ledger, uint32_t flow, uint32_t unit, int64_t run, struct error *err)
+{
+	return end_open(ledger, flow, unit, LEDGER_PLAN_OVERTAKEN, run, 0, err);
 }
 
 static int
@@ -99,7 +109,7 @@ insert_plan(struct ledger *ledger, const struct ledger_plan *plan, struct error 
 		error_memory(err);
 	else if ((statement = ledger_statement(ledger,
 	                                       "INSERT INTO \"plan\" (flow, unit, run, state, version, hash, reason, made_us, staged_from, staged_to,"
-	                                       " bulk, counts, items) VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)", err)) != NULL) {
+	                                       " bulk, counts, items, frozen_us) VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)", err)) != NULL) {
 		sqlite3_bind_int64(statement, 1, plan->flow);
 		sqlite3_bind_int64(statement, 2, plan->unit);
 		sqlite3_bind_int64(statement, 3, plan->run);
@@ -112,6 +122,7 @@ insert_plan(struct ledger *ledger, const struct ledger_plan *plan, struct error 
 		sqlite3_bind_int(statement, 10, plan->bulk);
 		ledger_bind_text(statement, 11, counts.data);
 		sqlite3_bind_int64(statement, 12, (int64_t)plan->items);
+		sqlite3_bind_int64(statement, 13, plan->frozen_us);
 		result = ledger_run_statement(ledger, statement, err);
 		sqlite3_clear_bindings(statement);
 	}
@@ -128,18 +139,21 @@ ledger_plan_store(struct ledger *ledger, struct ledger_plan_draft *draft, struct
 	stored.made_us = plan->made_us != 0 ? plan->made_us : ledger_now(ledger);
 	stored.ended_us = 0;
 	stored.items = ledger_plan_draft_count(draft);
+	stored.frozen_us = plan->frozen_us != 0 ? plan->frozen_us : stored.made_us;
 	plan_draft_hash(draft, stored.hash);
-	if (replace_open(ledger, plan->flow, plan->unit, err) != 0 || insert_plan(ledger, &stored, err) != 0)
+	if (insert_plan(ledger, &stored, err) != 0)
 		return -1;
 	stored.number = sqlite3_last_insert_rowid(ledger->db);
-	if (store_items(ledger, stored.number, draft, err) != 0)
+	if (end_open(ledger, plan->flow, plan->unit, LEDGER_PLAN_REPLACED, 0, stored.number, err) != 0 ||
+	    store_items(ledger, stored.number, draft, err) != 0)
 		return -1;
 	*plan = stored;
 	return 0;
 }
 
 #define PLAN_COLUMNS                                                                                                              \
-	"number, flow, unit, run, state, version, hash, reason, made_us, ended_us, staged_from, staged_to, bulk, counts, items, who"
+	"number, flow, unit, run, state, version, hash, reason, made_us, ended_us, staged_from, staged_to, bulk, counts, items, who,"          \
+	" why, by_run, by_plan, frozen_us"
 
 /* The texts stay the statement's. */
 static void
@@ -160,6 +174,10 @@ take_plan(sqlite3_stmt *statement, struct ledger_plan *plan)
 		.bulk = sqlite3_column_int(statement, 12) != 0,
 		.items = (uint64_t)sqlite3_column_int64(statement, 14),
 		.who = (const char *)sqlite3_column_text(statement, 15),
+		.why = (const char *)sqlite3_column_text(statement, 16),
+		.by_run = sqlite3_column_int64(statement, 17),
+		.by_plan = sqlite3_column_int64(statement, 18),
+		.frozen_us = sqlite3_column_int64(statement, 19),
 	};
 	if (sqlite3_column_bytes(statement, 6) == sizeof plan->hash)
 		memcpy(plan->hash, sqlite3_column_blob(statement, 6), sizeof plan->hash);
@@ -179,6 +197,7 @@ find_plan(struct ledger *ledger, sqlite3_stmt *statement, struct arena *arena, s
 	take_plan(statement, &plan);
 	plan.reason = ledger_column_text(statement, 7, arena, &failed);
 	plan.who = ledger_column_text(statement, 15, arena, &failed);
+	plan.why = ledger_column_text(statement, 16, arena, &failed);
 	sqlite3_reset(statement);
 	if (failed)
 		return error_memory(err);
@@ -219,11 +238,11 @@ ledger_plan_open(struct ledger *ledger, uint32_t flow, uint32_t unit, struct are
 	return status < 0 ? -1 : 0;
 }
 
-int
-ledger_plan_end(struct ledger *ledger, int64_t number, uint8_t state, struct error *err)
+static int
+end_plan(struct ledger *ledger, int64_t number, uint8_t state, const char *why, struct error *err)
 {
 	sqlite3_stmt *statement =
-		ledger_statement(ledger, "UPDATE \"plan\" SET state = ?2, ended_us = ?3, who = ?4 WHERE number = ?1 AND state = 0", err);
+		ledger_statement(ledger, "UPDATE \"plan\" SET state = ?2, ended_us = ?3, who = ?4, why = ?5 WHERE number = ?1 AND state = 0", err);
 
 	if (statement == NULL)
 		return -1;
@@ -231,11 +250,24 @@ ledger_plan_end(struct ledger *ledger, int64_t number, uint8_t state, struct err
 	sqlite3_bind_int(statement, 2, state);
 	sqlite3_bind_int64(statement, 3, ledger_now(ledger));
 	ledger_bind_text(statement, 4, ledger->who);
+	ledger_bind_text(statement, 5, why);
 	if (ledger_run_statement(ledger, statement, err) != 0)
 		return -1;
 	if (sqlite3_changes(ledger->db) == 1)
 		return 0;
 	return error_set(err, ERROR_LEDGER_PLAN, "`syncline plans` lists those that are open.", "there is no open plan %lld", (long long)number);
+}
+
+int
+ledger_plan_end(struct ledger *ledger, int64_t number, uint8_t state, struct error *err)
+{
+	return end_plan(ledger, number, state, NULL, err);
+}
+
+int
+ledger_plan_drop(struct ledger *ledger, int64_t number, const char *why, struct error *err)
+{
+	return end_plan(ledger, number, LEDGER_PLAN_DROPPED, why, err);
 }
 
 int

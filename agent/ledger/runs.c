@@ -20,10 +20,11 @@ const char ledger_schema_runs[] =
 	"CREATE TABLE flag_change (id INTEGER PRIMARY KEY AUTOINCREMENT, flow INTEGER NOT NULL, unit INTEGER NOT NULL, binding INTEGER NOT NULL,"
 	" mode INTEGER NOT NULL, percent INTEGER NOT NULL, former_mode INTEGER, former_percent INTEGER, who TEXT, why TEXT, since_us INTEGER NOT NULL);\n"
 	"CREATE INDEX flag_change_flow ON flag_change (flow, id);\n"
-	/* state: 0 open, 1 applied, 2 replaced, 3 dropped. */
+	/* state: 0 open, 1 applied, 2 replaced (by_plan), 3 dropped (why), 4 overtaken (by_run). */
 	"CREATE TABLE \"plan\" (number INTEGER PRIMARY KEY AUTOINCREMENT, flow INTEGER NOT NULL, unit INTEGER NOT NULL, run INTEGER NOT NULL,"
 	" state INTEGER NOT NULL, version INTEGER NOT NULL, hash BLOB NOT NULL, reason TEXT, made_us INTEGER NOT NULL, ended_us INTEGER,"
-	" staged_from INTEGER NOT NULL, staged_to INTEGER NOT NULL, bulk INTEGER NOT NULL, counts TEXT NOT NULL, items INTEGER NOT NULL, who TEXT);\n"
+	" staged_from INTEGER NOT NULL, staged_to INTEGER NOT NULL, bulk INTEGER NOT NULL, counts TEXT NOT NULL, items INTEGER NOT NULL, who TEXT,"
+	" why TEXT, by_run INTEGER, by_plan INTEGER, frozen_us INTEGER NOT NULL);\n"
 	"CREATE INDEX plan_flow ON \"plan\" (flow, unit, number);\n"
 	"CREATE INDEX plan_open ON \"plan\" (state, staged_from) WHERE state = 0;\n"
 	/* what: the name of a count.  sealed: value_before and value_after are, with the record's key (0: of none). */

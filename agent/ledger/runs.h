@@ -114,10 +114,19 @@ int ledger_flags(struct ledger *ledger, uint32_t flow, bool former, int (*each)(
                  struct error *err); /* former: all changes, newest first */
 
 /* Plans: what a run would do, item by item, with one hash over all. */
-#define LEDGER_PLAN_OPEN 0u
-#define LEDGER_PLAN_APPLIED 1u
-#define LEDGER_PLAN_REPLACED 2u /* by a newer one of the same flow and unit */
-#define LEDGER_PLAN_DROPPED 3u
+#define LEDGER_PLAN_STATES(X)                                                                                                     \
+	X(OPEN, "open", "it waits to be applied or dropped")                                                                        \
+	X(APPLIED, "applied", "a person applied it")                                                                                \
+	X(REPLACED, "replaced", "a newer plan of the same flow and unit took its place")                                            \
+	X(DROPPED, "dropped", "a person dropped it")                                                                                \
+	X(OVERTAKEN, "overtaken", "a later run did all that was to be done")
+enum ledger_plan_state {
+#define X(id, name, text) LEDGER_PLAN_##id,
+	LEDGER_PLAN_STATES(X)
+#undef X
+	LEDGER_PLAN_STATE_COUNT
+};
+const char *ledger_plan_state_name(enum ledger_plan_state state);
 struct ledger_plan {
 	int64_t number;
 	uint32_t flow, unit;
@@ -131,7 +140,9 @@ struct ledger_plan {
 	bool bulk;           /* the first load: items are counted, not listed, beyond a sample */
 	uint64_t counts[LEDGER_COUNT_COUNT];
 	uint64_t items;
-	const char *who;     /* applied it */
+	const char *who, *why;          /* of its end; why: of a DROPPED one */
+	int64_t by_run, by_plan;        /* that took its place: OVERTAKEN, REPLACED; else 0 */
+	int64_t frozen_us;   /* the time that its rules were given for now */
 };
 struct ledger_plan_item {
 	uint64_t number;     /* in the plan, from 1 */
@@ -155,6 +166,9 @@ int ledger_plan_get(struct ledger *ledger, int64_t number, struct arena *arena, 
 /* The open plan of (flow, unit); number 0: none. */
 int ledger_plan_open(struct ledger *ledger, uint32_t flow, uint32_t unit, struct arena *arena, struct ledger_plan *ret_plan, struct error *err);
 int ledger_plan_end(struct ledger *ledger, int64_t number, uint8_t state, struct error *err);
+int ledger_plan_drop(struct ledger *ledger, int64_t number, const char *why, struct error *err);
+/* A run that may write does what there is to do: the open plan of its (flow, unit) is over. */
+int ledger_plans_overtake(struct ledger *ledger, uint32_t flow, uint32_t unit, int64_t run, struct error *err);
 /* Was a plan of this effective version ever applied here? */
 int ledger_plan_was_applied(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t version, bool *ret_applied, struct error *err);
 int ledger_plans(struct ledger *ledger, uint32_t flow, uint32_t unit, bool all, int (*each)(void *data, const struct ledger_plan *row), void *data,

@@ -81,6 +81,14 @@ ledger_run_state_name(enum ledger_run_state state)
 }
 
 const char *
+ledger_plan_state_name(enum ledger_plan_state state)
+{
+	static const char *const words[] = { LEDGER_PLAN_STATES(NAME3) };
+
+	return word(words, COUNT(words), state);
+}
+
+const char *
 ledger_flag_name(enum ledger_flag_mode mode)
 {
 	static const char *const words[] = { LEDGER_FLAGS(NAME3) };

@@ -10,6 +10,8 @@
 
 #include "schedule/unit.h"
 
+#define DROP_MS 10000
+
 /* An item by what it is about, and by what it would do. */
 struct entry {
 	uint8_t key[16], effect[16];
@@ -315,24 +317,51 @@ has_unit(const struct config_flow *flow, const struct config_unit *unit)
 	return false;
 }
 
+/* Why a plan that is over can be neither applied nor dropped. */
+static int
+refuse_end(const struct ledger_plan *plan, struct error *err)
+{
+	static const char hint[] = "`syncline plans` lists those that are open, `syncline plans --all` the others too.";
+	const char *who = plan->who != NULL ? plan->who : "somebody", *why = plan->why != NULL ? plan->why : "";
+	long long number = plan->number;
+
+	switch ((enum ledger_plan_state)plan->state) {
+	case LEDGER_PLAN_APPLIED:
+		return error_set(err, ERROR_LEDGER_PLAN, hint, "plan %lld is applied already", number);
+	case LEDGER_PLAN_REPLACED:
+		return error_set(err, ERROR_LEDGER_PLAN, hint, "plan %lld is replaced by a newer one, plan %lld", number, (long long)plan->by_plan);
+	case LEDGER_PLAN_DROPPED:
+		return error_set(err, ERROR_LEDGER_PLAN, hint, "plan %lld was dropped by %s: %s", number, who, why);
+	case LEDGER_PLAN_OVERTAKEN:
+		return error_set(err, ERROR_LEDGER_PLAN, hint, "plan %lld is stale: run %lld came after it and did what there was to be done", number,
+		                 (long long)plan->by_run);
+	default:
+		return error_set(err, ERROR_LEDGER_PLAN, hint, "plan %lld is over", number);
+	}
+}
+
+static int
+get_open(struct ledger *ledger, int64_t number, struct arena *arena, struct ledger_plan *plan, struct error *err)
+{
+	bool found;
+
+	if (ledger_plan_get(ledger, number, arena, plan, &found, err) != 0)
+		return -1;
+	if (!found)
+		return error_set(err, ERROR_LEDGER_PLAN, "`syncline plans` lists them.", "there is no plan %lld", (long long)number);
+	return plan->state != LEDGER_PLAN_OPEN ? refuse_end(plan, err) : 0;
+}
+
 static int
 find_plan(const struct apply_options *o, struct arena *arena, struct ledger_plan *plan, struct error *err)
 {
-	static const char *const ends[] = { "open", "applied already", "replaced by a newer one", "dropped" };
-	bool found;
-
-	if (ledger_plan_get(o->engine->ledger, o->plan, arena, plan, &found, err) != 0)
+	if (get_open(o->engine->ledger, o->plan, arena, plan, err) != 0)
 		return -1;
-	if (!found)
-		return error_set(err, ERROR_LEDGER_PLAN, "`syncline plans` lists them.", "there is no plan %lld", (long long)o->plan);
-	if (plan->state != LEDGER_PLAN_OPEN)
-		return error_set(err, ERROR_LEDGER_PLAN, "`syncline plans` lists those that are open.", "plan %lld is %s", (long long)o->plan,
-		                 plan->state < 4 ? ends[plan->state] : "over");
 	if (ledger_flow(o->engine->ledger, plan->flow) == NULL)
-		return error_set(err, ERROR_LEDGER_PLAN, "Put the flow back, or drop the plan.", "the flow %s of plan %lld is no longer configured",
+		return error_set(err, ERROR_LEDGER_PLAN, "Put the flow back, or drop the plan: syncline plans drop.", "the flow %s of plan %lld is no longer configured",
 		                 ledger_flow_name(o->engine->ledger, plan->flow), (long long)o->plan);
 	if (!has_unit(ledger_flow(o->engine->ledger, plan->flow), ledger_unit(o->engine->ledger, plan->unit)))
-		return error_set(err, ERROR_LEDGER_PLAN, "Put the unit back into the flow, or drop the plan.", "the flow %s of plan %lld no longer runs for %s",
+		return error_set(err, ERROR_LEDGER_PLAN, "Put the unit back into the flow, or drop the plan: syncline plans drop.", "the flow %s of plan %lld no longer runs for %s",
 		                 ledger_flow_name(o->engine->ledger, plan->flow), (long long)o->plan,
 		                 ledger_unit_name(o->engine->ledger, plan->unit)[0] != '\0' ? ledger_unit_name(o->engine->ledger, plan->unit) : "the house");
 	return 0;
@@ -366,12 +395,47 @@ run_apply(const struct apply_options *options, struct run_result *ret_result, st
 	u.ended = options->ended;
 	u.data = options->data;
 	snprintf(cause, sizeof cause, "apply %lld", (long long)plan.number);
+	u.frozen_us = plan.frozen_us;
 	if (unit_begin(&u, cause, err) != 1) {
 		result = -1;
 	} else if (check_plan(&u, &plan, &why) != 0 || apply_held(&u, options, &plan, &why) != 0) {
 		result = unit_fail(&u, &why, err);
 	}
 	unit_free(&u);
+	arena_free(&arena);
+	return result;
+}
+
+static int
+drop_plan(struct ledger *ledger, int64_t number, const char *why, struct error *err)
+{
+	if (ledger_begin(ledger, err) != 0)
+		return -1;
+	if (ledger_plan_drop(ledger, number, why, err) != 0) {
+		ledger_rollback(ledger);
+		return -1;
+	}
+	return ledger_commit(ledger, err);
+}
+
+int
+run_drop_plan(struct ledger *ledger, int64_t number, const char *why, struct error *err)
+{
+	struct ledger_plan plan;
+	struct arena arena;
+	char lease[600] = "";
+	int result;
+
+	arena_init(&arena, 0);
+	result = get_open(ledger, number, &arena, &plan, err);
+	if (result == 0) {
+		unit_lease_name(lease, sizeof lease, ledger_flow_name(ledger, plan.flow), ledger_unit_name(ledger, plan.unit));
+		result = ledger_lease(ledger, lease, DROP_MS, err) == 1 ? 0 : -1;
+	}
+	if (result == 0) {
+		result = drop_plan(ledger, number, why, err);
+		ledger_lease_end(ledger, lease);
+	}
 	arena_free(&arena);
 	return result;
 }

@@ -53,7 +53,7 @@ keep_plan(struct unit_run *u, struct ledger_plan_draft *draft, const struct inta
 	struct ledger *ledger = u->engine->ledger;
 
 	*plan = (struct ledger_plan){ .flow = u->run.flow, .unit = u->run.unit, .run = u->run.number, .version = u->run.version, .reason = why,
-		.staged_to = dry->staged_to, .bulk = dry->bulk, .made_us = ledger_now(ledger) };
+		.staged_to = dry->staged_to, .bulk = dry->bulk, .made_us = ledger_now(ledger), .frozen_us = u->intake.run_time_us };
 	memcpy(plan->counts, dry->counts, sizeof plan->counts);
 	if (ledger_begin(ledger, err) != 0)
 		return -1;
@@ -76,6 +76,7 @@ struct judging {
 	struct unit_run *u;
 	struct buffer *why;
 	int verdict; /* 1: the run may write */
+	bool held;   /* by a guard */
 };
 
 /* Asked while the dry pass can still be taken back. */
@@ -85,15 +86,21 @@ guard(void *data, const struct intake_result *dry, struct error *err)
 	struct judging *judging = data;
 
 	judging->verdict = intake_guard(&judging->u->intake, dry, judging->why, err);
+	judging->held = judging->verdict == 0;
 	if (judging->verdict == 1 && judging->u->flag.mode == LEDGER_FLAG_PREVIEW) {
 		buffer_text(judging->why, "The flow is in preview.");
 		judging->verdict = 0;
 	}
+	/* With what is kept goes the plan that it does; where nothing is kept, unit_write() says so. */
+	if (judging->verdict == 1 &&
+	    ledger_plans_overtake(judging->u->engine->ledger, judging->u->run.flow, judging->u->run.unit, judging->u->run.number, err) != 0)
+		judging->verdict = -1;
 	return judging->verdict;
 }
 
 /*
- * Dry pass and guards: 1 go on; 0 held, with the plan; -1.  A preview without any effect has no plan: its number is 0.
+ * Dry pass and guards: 1 go on; 0 held, with the plan; -1.  A preview without any effect has no plan: its number is 0, and an
+ * earlier one is over.
  * ret_applied: what the dry pass did was kept, so that nothing is left to be applied.
  */
 static int
@@ -121,8 +128,8 @@ judge(struct unit_run *u, struct buffer *why, struct ledger_plan *plan, bool *re
 		const char *text = buffer_string(why);
 
 		keep_counts(&u->run, &dry);
-		if (ledger_plan_draft_count(draft) == 0)
-			result = 0;
+		if (ledger_plan_draft_count(draft) == 0 && !judging.held)
+			result = unit_overtake(u, err);
 		else if (text == NULL)
 			result = error_memory(err);
 		else if (keep_plan(u, draft, &dry, text, plan, err) != 0)

@@ -47,4 +47,10 @@ struct apply_options {
 };
 int run_apply(const struct apply_options *options, struct run_result *ret_result, struct error *err);
 
+/*
+ * Drops an open plan: it can't be applied any more; its rows stay staged, and the next run looks at them anew.  Refused while its
+ * flow and unit are worked on.  Any mode of the ledger that writes; no engine is needed.
+ */
+int run_drop_plan(struct ledger *ledger, int64_t plan, const char *why, struct error *err);
+
 #endif

@@ -8,6 +8,12 @@
 #define PRUNE_ROWS 10000u
 #define LEASE_MS (INT64_C(15) * 60 * 1000)
 
+void
+unit_lease_name(char *name, size_t size, const char *flow, const char *unit)
+{
+	snprintf(name, size, "run %s/%s", flow, unit);
+}
+
 int
 unit_init(struct unit_run *u, struct engine *engine, const struct config_flow *flow, const struct config_unit *unit, bool full, struct error *err)
 {
@@ -15,7 +21,7 @@ unit_init(struct unit_run *u, struct engine *engine, const struct config_flow *f
 	u->engine = engine;
 	u->intake = (struct intake){ .engine = engine, .flow = flow, .unit = unit, .flow_id = ledger_flow_id(engine->ledger, flow),
 		.unit_id = ledger_unit_id(engine->ledger, unit), .run = &u->run, .full = full };
-	snprintf(u->lease, sizeof u->lease, "run %s/%s", flow->head.name, unit != NULL && unit->head.name != NULL ? unit->head.name : "");
+	unit_lease_name(u->lease, sizeof u->lease, flow->head.name, unit != NULL && unit->head.name != NULL ? unit->head.name : "");
 	return ledger_flag_get(engine->ledger, u->intake.flow_id, u->intake.unit_id, 0, &u->flag, err);
 }
 
@@ -53,7 +59,7 @@ unit_begin(struct unit_run *u, const char *cause, struct error *err)
 	u->run.unit = u->intake.unit_id;
 	u->run.cause = cause;
 	u->run.started_us = ledger_now(ledger);
-	u->intake.run_time_us = u->run.started_us;
+	u->intake.run_time_us = u->frozen_us != 0 ? u->frozen_us : u->run.started_us;
 	u->result->runs++;
 	engine_flow_version(u->engine, u->intake.flow, version);
 	if (ledger_begin(ledger, err) != 0)
@@ -142,13 +148,23 @@ has_findings(const struct ledger_run *run)
 	       run->counts[LEDGER_COUNT_HELD] + run->counts[LEDGER_COUNT_DEAD] + run->counts[LEDGER_COUNT_PARKED] > 0;
 }
 
+int
+unit_overtake(struct unit_run *u, struct error *err)
+{
+	struct ledger *ledger = u->engine->ledger;
+
+	if (ledger_begin(ledger, err) != 0)
+		return -1;
+	return commit(ledger, ledger_plans_overtake(ledger, u->run.flow, u->run.unit, u->run.number, err), err);
+}
+
 static int
 applied(struct unit_run *u, const struct ledger_plan *plan, struct error *err)
 {
 	struct ledger *ledger = u->engine->ledger;
 
 	if (plan == NULL)
-		return 0;
+		return unit_overtake(u, err);
 	if (ledger_begin(ledger, err) != 0)
 		return -1;
 	return commit(ledger, ledger_plan_end(ledger, plan->number, LEDGER_PLAN_APPLIED, err), err);

@@ -16,10 +16,13 @@ struct unit_run {
 	struct run_result *result;
 	int64_t patience_ms;
 	bool approved; /* a person applied its plan */
+	int64_t frozen_us; /* what its rules are given for now; 0: when it began */
 	void (*ended)(void *data, const struct ledger_run *run, const struct ledger_plan *plan, const struct error *why);
 	void *data;
 };
 
+/* Who has it works on the flow for the unit; "" is the house. */
+void unit_lease_name(char *name, size_t size, const char *flow, const char *unit);
 int unit_init(struct unit_run *u, struct engine *engine, const struct config_flow *flow, const struct config_unit *unit, bool full,
               struct error *err);
 /* Lease and number.  1: begun; 0: another process runs it (said in err). */
@@ -27,6 +30,8 @@ int unit_begin(struct unit_run *u, const char *cause, struct error *err);
 /* Applies what is staged (`real` NULL: that was done), delivers, and ends the run.  `plan` (may be NULL) becomes applied between the two. */
 int unit_write(struct unit_run *u, const struct intake_apply_options *real, const struct ledger_plan *plan, const struct error *read_failed,
                struct error *err);
+/* The open plan of its flow and unit, if there is one, is over: what it is about was done, or is nothing any more. */
+int unit_overtake(struct unit_run *u, struct error *err);
 /* Its counts and its end are durable, its lease is free. */
 int unit_end(struct unit_run *u, uint8_t state, const struct error *why, const struct ledger_plan *plan, struct error *err);
 /* A failure that ends one unit's run says so in the ledger; -1 only when even that fails. */

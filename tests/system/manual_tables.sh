@@ -38,6 +38,9 @@ hold count
 names LEDGER_RUN_STATES "$agent/ledger/runs.h" >code.$$
 rows "# A record's way" "$docs/flow.md" >page.$$
 hold "state of a run"
+names LEDGER_PLAN_STATES "$agent/ledger/runs.h" >code.$$
+rows "## Guards, plans, apply" "$docs/flow.md" >page.$$
+hold "state of a plan"
 names LEDGER_FLAGS "$agent/ledger/runs.h" >code.$$
 rows "## Flags" "$docs/flow.md" | sed 's/(default)//; s/N%//' >page.$$
 hold flag

@@ -348,6 +348,109 @@ def test_stale(bed):
     same(f"the rest: {result}", result.status, FINDINGS)
     has(result.out, "stale: ", bed.numbers(1)[0])
     same("written", bed.log(), [("update", number) for number in bed.numbers(1)[1:4]])
+    # What was left is the next run's, although its source has nothing new.
+    same("what is left", bed.ledger("SELECT native FROM waiter"), [(bed.numbers(1)[0],)])
+    same("the next run", {unit: counts.get("changed") for unit, (_, counts) in bed.flow("customers").items()}, {"one": 1, "two": None})
+    same("written then", bed.log(), [("update", bed.numbers(1)[0])])
+    bed.whole()
+    bed.quiet("customers")
+
+
+def test_stale_delete(bed):
+    """A deletion that was not planned is not done by a plan, and one that was is left when its record is another one by now."""
+    loaded(bed)
+    bed.change("conf.d/30-flows.conf", 'missing_rows = "10%"', 'missing_rows = "100%"')
+    gone = bed.numbers(1)[:4]
+    bed.rows = [row for row in bed.rows if row[0] not in gone]
+    bed.export()
+    bed.json(HELD, "run", "customers", "--unit", "one")
+    plan = str(last_plan(bed)["plan"])
+    same("the plan", sorted(item["native"] for item in bed.json(DONE, "plans", plan) if item["what"] == "deleted"), gone)
+    bed.ledger("UPDATE golden_customer SET name = 'Somebody else', _generation = _generation + 1 WHERE number = ?", gone[0])
+    result = bed.run("apply", plan)
+    same(f"applied: {result}", result.status, FINDINGS)
+    has(result.out, f"stale: deleted erp.customers {gone[0]}")
+    same("written", bed.log(), [("delete", number) for number in gone[1:]])
+    same("the next run", bed.flow("customers")["one"][1].get("deleted"), 1)
+    same("written then", bed.log(), [("delete", gone[0])])
+    bed.whole()
+
+
+def test_drop(bed):
+    """A plan that is dropped is kept with who, when and why, and can't be applied; its rows stay, and the next run plans anew."""
+    loaded(bed)
+    bed.edit(bed.numbers(1)[:4], NAME="Planned")
+    bed.json(HELD, "run", "customers", "--unit", "one")
+    number = str(last_plan(bed)["plan"])
+    for words in (("drop",), ("drop", number), ("drop", "x", "--why", "x"), (number, "drop"), ("drop", number, "--why", "")):
+        result = bed.run("plans", *words)
+        same(f"plans {words}: {result}", (result.status, result.out), (USAGE, ""))
+        has(result.err, "next: ")
+    refused(bed.run("plans", "drop", "99", "--why", "x"), FAILED, "ledger-plan", "no plan 99")
+    same("still open", last_plan(bed)["state"], "open")
+    # Not while somebody works on it.
+    bed.ledger("INSERT INTO lease (name, holder, engine, pid, who, since_us, until_us) VALUES ('run customers/one', 'other', 0, 4711, 'somebody', 0, ?)",
+               4102444800000000)
+    refused(bed.run("plans", "drop", number, "--why", "x"), FAILED, "ledger-lease", "process 4711")
+    bed.ledger("DELETE FROM lease WHERE holder = 'other'")
+    before = fingerprint(bed)
+    same("dropped", bed.json(DONE, "plans", "drop", number, "--why", "the export was wrong"), [])
+    plan = bed.json(DONE, "plans", "--all")[0]
+    same("how it ended", (plan["plan"], plan["state"], plan["why"], plan["by_run"], plan["by_plan"]), (int(number), "dropped", "the export was wrong", 0, 0))
+    assert "uid" in plan["who"] and plan["ended"] >= plan["made"], plan
+    has(bed.run("plans", "--all").out, "dropped", "the export was wrong")
+    for words in (("apply", number), ("plans", "drop", number, "--why", "again")):
+        refused(bed.run(*words), FAILED, "ledger-plan", f"plan {number} was dropped by", "the export was wrong")
+    same("its items are still told", len(bed.json(DONE, "plans", number)), plan["items"])
+    same("status no longer asks for it", [wait for flow in bed.json(DONE, "status")["flows"] for wait in flow["waits"] if wait["kind"] == "plan"], [])
+    bed.json(HELD, "run", "customers", "--unit", "one")
+    same("planned anew", (last_plan(bed)["hash"], last_plan(bed)["state"]), (plan["hash"], "open"))
+    same("written", fingerprint(bed), before)
+    same("the ledger's view", bed.ledger("SELECT state, why FROM plan_view WHERE number = ?", number), [("dropped", "the export was wrong")])
+
+
+def test_overtaken(bed):
+    """A plan is over when a run that may write came after it, whether that did its work or found nothing left to do."""
+    loaded(bed)
+    bed.edit(bed.numbers(1)[:4], NAME="Planned")
+    bed.json(HELD, "run", "customers", "--unit", "one")
+    first = last_plan(bed)["plan"]
+    bed.change("conf.d/30-flows.conf", 'updates = "10%"', 'updates = "100%"')
+    run = bed.json(DONE, "run", "customers", "--unit", "one")[0]["run"]
+    same("nothing waits", bed.json(DONE, "plans"), [])
+    plan = bed.json(DONE, "plans", "--all")[0]
+    same("how it ended", (plan["plan"], plan["state"], plan["by_run"], plan["by_plan"]), (first, "overtaken", run, 0))
+    has(bed.run("plans", "--all").out, f"overtaken by run {run}")
+    refused(bed.run("apply", str(first)), FAILED, "ledger-plan", f"plan {first} is stale: run {run} came after it")
+    bed.whole()
+    bed.log(), bed.log("shop")
+
+    # In preview: what was planned is not there any more.  The flow of the other unit is not touched by it.
+    bed.change("conf.d/30-flows.conf", 'updates = "100%"', 'updates = "10%"')
+    flag(bed, "customers", "preview")
+    bed.edit(["10001", "20001"], NAME="A mistake")
+    bed.json(HELD, "run", "customers")
+    plans = {plan["unit"]: plan["plan"] for plan in bed.json(DONE, "plans")}
+    same("both are planned", sorted(plans), ["one", "two"])
+    bed.edit(["10001"], NAME="Planned")
+    run = bed.json(DONE, "run", "customers", "--unit", "one")[0]["run"]
+    same("the other unit's plan", [(plan["plan"], plan["state"]) for plan in bed.json(DONE, "plans")], [(plans["two"], "open")])
+    ended = {plan["plan"]: plan for plan in bed.json(DONE, "plans", "--all")}
+    same("that of the unit", (ended[plans["one"]]["state"], ended[plans["one"]]["by_run"]), ("overtaken", run))
+    same("written", (bed.log(), bed.log("shop")), ([], []))
+
+    # Paused, nothing is compared, and the plan stays; a newer plan takes its place.
+    flag(bed, "customers", "paused")
+    bed.json(DONE, "run", "customers")
+    same("paused", [(plan["plan"], plan["state"]) for plan in bed.json(DONE, "plans")], [(plans["two"], "open")])
+    flag(bed, "customers", "preview")
+    bed.edit(["20001"], NAME="Another")
+    bed.json(HELD, "run", "customers", "--unit", "two")
+    newer = last_plan(bed)["plan"]
+    ended = {plan["plan"]: plan for plan in bed.json(DONE, "plans", "--all")}
+    same("replaced", (ended[plans["two"]]["state"], ended[plans["two"]]["by_plan"]), ("replaced", newer))
+    has(bed.run("plans", "--all").out, f"replaced by plan {newer}")
+    refused(bed.run("apply", str(plans["two"])), FAILED, "ledger-plan", f"replaced by a newer one, plan {newer}")
 
 
 def test_unit_is_gone(bed):
