@@ -413,14 +413,15 @@ apply_ready(struct work *work, int64_t *after, uint32_t *ret_count, struct error
 		return error_memory(err);
 	arena_init(&arena, 0);
 	result = ledger_wait_ready(work->ledger, work->intake->flow_id, work->intake->unit_id, *after, &arena, waiters, PAGE, ret_count, err);
-	for (uint32_t i = 0; result == 0 && i < *ret_count; i++) {
-		struct bound *bound = apply_reader(work, waiters[i].object);
+	if (result == 0 && *ret_count > 0 && (result = apply_begin(work, err)) == 0) {
+		for (uint32_t i = 0; result == 0 && i < *ret_count; i++) {
+			struct bound *bound = apply_reader(work, waiters[i].object);
 
-		*after = waiters[i].id;
-		if (bound == NULL)
-			continue;
-		if ((result = apply_begin(work, err)) == 0)
-			result = apply_end(work, apply_waiter(work, bound, &waiters[i], err), err);
+			*after = waiters[i].id;
+			if (bound != NULL)
+				result = apply_waiter(work, bound, &waiters[i], err);
+		}
+		result = apply_end(work, result, err);
 	}
 	for (uint32_t i = 0; i < *ret_count; i++)
 		batch_free(waiters[i].batch);

@@ -280,6 +280,9 @@ apply_bulk(struct work *work, struct bound *bound, const char *what, struct erro
 		else
 			ledger_rollback(work->ledger);
 		if (result == 0)
+			result = ledger_staged_rows(work->ledger, bound->object, engine_credentials(work->engine, bound->binding->system, work->intake->unit),
+			                            work->intake->flow_id, work->intake->unit_id, &options.expected, err);
+		if (result == 0)
 			result = ledger_bulk_open(work->ledger, &options, &bulk, err);
 	} else {
 		work->result->bulk = true;

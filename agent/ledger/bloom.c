@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bloom.c: see bloom.h.  Blocks of 32 bytes with one bit in each of eight words, 12 bits a key. */
+/* bloom.c: see bloom.h.  Blocks of 32 bytes with one bit in each of eight words, 24 bits a key. */
 #include "ledger/bloom.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define LEAST 65536u
-#define KEYS_A_BLOCK 21u
+#define KEYS_A_BLOCK 10u
 
 static const uint32_t salts[8] = { 0x47b6137bu, 0x44974d91u, 0x8824ad5bu, 0xa2b7289du, 0x705495c7u, 0x2df1424bu, 0x9efc4947u, 0x5c6bfb31u };
 

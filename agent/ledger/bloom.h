@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * bloom.h: have I seen this key?  "No" is certain, "yes" is right all but a few times in a thousand.  Blocked: a key touches one
+ * bloom.h: have I seen this key?  "No" is certain, "yes" is right all but a few times in a
+ * hundred thousand.  Blocked: a key touches one
  * line of memory.  Grows by further filters while it is told more keys than it was made for, up to BLOOM_MOST bytes; beyond
  * that "yes" is wrong more and more often.
  */
@@ -11,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BLOOM_MOST ((size_t)48 * 1024 * 1024)
+#define BLOOM_MOST ((size_t)64 * 1024 * 1024)
 #define BLOOM_FILTERS 16
 
 struct bloom {

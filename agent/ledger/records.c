@@ -41,8 +41,9 @@ ledger_new_ids(struct ledger *ledger, uint32_t count, int64_t *ret_first, struct
 }
 
 /*
- * External ids: 8 bytes of a keyed hash over the id, then the id masked by a keyed hash over those.  Reversible by who has the
- * ledger's key, and by nobody else; a made-up one does not verify.
+ * External ids: the id, counted from a number that only this ledger knows, then 8 bytes of a keyed hash over it: a made-up one
+ * does not verify.  They ascend with the ids: what a target indexes by them is appended to its index, where random ones would
+ * touch another page of it with every record.
  */
 static uint64_t
 keyed(const struct ledger *ledger, char purpose, uint64_t word)
@@ -62,11 +63,11 @@ void
 ledger_external_id(const struct ledger *ledger, int64_t record, char ret_id[LEDGER_EXTERNAL_ID + 1])
 {
 	static const char digits[] = "0123456789abcdef";
-	uint64_t tag = keyed(ledger, 't', (uint64_t)record), masked = keyed(ledger, 'm', tag) ^ (uint64_t)record;
+	uint64_t tag = keyed(ledger, 't', (uint64_t)record), counted = (uint64_t)record + keyed(ledger, 'c', 0);
 
 	for (int i = 0; i < 16; i++) {
-		ret_id[i] = digits[tag >> (60 - 4 * i) & 15];
-		ret_id[i + 16] = digits[masked >> (60 - 4 * i) & 15];
+		ret_id[i] = digits[counted >> (60 - 4 * i) & 15];
+		ret_id[i + 16] = digits[tag >> (60 - 4 * i) & 15];
 	}
 	ret_id[LEDGER_EXTERNAL_ID] = '\0';
 }
@@ -86,8 +87,8 @@ ledger_record_of_external_id(const struct ledger *ledger, const char *text, size
 			return 0;
 		halves[i / 16] = halves[i / 16] << 4 | (unsigned)digit;
 	}
-	record = halves[1] ^ keyed(ledger, 'm', halves[0]);
-	if (record == 0 || record > INT64_MAX || keyed(ledger, 't', record) != halves[0])
+	record = halves[0] - keyed(ledger, 'c', 0);
+	if (record == 0 || record > INT64_MAX || keyed(ledger, 't', record) != halves[1])
 		return 0;
 	return (int64_t)record;
 }

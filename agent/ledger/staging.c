@@ -450,6 +450,27 @@ ledger_staged_next(struct ledger *ledger, uint32_t object, uint32_t credentials,
 }
 
 int
+ledger_staged_rows(struct ledger *ledger, uint32_t object, uint32_t credentials, uint32_t flow, uint32_t unit, uint64_t *ret_rows,
+                   struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(
+		ledger, "SELECT coalesce(sum(s.rows), 0) FROM staged_batch s WHERE s.object = ?1 AND s.credentials = ?2 AND s.rows > 0 AND s.id >"
+		        " coalesce((SELECT a.staged FROM applied a WHERE a.object = ?1 AND a.credentials = ?2 AND a.flow = ?3 AND a.unit = ?4), 0)", err);
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, object);
+	sqlite3_bind_int64(statement, 2, credentials);
+	sqlite3_bind_int64(statement, 3, flow);
+	sqlite3_bind_int64(statement, 4, unit);
+	if (ledger_step(ledger, statement, err) != 1)
+		return -1;
+	*ret_rows = (uint64_t)sqlite3_column_int64(statement, 0);
+	sqlite3_reset(statement);
+	return 0;
+}
+
+int
 ledger_staged_get(struct ledger *ledger, int64_t id, struct ledger_staged *ret_staged, struct error *err)
 {
 	sqlite3_stmt *statement = ledger_statement(ledger, "SELECT " STAGED_COLUMNS " WHERE s.id = ?1", err);

@@ -69,6 +69,9 @@ int ledger_feed(struct ledger *ledger, uint32_t object, uint32_t credentials, ui
 /* The next staged batch with rows that (flow, unit) has not applied, after `after`; 1 with one, 0: no more. */
 int ledger_staged_next(struct ledger *ledger, uint32_t object, uint32_t credentials, uint32_t flow, uint32_t unit, int64_t after,
                        struct ledger_staged *ret_staged, struct error *err);
+/* How many rows (flow, unit) has not applied; other units' among them count, too. */
+int ledger_staged_rows(struct ledger *ledger, uint32_t object, uint32_t credentials, uint32_t flow, uint32_t unit, uint64_t *ret_rows,
+                       struct error *err);
 /* One by its id, for plans and for `trace`. */
 int ledger_staged_get(struct ledger *ledger, int64_t id, struct ledger_staged *ret_staged, struct error *err);
 /* All up to this batch is applied: in the transaction that wrote what became of it. */
