@@ -658,6 +658,30 @@ make_unit(const struct work *work, const struct row *row, uint32_t field, bool b
 			unit->fields[unit->count++] = i;
 }
 
+/* A record that is a row and nothing else: what of it later counts only when it is newer. */
+int
+work_first_stamps(struct work *work, const struct row *row, struct ledger_record *record, struct error *err)
+{
+	uint32_t all = work->entity->field_count;
+	struct unit unit;
+
+	for (uint32_t i = 0; i < all; i++) {
+		const struct config_field *field = work_field(work, i);
+
+		if ((field->group != NULL ? field->group->policy : field->policy) != CONFIG_POLICY_NEWEST || row->values[i].type == SYNCLINE_TYPE_ABSENT)
+			continue;
+		make_unit(work, row, i, false, &unit);
+		if (row_is_null(row, &unit))
+			continue;
+		if (record->stamps == NULL && (record->stamps = arena_array(&work->arena, all, sizeof *record->stamps)) == NULL)
+			return error_memory(err);
+		stamp_unit(work, row, &unit);
+		record->stamps[record->stamp_count++] =
+			(struct ledger_stamp){ .field = work_word(work, i), .object = work->bound->object, .at_us = unit.at_us, .clock = unit.clock };
+	}
+	return 0;
+}
+
 int
 work_merge(struct work *work, const struct row *row, struct work_link *link, struct work_record *record, bool base, struct error *err)
 {
