@@ -4,7 +4,7 @@
  * back; what it counts and lists is therefore what the real one would do.
  *
  * The order: staged batches, object by object in the order of the flow's bindings; rows that people decided about or want to be
- * tried again; rows whose parent has come; what full reads no longer showed.
+ * tried again; rows whose parent has come, but for those that full reads no longer showed; links that they no longer showed.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -442,6 +442,27 @@ apply_waiters(struct work *work, struct error *err)
 	return 0;
 }
 
+/* A row that waits and that a complete full read no longer showed waits no more: the source doesn't have it. */
+static int
+forget_waiters(struct work *work, struct bound *bound, struct error *err)
+{
+	const struct config_binding *binding = bound->binding;
+	uint32_t credentials = engine_credentials(work->engine, binding->system, work->intake->unit);
+	struct ledger_read read;
+	int result;
+
+	if (!work->waiting)
+		return 0;
+	if (ledger_read_complete(work->ledger, bound->object, credentials, apply_tenant(work, binding), work->intake->unit_id, &read, err) != 0)
+		return -1;
+	if (read.id == 0)
+		return 0;
+	if (apply_begin(work, err) != 0)
+		return -1;
+	result = ledger_wait_end_unseen(work->ledger, work->intake->flow_id, work->intake->unit_id, bound->object, read.started, err);
+	return apply_end(work, result, err);
+}
+
 /* What a complete full read no longer showed. */
 
 static int
@@ -527,6 +548,9 @@ apply_all(struct work *work, struct error *err)
 			return -1;
 	if (work->engine->stopped)
 		return 0;
+	for (uint32_t i = 0; i < flow->binding_count; i++)
+		if (flow->bindings[i].reads && forget_waiters(work, engine_bound(work->engine, &flow->bindings[i]), err) != 0)
+			return -1;
 	if (apply_decisions(work, err) != 0 || apply_waiters(work, err) != 0)
 		return -1;
 	/* A plan's inputs are what was staged then; what is missing since is the next run's. */

@@ -111,7 +111,7 @@ struct reading {
 	uint32_t layout_count;
 	struct buffer layout_origin;
 	struct arena layout_arena;
-	struct read_filter backlog;    /* native ids that are staged and not applied */
+	struct read_filter backlog;    /* native ids that are staged and not applied, or wait for a parent */
 	struct read_reject *rejects;   /* by native id */
 	uint32_t reject_count;
 	struct arena reject_arena;

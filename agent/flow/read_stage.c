@@ -82,13 +82,45 @@ load_backlog(struct reading *r, const struct read_feed *feed, const struct read_
 	return more;
 }
 
+struct loading_waiters {
+	struct reading *reading;
+	uint32_t unit;
+	bool failed;
+};
+
+static int
+add_waiter(void *data, const struct ledger_waiter *row)
+{
+	struct loading_waiters *loading = data;
+	struct reading *r = loading->reading;
+
+	if (row->object != r->object_id)
+		return 0;
+	loading->failed = read_filter_add(&r->backlog, ledger_hash_key(r->ledger), loading->unit, row->native) != 0;
+	return loading->failed ? -1 : 0;
+}
+
+/* What waits for its parent differs from the link, too: a row that is again as the link knows it takes its place. */
+static int
+load_waiters(struct reading *r, const struct read_feed *feed, const struct read_unit *unit, struct error *err)
+{
+	struct loading_waiters loading = { .reading = r, .unit = unit->id };
+
+	if (ledger_waiters(r->ledger, feed->flow_id, unit->id, add_waiter, &loading, err) == 0)
+		return 0;
+	return loading.failed ? error_memory(err) : -1;
+}
+
 int
 read_load_backlog(struct reading *r, struct error *err)
 {
 	for (uint32_t u = 0; u < r->unit_count; u++)
-		for (uint32_t f = 0; r->units[u].active && f < r->units[u].feed_count; f++)
-			if (r->units[u].feeds[f].active && load_backlog(r, &r->units[u].feeds[f], &r->units[u], err) != 0)
+		for (uint32_t f = 0; r->units[u].active && f < r->units[u].feed_count; f++) {
+			const struct read_feed *feed = &r->units[u].feeds[f];
+
+			if (feed->active && (load_backlog(r, feed, &r->units[u], err) != 0 || load_waiters(r, feed, &r->units[u], err) != 0))
 				return -1;
+		}
 	return 0;
 }
 

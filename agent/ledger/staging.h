@@ -110,6 +110,8 @@ struct ledger_waiter {
 };
 int ledger_wait(struct ledger *ledger, const struct ledger_waiter *waiter, struct error *err);
 int ledger_wait_end(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t object, struct syncline_slice native, struct error *err);
+/* Ends those whose rows came with reads that began before `started`: a complete read that began then did not show them. */
+int ledger_wait_end_unseen(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t object, uint64_t started, struct error *err);
 /*
  * Waiters of (flow, unit) whose parent has a live link now, or whose time is over (until_us <= now), at most `max`, in the order
  * of their ids, beginning behind `after`.  `ret_waiters` has room; texts and batches (the caller's to free) live in `arena`.

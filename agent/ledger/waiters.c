@@ -64,6 +64,21 @@ ledger_wait_end(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t ob
 	return ledger_run_statement(ledger, statement, err);
 }
 
+int
+ledger_wait_end_unseen(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t object, uint64_t started, struct error *err)
+{
+	sqlite3_stmt *statement =
+		ledger_statement(ledger, "DELETE FROM waiter WHERE flow = ?1 AND unit = ?2 AND object = ?3 AND started < ?4", err);
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, flow);
+	sqlite3_bind_int64(statement, 2, unit);
+	sqlite3_bind_int64(statement, 3, object);
+	sqlite3_bind_int64(statement, 4, (int64_t)started);
+	return ledger_run_statement(ledger, statement, err);
+}
+
 static void
 take_numbers(sqlite3_stmt *statement, struct ledger_waiter *waiter)
 {

@@ -635,6 +635,14 @@ rows_wait_for_their_parent_or_their_time(void **state)
 	assert_ok(ledger_wait_end(ledger, 2, 2, 2, (struct syncline_slice){ "K3", 2 }, &err));
 	assert_ok(ledger_commit(ledger, &err));
 	assert_int_equal(help_number(ledger, "SELECT count(*) FROM waiter"), 2);
+	/* A later complete read did not show them; of other objects it says nothing. */
+	assert_ok(ledger_begin(ledger, &err));
+	assert_ok(ledger_wait_end_unseen(ledger, 2, 2, 1, 8, &err));
+	assert_ok(ledger_wait_end_unseen(ledger, 2, 2, 2, 7, &err));
+	assert_int_equal(help_number(ledger, "SELECT count(*) FROM waiter"), 2);
+	assert_ok(ledger_wait_end_unseen(ledger, 2, 2, 2, 8, &err));
+	assert_ok(ledger_commit(ledger, &err));
+	assert_int_equal(help_number(ledger, "SELECT count(*) FROM waiter"), 0);
 	arena_free(&arena);
 }
 
