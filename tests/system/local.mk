@@ -29,4 +29,4 @@ EXTRA_DIST += tests/system/ledger_refusals.py tests/system/runs.py tests/system/
 # Random edits on all sides, against a simple model of the rules.
 dist_check_SCRIPTS += tests/system/model.sh
 TESTS += tests/system/model.sh
-EXTRA_DIST += tests/system/model.py tests/system/model_world.py
+EXTRA_DIST += tests/system/model.py tests/system/model_rules.py tests/system/model_users.py tests/system/model_world.py

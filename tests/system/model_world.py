@@ -121,6 +121,9 @@ CREATE TRIGGER account_made AFTER INSERT ON account WHEN new.changed_at IS NULL
 CREATE TRIGGER account_changed AFTER UPDATE ON account WHEN new.changed_at IS old.changed_at
   BEGIN UPDATE account SET changed_at = (SELECT now FROM clock) WHERE id = new.id; END;
 CREATE TABLE orders (id INTEGER PRIMARY KEY AUTOINCREMENT, ext_id TEXT UNIQUE, org TEXT, number TEXT, account_id TEXT, amount TEXT, city TEXT);
+CREATE TABLE order_log (what TEXT, org TEXT, number TEXT);
+CREATE TRIGGER order_made AFTER INSERT ON orders BEGIN INSERT INTO order_log VALUES ('insert', new.org, new.number); END;
+CREATE TRIGGER order_gone AFTER DELETE ON orders BEGIN INSERT INTO order_log VALUES ('delete', old.org, old.number); END;
 """
 
 
@@ -142,6 +145,7 @@ class World:
         with open(self.path("conf.d/model.conf"), "w", encoding="utf-8") as file:
             file.write(CONFIG % {"folder": self.folder, **config})
         self.erp, self.desk, self.orders = {}, {}, {}  # (tenant, number), id, (tenant, number) -> row
+        self.withheld = {}  # customers of the ERP that are not in its exports yet -> how many more
         self.clock = 1000
         self.serial = 0
         self.exports = 0
@@ -210,10 +214,22 @@ class World:
             os.unlink(old)
         os.rename(self.path(f"{folder}/.new"), self.path(f"{folder}/{name}"))
 
+    def exported(self):
+        """The ERP's customers that its exports show."""
+        return {key: row for key, row in self.erp.items() if key not in self.withheld}
+
+    def crm_orders(self):
+        rows = self.crm.execute("SELECT org, number, account_id, amount, city FROM orders").fetchall()
+        found = {(row[0], row[1]): row[2:] for row in rows}
+        if len(found) < len(rows):
+            raise Trouble(f"an order is twice in the CRM: {sorted(rows)}")
+        return found
+
     def export(self, rand):
         self.exports += 1
         lines = [";".join(ERP_COLUMNS)]
-        keys = list(self.erp)
+        self.withheld = {key: left - 1 for key, left in self.withheld.items() if left > 1 and key in self.erp}
+        keys = list(self.exported())
         rand.shuffle(keys)
         for key in keys:
             row = self.erp[key]
@@ -222,7 +238,7 @@ class World:
             lines.append(";".join(cells))
         self.write_file("erp/out", f"KUNDEN_{self.exports:06}.csv", "\n".join(lines) + "\n")
         lines = [";".join(ORDER_COLUMNS)]
-        for key, order in self.orders.items():
+        for key, order in sorted(self.orders.items(), key=lambda item: rand.random()):
             lines.append(";".join([*key, order["customer"], order["total"].replace(".", ",")]))
         self.write_file("erp/out", f"AUFTRAG_{self.exports:06}.csv", "\n".join(lines) + "\n")
         lines = []

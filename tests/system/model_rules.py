@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""model_rules.py: the rules of merging, said once more: slow, simple, over everything at once, and of nothing that the agent's code says.
+
+A model knows what users did and what the systems showed, never what the agent did, and says what every system must show at the end.
+"""
+import decimal
+import unicodedata
+
+from model_world import FIELDS, Trouble
+
+SYSTEMS = ("erp", "crm", "desk")
+OWNERS = {"number": "erp", "name": "erp", "status": "crm", "terms": "erp", "street": "erp", "city": "erp", "revenue": "erp", "note": "erp"}
+GROUPS = {"address": ("street", "city"), "preferences": ("opt_in", "channel")}
+NEWEST, TIE = {"phone", "preferences"}, "crm"
+RANK = ["crm", "desk"]
+
+
+def canonical(field, value):
+    if value is None or value == "":
+        return None
+    if field == "revenue":
+        return str(decimal.Decimal(value).quantize(decimal.Decimal("0.01")))
+    if field == "tags":
+        return frozenset(element["tag"] for element in value) or None
+    return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
+
+
+def parts(system):
+    """What is decided as one: (name, fields)."""
+    grouped = {field for fields in GROUPS.values() for field in fields}
+    result = [(field, (field,)) for field in FIELDS[system] if field not in grouped and field != "number"]
+    return result + [(name, fields) for name, fields in GROUPS.items() if fields[0] in FIELDS[system]]
+
+
+class Record:
+    def __init__(self, seed, tenant, name):
+        self.seed, self.tenant, self.name = seed, tenant, name
+        self.golden = dict.fromkeys(FIELDS["crm"])
+        self.origin, self.stamp = {}, {}
+        self.links = {}        # system -> native key, what is live there
+        self.left = set()      # systems that it was taken away from for good
+        self.alive = True
+        self.story = []
+
+    def owner(self, field):
+        return "crm" if field == "terms" and self.tenant == "200" else OWNERS[field]
+
+    def rank(self, field, system):
+        """Without a base the first value counts in this order: the owner, then rank, then whoever is first."""
+        order = [self.owner(field), *RANK]
+        return order.index(system) if system in order else len(order)
+
+    def giver(self, fields):
+        return next(self.origin[field] for field in fields if self.golden[field] is not None)
+
+    def tell(self, text):
+        self.story.append(text)
+
+
+class Model:
+    """The rules of the design, one after the other, over everything at once."""
+
+    def __init__(self, config):
+        self.config = config
+        self.records = []
+        self.by_row = {}    # (system, key) -> record
+        self.by_name = {}   # every name that a record ever had
+        self.shown = {system: {} for system in SYSTEMS}  # as the system stood when the agent had last written to it
+        self.made = {}      # (system, key) -> seed: rows that users made and that no run has seen
+        self.orders = {}    # (tenant, number) -> {customer, total, city}: what the CRM must show, the customer as its account's key
+        self.waiting = set()  # orders whose customer did not come yet
+
+    def set(self, record, field, value, system, when):
+        if record.golden[field] != value:
+            record.tell(f"  rule: {field} = {value!r} from {system} ({when})")
+            record.golden[field], record.origin[field] = value, system
+            if field == "name":
+                self.by_name[value] = record
+
+    def identify(self, system, key, row):
+        """The record of a row that nobody saw before."""
+        if (system, key) not in self.made:
+            record = self.by_name.get(row["name"])
+            if record is None:
+                raise Trouble(f"{system} {key}: nobody made it, and no record had this name: {row}")
+            if system in record.links:
+                raise Trouble(f"{system} {key}: a double of {record.links[system]}: {row}")
+            record.tell(f"  {system} {key} is it there")
+            return record, True
+        seed = self.made.pop((system, key))
+        same = [r for r in self.records if r.alive and r.tenant == row["_tenant"] and row["number"] and r.golden["number"] == row["number"]]
+        if len(same) == 1 and system not in same[0].links:
+            same[0].tell(f"  {system} {key} bears its number")
+            return same[0], False
+        record = Record(seed, row["_tenant"], row["name"])
+        self.records.append(record)
+        record.tell(f"  begins with {system} {key}")
+        return record, False
+
+    def stamp_of(self, row, part):
+        if part == "preferences" and row["_consent"] is not None:
+            return row["_consent"]
+        return row["_stamp"]
+
+    def first_sight(self, record, system, row):
+        """No base was agreed: a null clears nothing."""
+        if system == "erp" or record.golden["number"] is None:
+            if row["number"] is not None:
+                self.set(record, "number", row["number"], system, "first")
+        for part, fields in parts(system):
+            values = {field: row[field] for field in fields}
+            empty = all(record.golden[field] is None for field in fields)
+            if all(value is None for value in values.values()):
+                continue
+            if part == "tags":
+                self.set(record, "tags", (record.golden["tags"] or frozenset()) | values["tags"], system, "union")
+                continue
+            if part in NEWEST:
+                self.newest(record, system, row, part, values)
+            elif empty or (part != "note" and record.rank(fields[0], system) < record.rank(fields[0], record.giver(fields))):
+                for field in fields:
+                    self.set(record, field, values[field], system, "first")
+
+    def newest(self, record, system, row, part, values):
+        stamp, current = self.stamp_of(row, part), record.stamp.get(part)
+        if current is None or stamp > current or (stamp == current and system == TIE):
+            record.stamp[part] = stamp
+            for field, value in values.items():
+                self.set(record, field, value, system, f"newest, {stamp} after {current}")
+        else:
+            record.tell(f"  rule: {part} of {system} is older, {stamp} before {current}")
+
+    def changed(self, record, system, row, base):
+        if system == "erp" and row["number"] != base["number"]:
+            raise Trouble("numbers do not change")
+        for part, fields in parts(system):
+            values = {field: row[field] for field in fields}
+            if all(values[field] == base[field] for field in fields):
+                continue
+            if part == "tags":
+                now, before, golden = (x or frozenset() for x in (values["tags"], base["tags"], record.golden["tags"]))
+                self.set(record, "tags", ((golden - (before - now)) | (now - before)) or None, system, "union")
+            elif part in NEWEST:
+                self.newest(record, system, row, part, values)
+            elif part == "note":
+                if record.golden["note"] is None or (values["note"] is None and system == "erp"):
+                    self.set(record, "note", values["note"], system, "set if empty")
+            elif record.owner(fields[0]) == system:
+                for field in fields:
+                    self.set(record, field, values[field], system, "its owner")
+            else:
+                record.tell(f"  rule: {part} is not {system}'s: {values} is restored")
+
+    def gone(self, record, system):
+        seen = {"erp": "accept", "crm": self.config["crm_seen"], "desk": self.config["desk_seen"]}[system]
+        record.tell(f"  rule: gone from {system}: {seen}")
+        del record.links[system]
+        if seen == "accept":
+            record.alive = False
+        elif seen == "ignore":
+            record.left.add(system)
+
+    def observe(self, systems):
+        """What a run sees, in the order in which it reads."""
+        for system in SYSTEMS:
+            rows = systems[system]
+            for key, row in rows.items():
+                record, ours = self.by_row.get((system, key)), False
+                if record is None:
+                    record, ours = self.identify(system, key, row)
+                    self.by_row[system, key] = record
+                    record.links[system] = key
+                    if not ours:
+                        self.first_sight(record, system, row)
+                    elif system == "erp" and record.golden["number"] is None:
+                        self.set(record, "number", row["number"], system, "assigned")
+                if not record.alive or system not in record.links:
+                    continue
+                base = self.shown[system].get(key)
+                if base is not None:
+                    self.changed(record, system, row, base)
+            for key in self.shown[system]:
+                record = self.by_row.get((system, key))
+                if key not in rows and record is not None and record.links.get(system) == key:
+                    self.gone(record, system)
+
+    def observe_orders(self, exported):
+        """An order needs its customer: until that is there the row waits, and nothing of it counts.  The ERP alone says what it is."""
+        before, self.orders, self.waiting = self.orders, {}, set()
+        for (tenant, number), order in exported.items():
+            customer = self.by_row.get(("erp", (tenant, order["customer"])))
+            if customer is None or "erp" not in customer.links:
+                self.waiting.add((tenant, number))
+                if (tenant, number) in before:
+                    self.orders[tenant, number] = before[tenant, number]
+            else:
+                self.orders[tenant, number] = {"customer": customer, "total": canonical("revenue", order["total"])}
+
+    def remember(self, systems):
+        """The systems as they stand after the agent wrote and the imports were taken in."""
+        for system in SYSTEMS:
+            self.shown[system] = {key: row for key, row in systems[system].items()}

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""model_users.py: people at work in three systems, each seed its own."""
+import random
+import unicodedata
+
+from model_rules import GROUPS, Record, SYSTEMS, canonical, parts
+from model_world import FIELDS, UNITS
+
+
+class Users:
+    """One seed's people: what they do between two runs, to records of their own."""
+
+    def __init__(self, seed, world, model):
+        self.rand, self.seed, self.world, self.model = random.Random(seed), seed, world, model
+        self.customers, self.orders = [], []  # keys of what was made in the ERP
+        self.doomed = set()  # customers of the ERP that others gave up: nobody orders for them any more
+
+    def text(self, what):
+        return f"{what} {self.rand.choice(['Müller', 'Ångström', 'Čapek', 'Łódź', 'Smith', 'Ñandú'])} {self.seed}/{self.world.unique()}"
+
+    def value(self, field):
+        rand = self.rand
+        if field == "opt_in":
+            return rand.random() < 0.5
+        if field == "tags":
+            return [{"tag": tag} for tag in sorted(rand.sample(["a", "b", "c", "d", "é", "f"], rand.randrange(0, 4)))]
+        if field == "revenue":
+            return f"{rand.randrange(100000)}.{rand.randrange(100):02}"
+        return self.text(field)
+
+    def mine(self, system):
+        """Rows of this seed's records that all systems know."""
+        for record in self.model.records:
+            if record.seed == self.seed and record.alive and system in record.links and all(s in record.links or s in record.left for s in SYSTEMS):
+                yield record, record.links[system]
+
+    def create(self, system, number=None, tenant=None):
+        world, rand = self.world, self.rand
+        tenant = tenant or rand.choice(list(UNITS.values()))
+        values = {field: self.value(field) if field == "name" or rand.random() < 0.6 else None for field in FIELDS[system] if field != "number"}
+        clock = world.tick()
+        consent = clock - rand.choice([0, 10, 50]) if rand.random() < 0.7 else None
+        if system == "erp":
+            number = number or world.assign_number()
+            key = (tenant, number)
+            if rand.random() < 0.2:
+                world.withheld[key] = rand.choice([2, 3, 4])
+            self.customers.append(key)
+            world.erp[key] = {**values, "number": number, "_tenant": tenant, "_ext": None, "_stamp": clock}
+        elif system == "crm":
+            key = world.crm_insert(tenant, {**values, "number": number}, clock, consent)
+        else:
+            key = world.new_desk(tenant)
+            world.desk[key].update(values, number=number, _stamp=clock, _consent=consent)
+            if rand.random() < 0.5:
+                world.desk[key]["_absent"] = {field for field in values if values[field] is None and not any(field in fields for fields in GROUPS.values())}
+        self.model.made[system, key] = self.seed
+        return number, tenant
+
+    def twins(self):
+        """The same customer is entered in two or three systems on one day."""
+        number, tenant = self.create("erp")
+        others = self.rand.sample(["crm", "desk"], self.rand.choice([1, 1, 2]))
+        for system in others:
+            self.create(system, number, tenant)
+
+    def respell(self, field, value):
+        """Another way to write the same value, or None."""
+        if field == "revenue" and value.endswith("0"):
+            return value[:-1]
+        if field in ("name", "street", "note") and isinstance(value, str):
+            return unicodedata.normalize("NFD", value)
+        return None
+
+    def edit(self, system):
+        rand, world = self.rand, self.world
+        mine = list(self.mine(system))
+        if not mine:
+            return
+        record, key = rand.choice(mine)
+        row = world.crm_rows().get(key) if system == "crm" else getattr(world, system).get(key)
+        if row is None:
+            return
+        part, fields = rand.choice(parts(system))
+        if part == "note":
+            # Which of two is the first of one night is nobody's business.
+            if record.noted == world.exports:
+                return
+            record.noted = world.exports
+        # In two systems at the same second, now and then.
+        clock = record.clocks[part] if part in record.clocks and rand.random() < 0.3 else world.tick()
+        record.clocks[part] = clock
+        values = {}
+        consent = None
+        for field in fields:
+            if field != "name" and rand.random() < 0.2:
+                # Who does not own a value clears it once: the second time is somebody who insists.
+                if row[field] is None or (system, field) in record.cleared:
+                    continue
+                record.cleared.add((system, field))
+                values[field] = None
+            elif row[field] is not None and rand.random() < 0.1 and self.respell(field, row[field]):
+                values[field] = self.respell(field, row[field])
+            else:
+                values[field] = self.value(field)
+        # What was there before our import and stands there again: nobody can tell that from an import that has not happened yet.
+        former = row.get("_former", {})
+        if not values or any(field in former and canonical(field, former[field]) == canonical(field, value) for field, value in values.items()):
+            return
+        if part == "preferences":
+            consent = clock - rand.choice([0, 0, 10, 200])
+        if values.get("name", "") is None:
+            return
+        record.tell(f"{system} {key}: a user writes {values} at {clock}" + (f", consent {consent}" if consent is not None else ""))
+        if system == "crm":
+            world.crm_set(key, values, clock, consent)
+        else:
+            row.update(values, _stamp=clock)
+            if consent is not None:
+                row["_consent"] = consent
+
+    def delete(self, system):
+        ordered = self.ordered()
+        mine = [(record, key) for record, key in self.mine(system) if record.links.get("erp") not in ordered or
+                system == "erp" or (system == "crm" and self.model.config["crm_seen"] == "restore")]
+        if not mine:
+            return
+        record, key = self.rand.choice(mine)
+        record.tell(f"{system} {key}: a user deletes it")
+        if (system, self.model.config["crm_seen"]) == ("crm", "accept"):
+            self.doomed.add(record.links.get("erp"))
+        if system == "crm":
+            self.world.crm.execute("DELETE FROM account WHERE id = ?", (key,))
+        else:
+            for order in [] if system == "desk" else ordered.get(key, []):
+                del self.world.orders[order]
+            getattr(self.world, system).pop(key, None)
+
+    # Orders: made in the ERP alone, for customers that may come later, or never.
+
+    def ordered(self):
+        """The ERP's customers that have orders."""
+        found = {}
+        for key, order in self.world.orders.items():
+            found.setdefault((key[0], order["customer"]), []).append(key)
+        return found
+
+    def customer(self, tenant=None):
+        """One that the ERP has, exported or not; rarely one that nobody has."""
+        there = [key for key in self.customers if key in self.world.erp and tenant in (None, key[0])]
+        there += [row for record, row in self.mine("erp") if tenant in (None, row[0])]
+        there = [key for key in there if key not in self.doomed]
+        if there and self.rand.random() < 0.95:
+            return self.rand.choice(there)
+        return (tenant or self.rand.choice(list(UNITS.values())), f"none{self.seed}")
+
+    def order(self):
+        dice, world = self.rand.random(), self.world
+        mine = [key for key in self.orders if key in world.orders]
+        if not mine or dice < 0.4:
+            tenant, number = self.customer()
+            key = (tenant, f"A{self.seed}-{world.unique()}")
+            world.orders[key] = {"customer": number, "total": self.value("revenue")}
+            self.orders.append(key)
+            return
+        key = self.rand.choice(mine)
+        if dice < 0.6:
+            world.orders[key]["total"] = self.value("revenue")
+        elif dice < 0.8:
+            world.orders[key]["customer"] = self.customer(key[0])[1]
+        else:
+            del world.orders[key]
+
+    def act(self):
+        for _ in range(self.rand.randrange(0, 7)):
+            dice, system = self.rand.random(), self.rand.choice(SYSTEMS)
+            if dice < 0.12:
+                self.create(system)
+            elif dice < 0.17:
+                self.twins()
+            elif dice < 0.22:
+                self.delete(system)
+            elif dice < 0.30:
+                self.order()
+            else:
+                self.edit(system)
+
+
+Record.cleared = property(lambda self: self.__dict__.setdefault("_cleared", set()))
+Record.clocks = property(lambda self: self.__dict__.setdefault("_clocks", {}))
+Record.noted = -1
