@@ -6,9 +6,8 @@ import json
 import os
 import signal
 import sys
-import time
 
-from runs_bed import DONE, FAILED, FINDINGS, HELD, USAGE, has, main, refused, same
+from runs_bed import DONE, FAILED, FINDINGS, HELD, USAGE, has, main, refused, same, wait_for
 
 
 def flag(bed, flow, *args, status=DONE):
@@ -516,14 +515,6 @@ def test_target_is_down(bed):
 
 
 # interrupts and leases
-
-
-def wait_for(what, ready, process):
-    until = time.monotonic() + 60
-    while not ready():
-        assert process.poll() is None, f"{what}: the process ended before\n{process.communicate()}"
-        assert time.monotonic() < until, f"{what}: it did not come"
-        time.sleep(0.01)
 
 
 def test_interrupt(bed):

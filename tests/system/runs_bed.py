@@ -9,6 +9,7 @@ import os
 import re
 import sqlite3
 import subprocess
+import time
 
 import cli_bed
 from cli_bed import Result
@@ -89,6 +90,14 @@ def refused(result, status, code, *words):
     assert result.out == "", result
     assert cli_bed.steers(result.err) is None, result
     return result
+
+
+def wait_for(what, ready, process=None):
+    until = time.monotonic() + 60
+    while not ready():
+        assert process is None or process.poll() is None, f"{what}: the process ended before\n{process.communicate()}"
+        assert time.monotonic() < until, f"{what}: it did not come"
+        time.sleep(0.01)
 
 
 class Bed(cli_bed.Bed):

@@ -103,49 +103,74 @@ write_some(void *data, const struct syncline_call *call, const void *bytes, size
 
 /* Every stream is a row of its own, even when its bytes are known: the record says which one counts. */
 static uint32_t
-store(struct stream *stream, const struct syncline_content_info *info, char *reference, size_t *ret_length, struct syncline_error *err)
+insert(struct stream *stream, const struct syncline_content_info *info, char *reference, size_t *ret_length, struct syncline_error *err)
 {
 	struct world *world = stream->world;
-	sqlite3_stmt *statement;
-	uint32_t klass;
+	sqlite3_stmt *statement = world_statement(world, "INSERT INTO content (reference, name, media_type, sha256, bytes)"
+	                                                 " SELECT 'd' || (count(*) + 1), ?1, ?2, ?3, ?4 FROM content RETURNING reference", err);
+	uint32_t klass = SYNCLINE_OK;
 
-	if (info->length != stream->bytes.length)
-		return syncline_fail(err, SYNCLINE_INVALID, "The document has another length than was said.");
-	if ((klass = world_begin(world, err)) != SYNCLINE_OK)
-		return klass;
-	statement = world_statement(world, "INSERT INTO content (reference, name, media_type, sha256, bytes)"
-	                                   " SELECT 'd' || (count(*) + 1), ?1, ?2, ?3, ?4 FROM content RETURNING reference", err);
-	if (statement == NULL) {
-		world_rollback(world);
+	if (statement == NULL)
 		return SYNCLINE_RETRY;
-	}
 	sqlite3_bind_text(statement, 1, stream->name, -1, SQLITE_STATIC);
 	sqlite3_bind_text(statement, 2, stream->media_type, -1, SQLITE_STATIC);
 	sqlite3_bind_blob(statement, 3, info->sha256, sizeof info->sha256, SQLITE_STATIC);
 	sqlite3_bind_blob(statement, 4, stream->bytes.length > 0 ? stream->bytes.data : "", (int)stream->bytes.length, SQLITE_STATIC);
-	if (sqlite3_step(statement) != SQLITE_ROW) {
+	if (sqlite3_step(statement) == SQLITE_ROW) {
+		*ret_length = (size_t)sqlite3_column_bytes(statement, 0);
+		memcpy(reference, sqlite3_column_text(statement, 0), *ret_length);
+	} else {
 		klass = world_fail(world, err);
-		sqlite3_finalize(statement);
+	}
+	sqlite3_finalize(statement);
+	return klass;
+}
+
+/* In a transaction, which it ends. */
+static uint32_t
+store(struct stream *stream, const struct syncline_call *call, const struct syncline_content_info *info, char *reference, size_t *ret_length,
+      struct syncline_error *err)
+{
+	struct world *world = stream->world;
+	int64_t turn;
+	enum fault fault = world_fault(world, true, &turn);
+	uint32_t klass;
+
+	if (fault == FAULT_DIES)
+		return world_die(world, err);
+	if (fault != FAULT_FAILS && fault != FAULT_THROTTLES && (klass = insert(stream, info, reference, ret_length, err)) != SYNCLINE_OK) {
 		world_rollback(world);
 		return klass;
 	}
-	*ret_length = (size_t)sqlite3_column_bytes(statement, 0);
-	memcpy(reference, sqlite3_column_text(statement, 0), *ret_length);
-	sqlite3_finalize(statement);
-	return world_commit(world, err);
+	if (fault == FAULT_LOSES_ANSWER)
+		return world_die(world, err);
+	if (fault == FAULT_ANSWERS_LATE)
+		return world_outlast(world, call, err);
+	if ((klass = world_commit(world, err)) != SYNCLINE_OK)
+		return klass;
+	if (fault == FAULT_THROTTLES) {
+		klass = syncline_fail(err, SYNCLINE_THROTTLED, "too many calls");
+		syncline_retry_after(err, 50);
+	} else if (fault == FAULT_FAILS || fault == FAULT_FAILS_APPLIED) {
+		klass = syncline_fail(err, SYNCLINE_RETRY, "the connection broke");
+	}
+	return klass;
 }
 
 static uint32_t
 finish_write(void *data, const struct syncline_call *call, const struct syncline_content_info *info, char *reference, size_t *ret_length,
              struct syncline_error *err)
 {
+	struct stream *stream = data;
 	struct syncline_content_info known;
 	uint32_t klass;
 
-	(void)call;
 	SYNCLINE_COPY(&known, info);
-	klass = store(data, &known, reference, ret_length, err);
-	close_stream(data);
+	if (known.length != stream->bytes.length)
+		klass = syncline_fail(err, SYNCLINE_INVALID, "The document has another length than was said.");
+	else if ((klass = world_begin(stream->world, err)) == SYNCLINE_OK)
+		klass = store(stream, call, &known, reference, ret_length, err);
+	close_stream(stream);
 	return klass;
 }
 

@@ -21,7 +21,10 @@
  *     throttles      nothing took effect: later, please
  *     reads-fail     reads, gets and finds fail
  *
- * The table journal holds every effect and its kind; what is in it twice was done twice.
+ * Documents meet all of these but applies-late, indexes-late and reads-fail when their last byte was sent.
+ *
+ * The table journal holds every effect on a record and its kind; what is in it twice was done twice.  The table fault counts; a test
+ * that empties it begins anew, and `done` high above `times` keeps a kind from happening.
  */
 #ifndef TESTS_SCRIPTED_H
 #define TESTS_SCRIPTED_H
@@ -99,6 +102,10 @@ int64_t world_now_ms(void);
 uint32_t world_begin(struct world *world, struct syncline_error *err);
 uint32_t world_commit(struct world *world, struct syncline_error *err);
 void world_rollback(struct world *world);
+/* Whatever is in the transaction is durable, and then there is no process. */
+uint32_t world_die(struct world *world, struct syncline_error *err);
+/* It is durable, and the answer comes when nobody waits any more. */
+uint32_t world_outlast(struct world *world, const struct syncline_call *call, struct syncline_error *err);
 /* The fault of the next item (in the transaction), and how many of its kind there were. */
 enum fault world_fault(struct world *world, bool writes, int64_t *ret_turn);
 /* In the transaction.  index_late: find() doesn't see it for a while. */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* sink.c: writes, and what goes wrong with them.  Nothing is reported before it is durable. */
-#include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "scripted.h"
 
@@ -73,31 +71,6 @@ fail_applied(struct item *item, int64_t turn)
 	item->unreported = turn % 4 == 2;
 }
 
-/* Whatever is in the transaction is durable, and then there is no process. */
-static uint32_t
-die(struct world *world, struct syncline_error *err)
-{
-	uint32_t klass = world_commit(world, err);
-
-	if (klass == SYNCLINE_OK)
-		raise(SIGKILL);
-	return klass;
-}
-
-/* Takes effect, and answers when nobody waits any more. */
-static uint32_t
-outlast(struct world *world, const struct syncline_call *call, struct syncline_error *err)
-{
-	uint32_t klass = world_commit(world, err);
-	struct timespec moment = { .tv_nsec = 5000000 };
-
-	if (klass != SYNCLINE_OK)
-		return klass;
-	while (!syncline_cancelled(call))
-		nanosleep(&moment, NULL);
-	return syncline_fail_cancelled(err);
-}
-
 static uint32_t
 carry_out(struct world *world, const struct syncline_call *call, const struct request *request, struct item *item, struct syncline_error *err)
 {
@@ -107,7 +80,7 @@ carry_out(struct world *world, const struct syncline_call *call, const struct re
 
 	switch (fault) {
 	case FAULT_DIES:
-		return die(world, err);
+		return world_die(world, err);
 	case FAULT_FAILS:
 		doubt(item, SYNCLINE_RETRY, turn % 2 == 0 ? SYNCLINE_APPLIED_NO : SYNCLINE_APPLIED_MAYBE, "the connection could not be made");
 		return SYNCLINE_OK;
@@ -124,9 +97,9 @@ carry_out(struct world *world, const struct syncline_call *call, const struct re
 	if (klass != SYNCLINE_OK)
 		return klass;
 	if (fault == FAULT_LOSES_ANSWER)
-		return die(world, err);
+		return world_die(world, err);
 	if (fault == FAULT_ANSWERS_LATE)
-		return outlast(world, call, err);
+		return world_outlast(world, call, err);
 	if (fault == FAULT_FAILS_APPLIED)
 		fail_applied(item, turn);
 	if (fault == FAULT_INDEXES_LATE && item->outcome.error_class == SYNCLINE_OK)

@@ -3,6 +3,7 @@
  * world.c: the system itself: records of cells in an SQLite file, and what each way of creating once does to them.  Everything that
  * was asked is durable when it is committed, whatever becomes of the process.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -16,7 +17,7 @@ static const char schema[] =
 	"CREATE TABLE IF NOT EXISTS journal (number INTEGER PRIMARY KEY, at_ms INTEGER, object TEXT, what TEXT, id TEXT, external TEXT, key BLOB);"
 	"CREATE TABLE IF NOT EXISTS keyed (key BLOB PRIMARY KEY, at_ms INTEGER, object TEXT, id TEXT, request BLOB);"
 	"CREATE TABLE IF NOT EXISTS misuse (key BLOB, request BLOB);"
-	"CREATE TABLE IF NOT EXISTS late (number INTEGER PRIMARY KEY, due_ms INTEGER, calls INTEGER, op INTEGER, object TEXT, external TEXT,"
+	"CREATE TABLE IF NOT EXISTS late (number INTEGER PRIMARY KEY AUTOINCREMENT, due_ms INTEGER, calls INTEGER, op INTEGER, object TEXT, external TEXT,"
 	" key_field TEXT, id TEXT, version INTEGER, key BLOB);"
 	"CREATE TABLE IF NOT EXISTS late_cell (place INTEGER PRIMARY KEY, number INTEGER, name TEXT, type INTEGER, value);"
 	"CREATE TABLE IF NOT EXISTS fault (kind INTEGER PRIMARY KEY, seen INTEGER, done INTEGER);"
@@ -142,6 +143,12 @@ value_of(const struct request *request, const char *name)
 	return NULL;
 }
 
+static bool
+is_number(uint8_t type)
+{
+	return type == SYNCLINE_TYPE_BOOLEAN || type == SYNCLINE_TYPE_INTEGER || type == SYNCLINE_TYPE_TIMESTAMP || type == SYNCLINE_TYPE_DATE;
+}
+
 /* Everything that was asked for, so that a key that is used for something else is noticed. */
 static uint32_t
 write_down(const struct request *request, struct syncline_buffer *to)
@@ -152,10 +159,10 @@ write_down(const struct request *request, struct syncline_buffer *to)
 		const struct syncline_value *value = &request->cells[i].value;
 
 		syncline_buffer_format(to, "\n%s %u %u ", request->cells[i].name, value->type, value->length);
-		if (value->length > 0)
+		if (is_number(value->type))
+			syncline_buffer_format(to, "%lld", (long long)value->u.integer);
+		else if (value->length > 0)
 			syncline_buffer_append(to, value->u.data, value->length);
-		else
-			syncline_buffer_format(to, "%lld", value->type == SYNCLINE_TYPE_NULL ? 0ll : (long long)value->u.integer);
 	}
 	return to->failed ? SYNCLINE_RETRY : SYNCLINE_OK;
 }
@@ -521,7 +528,7 @@ load_cells(struct world *world, int64_t number, struct request *request)
 	return good;
 }
 
-/* The oldest late write that is due, taken out of the queue.  False: there is none. */
+/* The oldest late write that is due, taken out of the queue.  False: there is none.  Its cells stay: its number is not used again. */
 static bool
 take_late(struct world *world, struct request *request)
 {
@@ -583,6 +590,29 @@ world_rollback(struct world *world)
 {
 	if (sqlite3_get_autocommit(world->db) == 0)
 		(void)sqlite3_exec(world->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+uint32_t
+world_die(struct world *world, struct syncline_error *err)
+{
+	uint32_t klass = world_commit(world, err);
+
+	if (klass == SYNCLINE_OK)
+		raise(SIGKILL);
+	return klass;
+}
+
+uint32_t
+world_outlast(struct world *world, const struct syncline_call *call, struct syncline_error *err)
+{
+	uint32_t klass = world_commit(world, err);
+	struct timespec moment = { .tv_nsec = 5000000 };
+
+	if (klass != SYNCLINE_OK)
+		return klass;
+	while (!syncline_cancelled(call))
+		nanosleep(&moment, NULL);
+	return syncline_fail_cancelled(err);
 }
 
 static uint64_t
