@@ -424,7 +424,12 @@ pack_deactivations(struct outlet *outlet, struct claim *claim, struct error *err
 int
 claim_make(struct outlet *outlet, struct claim *claim, struct error *err)
 {
+	struct arena before = outlet->arena;
+
 	*claim = (struct claim){ 0 };
+	/* What is in the air lives in the other one. */
+	outlet->arena = outlet->resting;
+	outlet->resting = before;
 	arena_reset(&outlet->arena);
 	if (gather(outlet, claim, err) != 0)
 		return -1;

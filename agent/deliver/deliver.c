@@ -11,7 +11,7 @@
 
 #include "deliver/inside.h"
 
-#define TURNS 8u /* batches of one binding before the next one has its turn */
+#define TURNS 16u /* batches of one binding before the next one has its turn */
 
 static void
 deliver_close(struct deliver *deliver)
@@ -167,9 +167,8 @@ turn(struct outlet *outlet, bool *ret_any, struct error *err)
 {
 	struct deliver *deliver = outlet->deliver;
 	struct error why = { 0 };
-	struct claim claim;
+	struct trip *trip = outlet->air == &outlet->trips[0] ? &outlet->trips[1] : &outlet->trips[0];
 	char what[160];
-	int result;
 
 	*ret_any = false;
 	if (has_due(outlet, ret_any, err) != 0)
@@ -180,14 +179,13 @@ turn(struct outlet *outlet, bool *ret_any, struct error *err)
 		return refused(outlet, &why, err);
 	if (outlet->may_write && outlet_open(outlet, &why) != 0)
 		return refused(outlet, &why, err);
-	if (claim_make(outlet, &claim, err) != 0)
+	if (claim_make(outlet, &trip->claim, err) != 0)
 		return -1;
-	result = claim_keep(outlet, &claim, err);
-	for (size_t i = 0; i < 2 && result == 0; i++)
-		if (!outlet->system->parked && !outlet->system->down)
-			result = send_parcel(&claim.parcels[i], err);
-	claim_free(&claim);
-	if (result != 0)
+	if (claim_keep(outlet, &trip->claim, err) != 0) {
+		claim_free(&trip->claim);
+		return -1;
+	}
+	if (send_claim(outlet, trip, err) != 0)
 		return -1;
 	snprintf(what, sizeof what, "writing %s.%s", outlet->binding->system->head.name, outlet->binding->object->head.name);
 	(void)engine_progress(deliver->engine, what, deliver->sent, 0);
@@ -211,6 +209,8 @@ pass(struct deliver *deliver, bool *ret_any, struct error *err)
 				return -1;
 			*ret_any = *ret_any || (open && any);
 		}
+		if (send_land(outlet, err) != 0)
+			return -1;
 	}
 	return 0;
 }

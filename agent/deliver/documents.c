@@ -165,6 +165,8 @@ documents_carry(struct outlet *outlet, struct pick *pick, const struct mapping *
 			values[i].u.data = content.reference.data;
 			continue;
 		}
+		if (send_land(outlet, err) != 0)
+			return -1;
 		if (carry(outlet, &content, &values[i], &why) != 0)
 			return failed(outlet, pick, &why, err);
 	}

@@ -242,6 +242,8 @@ guard_check(struct outlet *outlet, struct parcel *parcel, struct error *err)
 	}
 	if (count == 0)
 		return 0;
+	if (send_land(outlet, err) != 0)
+		return -1;
 	if (guard_read(outlet, natives, count, &rows, row, &raws, &why) != 0) {
 		if (why.code == ERROR_MEMORY) {
 			*err = why;

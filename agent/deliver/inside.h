@@ -67,40 +67,6 @@ struct observed {
 	uint32_t count, room; /* room: a power of two */
 };
 
-struct outlet {
-	struct deliver *deliver;
-	struct deliver_system *system;
-	struct bound *bound;
-	const struct config_binding *binding;
-	const struct config_entity *entity;
-	const struct syncline_object *object;
-	uint32_t id;                        /* of the binding */
-	uint32_t object_id;
-	const struct config_field *attach;  /* attach_to: the ref whose record is written to; NULL: the record itself */
-	const struct config_entity *linked; /* whose link at the object counts */
-	struct bound *reader;               /* who reads the object; NULL: nobody */
-	const char *tenant;                 /* of the unit there, or NULL */
-	uint32_t words;                     /* of a vector */
-	uint32_t *fields;                   /* the ledger's ids of the entity's fields */
-	uint32_t output_count, output_words;
-	uint8_t *asks_link;                 /* of each output: it calls link() */
-	uint64_t *output_reads;             /* of each output: the canonical fields that it reads, BOUND_WORDS of them */
-	struct ledger_flag flag;
-	bool may_write;
-	bool dead_letters;                  /* there are open ones */
-	bool wrote;                         /* finish is due */
-	uint32_t claim_max;                 /* 0: as the target allows */
-	/* outlet_open() */
-	struct connector *sink;
-	struct syncline_capabilities can;
-	uint8_t guard;                      /* CONFIG_GUARD_VERSION, REREAD, NONE */
-	struct mapping *deactivate;
-	struct batch_builder *golden, *written, *payload;
-	struct observed observed;
-	struct arena arena;                 /* of a claim, or of a look */
-	struct buffer scratch;
-};
-
 /* One mark that is due, on its way to an attempt. */
 enum pick_fate {
 	PICK_SEND,
@@ -147,8 +113,11 @@ struct parcel {
 	struct ledger_attempt attempt;
 };
 
-/* What is missing and may be deleted everywhere is left alone for so long: reading decides. */
-#define MISSING_PAUSE_US (INT64_C(2) * 1000000)
+struct claim {
+	struct pick *picks;
+	uint32_t count;
+	struct parcel parcels[2]; /* writes and deletes; deactivations */
+};
 
 /* What became of one item of an attempt. */
 struct answer {
@@ -167,6 +136,61 @@ struct answer {
 	const struct batch *payload;
 	const struct error *why;
 };
+
+/* One write of a parcel, or of a part of it. */
+struct flight {
+	struct parcel *parcel;
+	uint32_t first, count;             /* of the parcel */
+	struct connector_writing *writing; /* NULL: nothing was sent, or it was heard of */
+	struct connector_results *results;
+	struct answer *answers;
+	bool split;                        /* nothing of it was applied: each half for itself */
+};
+
+/* A claim on its way: its memory lives until the claim after the next. */
+struct trip {
+	struct claim claim;
+	struct flight flight;
+};
+
+struct outlet {
+	struct deliver *deliver;
+	struct deliver_system *system;
+	struct bound *bound;
+	const struct config_binding *binding;
+	const struct config_entity *entity;
+	const struct syncline_object *object;
+	uint32_t id;                        /* of the binding */
+	uint32_t object_id;
+	const struct config_field *attach;  /* attach_to: the ref whose record is written to; NULL: the record itself */
+	const struct config_entity *linked; /* whose link at the object counts */
+	struct bound *reader;               /* who reads the object; NULL: nobody */
+	const char *tenant;                 /* of the unit there, or NULL */
+	uint32_t words;                     /* of a vector */
+	uint32_t *fields;                   /* the ledger's ids of the entity's fields */
+	uint32_t output_count, output_words;
+	uint8_t *asks_link;                 /* of each output: it calls link() */
+	uint64_t *output_reads;             /* of each output: the canonical fields that it reads, BOUND_WORDS of them */
+	struct ledger_flag flag;
+	bool may_write;
+	bool dead_letters;                  /* there are open ones */
+	bool wrote;                         /* finish is due */
+	uint32_t claim_max;                 /* 0: as the target allows */
+	/* outlet_open() */
+	struct connector *sink;
+	struct syncline_capabilities can;
+	uint8_t guard;                      /* CONFIG_GUARD_VERSION, REREAD, NONE */
+	struct mapping *deactivate;
+	struct batch_builder *golden, *written, *payload;
+	struct observed observed;
+	struct trip trips[2];               /* by turns */
+	struct trip *air;                   /* begun and not ended; NULL: none */
+	struct arena arena, resting;        /* of a claim, or of a look; of the claim before */
+	struct buffer scratch;
+};
+
+/* What is missing and may be deleted everywhere is left alone for so long: reading decides. */
+#define MISSING_PAUSE_US (INT64_C(2) * 1000000)
 
 /* outlet.c */
 int outlet_init(struct outlet *outlet, struct deliver *deliver, struct bound *bound, struct error *err);
@@ -187,11 +211,6 @@ int gate_open(struct outlet *outlet, struct error *err);
 int gate_hold(struct outlet *outlet, struct pick *picks, uint32_t count, struct error *err);
 
 /* claim.c */
-struct claim {
-	struct pick *picks;
-	uint32_t count;
-	struct parcel parcels[2]; /* writes and deletes; deactivations */
-};
 /* Decides about what is due; all memory is the outlet's arena.  count 0: nothing is due. */
 int claim_make(struct outlet *outlet, struct claim *claim, struct error *err);
 void claim_free(struct claim *claim);
@@ -225,7 +244,12 @@ int guard_read(struct outlet *outlet, const struct syncline_slice *natives, uint
 void observed_free(struct observed *observed);
 
 /* send.c */
-int send_parcel(struct parcel *parcel, struct error *err);
+/* Sends what was claimed, and ends what was in the air before it.  The claim stays in the air, or is freed. */
+int send_claim(struct outlet *outlet, struct trip *trip, struct error *err);
+/* Waits for what is in the air and keeps what became of it: before the target is asked anything else. */
+int send_land(struct outlet *outlet, struct error *err);
+/* Waits for it and keeps nothing: the next run finds out. */
+void send_abandon(struct outlet *outlet);
 /* Judges a failed item: verdict, and over what limits it dies. */
 void send_judge(const struct outlet *outlet, struct answer *answer, const struct error *why);
 

@@ -63,6 +63,7 @@ outlet_init(struct outlet *outlet, struct deliver *deliver, struct bound *bound,
 
 	memset(outlet, 0, sizeof *outlet);
 	arena_init(&outlet->arena, ARENA_MAX);
+	arena_init(&outlet->resting, ARENA_MAX);
 	buffer_init(&outlet->scratch, 0);
 	outlet->deliver = deliver;
 	outlet->bound = bound;
@@ -157,6 +158,7 @@ outlet_deactivation(struct outlet *outlet, struct error *err)
 void
 outlet_free(struct outlet *outlet)
 {
+	send_abandon(outlet);
 	if (outlet->deactivate != NULL)
 		rules_worker_forget(outlet->deliver->engine->rules, outlet->deactivate);
 	mapping_free(outlet->deactivate);
@@ -166,6 +168,7 @@ outlet_free(struct outlet *outlet)
 	observed_free(&outlet->observed);
 	buffer_free(&outlet->scratch);
 	arena_free(&outlet->arena);
+	arena_free(&outlet->resting);
 }
 
 void

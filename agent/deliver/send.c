@@ -2,6 +2,13 @@
 /*
  * send.c: an attempt is made durable, then sent, then its answers are kept.  Killed between any two of these, the ledger has the
  * attempt and its exact bytes, and resolve.c finds out.
+ *
+ * A target writes one batch while the next is claimed and the one before is settled:
+ *
+ *     agent    claim 1  open 1 | claim 2          open 2 | settle 1  claim 3  open 3 | settle 2 ...
+ *     target                    write 1                    write 2                     write 3
+ *
+ * What needs the target itself (a guard, a document, a batch in halves) first waits for what is in the air.
  */
 #include <sodium.h>
 #include <string.h>
@@ -147,6 +154,8 @@ reread(struct parcel *parcel, const struct answer *answers, uint32_t count, stru
 	}
 	if (used == 0 || outlet->can.get == SYNCLINE_NONE)
 		return 0;
+	if (send_land(outlet, err) != 0)
+		return -1;
 	if (guard_read(outlet, natives, used, &rows, row, &raws, &why) != 0) {
 		outlet_heard(outlet, &why);
 		return 0; /* the next try meets the conflict again */
@@ -195,52 +204,84 @@ part_of(struct parcel *parcel, uint32_t first, uint32_t count, struct error *err
 	return part;
 }
 
+/* One write. */
+
 static int
-send_range(struct parcel *parcel, uint32_t first, uint32_t count, struct error *err)
+begin(struct flight *flight, struct parcel *parcel, uint32_t first, uint32_t count, struct error *err)
 {
 	struct outlet *outlet = parcel->outlet;
-	struct answer *answers = arena_array(&outlet->arena, count, sizeof *answers);
-	struct connector_results *results = NULL;
 	struct batch *part = parcel->payload;
 	struct error why = { 0 };
-	bool split = false;
-	int result;
+	int result = 0;
 
-	if (answers == NULL)
+	*flight = (struct flight){ .parcel = parcel, .first = first, .count = count };
+	if ((flight->answers = arena_array(&outlet->arena, count, sizeof *flight->answers)) == NULL)
 		return error_memory(err);
 	if (count < parcel->count && (part = part_of(parcel, first, count, err)) == NULL)
 		return -1;
 	outlet->wrote = true;
-	if (connector_write(outlet->sink, outlet->object, part, &results, &why) != 0) {
-		result = not_sent(parcel, first, count, answers, &why, err);
-	} else if ((split = is_split(outlet, results))) {
-		result = 0;
-	} else {
-		take_answers(parcel, first, results, answers);
-		result = 0;
-	}
+	if (connector_write_begin(outlet->sink, outlet->object, part, &flight->writing, &why) != 0)
+		result = not_sent(parcel, first, count, flight->answers, &why, err);
 	if (part != parcel->payload)
 		batch_free(part);
-	if (result == 0 && !split)
-		result = settle(outlet, parcel->attempt.id, answers, count, err);
-	if (result == 0 && !split)
-		result = reread(parcel, answers, count, err);
-	connector_results_free(results);
-	if (!split || result != 0)
-		return result;
-	if (send_range(parcel, first, count / 2, err) != 0)
-		return -1;
-	return send_range(parcel, first + count / 2, count - count / 2, err);
+	return result;
 }
 
-int
-send_parcel(struct parcel *parcel, struct error *err)
+static void
+hear(struct flight *flight)
 {
-	struct deliver *deliver = parcel->outlet->deliver;
+	if (flight->writing == NULL)
+		return;
+	flight->results = connector_write_end(flight->writing);
+	flight->writing = NULL;
+	flight->split = is_split(flight->parcel->outlet, flight->results);
+	if (!flight->split)
+		take_answers(flight->parcel, flight->first, flight->results, flight->answers);
+}
+
+static int send_range(struct parcel *parcel, uint32_t first, uint32_t count, struct error *err);
+
+/* Keeps what was heard; nothing else of this outlet may be in the air when it was split, or others' changes are to be read again. */
+static int
+end(struct flight *flight, struct error *err)
+{
+	struct parcel *parcel = flight->parcel;
+	int result = 0;
+
+	if (!flight->split)
+		result = settle(parcel->outlet, parcel->attempt.id, flight->answers, flight->count, err);
+	if (result == 0 && !flight->split)
+		result = reread(parcel, flight->answers, flight->count, err);
+	connector_results_free(flight->results);
+	flight->results = NULL;
+	if (result != 0 || !flight->split)
+		return result;
+	if (send_range(parcel, flight->first, flight->count / 2, err) != 0)
+		return -1;
+	return send_range(parcel, flight->first + flight->count / 2, flight->count - flight->count / 2, err);
+}
+
+static int
+send_range(struct parcel *parcel, uint32_t first, uint32_t count, struct error *err)
+{
+	struct flight flight;
+
+	if (begin(&flight, parcel, first, count, err) != 0)
+		return -1;
+	hear(&flight);
+	return end(&flight, err);
+}
+
+/* Makes the attempt durable.  1: it is; 0: there is nothing to send any more; -1. */
+static int
+open_attempt(struct parcel *parcel, struct error *err)
+{
 	struct error why = { 0 };
+	struct deliver *deliver;
 
 	if (parcel->count == 0)
 		return 0;
+	deliver = parcel->outlet->deliver;
 	if (ledger_begin(deliver->ledger, err) != 0)
 		return -1;
 	if (ledger_attempt_open(deliver->ledger, &parcel->attempt, &why) != 0) {
@@ -254,5 +295,117 @@ send_parcel(struct parcel *parcel, struct error *err)
 	if (ledger_commit(deliver->ledger, err) != 0)
 		return -1;
 	deliver->sent += parcel->count;
-	return send_range(parcel, 0, parcel->count, err);
+	return 1;
+}
+
+/* Claims in the air. */
+
+static bool
+must_land(const struct flight *flight)
+{
+	if (flight->split)
+		return true;
+	for (uint32_t i = 0; i < flight->count; i++)
+		if (flight->answers[i].verdict == DELIVER_REREAD)
+			return true;
+	return false;
+}
+
+static bool
+may_send(const struct outlet *outlet)
+{
+	return !outlet->system->parked && !outlet->system->down && outlet->system->not_before_us <= ledger_now(outlet->deliver->ledger);
+}
+
+static int
+end_trip(struct trip *trip, struct error *err)
+{
+	int result = end(&trip->flight, err);
+
+	claim_free(&trip->claim);
+	trip->flight.parcel = NULL;
+	return result;
+}
+
+int
+send_land(struct outlet *outlet, struct error *err)
+{
+	struct trip *trip = outlet->air;
+
+	if (trip == NULL)
+		return 0;
+	outlet->air = NULL;
+	hear(&trip->flight);
+	return end_trip(trip, err);
+}
+
+void
+send_abandon(struct outlet *outlet)
+{
+	struct trip *trip = outlet->air;
+
+	if (trip == NULL)
+		return;
+	outlet->air = NULL;
+	if (trip->flight.writing != NULL)
+		connector_results_free(connector_write_end(trip->flight.writing));
+	connector_results_free(trip->flight.results);
+	claim_free(&trip->claim);
+}
+
+/* One after the other, with nothing in the air. */
+static int
+send_in_turn(struct outlet *outlet, struct claim *claim, struct error *err)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < 2 && result == 0 && may_send(outlet); i++) {
+		struct parcel *parcel = &claim->parcels[i];
+
+		if ((result = open_attempt(parcel, err)) == 1)
+			result = send_range(parcel, 0, parcel->count, err);
+	}
+	claim_free(claim);
+	return result;
+}
+
+/* In the air from now on, if there is anything to send. */
+static int
+send_off(struct outlet *outlet, struct trip *trip, struct error *err)
+{
+	struct parcel *parcel = &trip->claim.parcels[0];
+	int result = may_send(outlet) ? open_attempt(parcel, err) : 0;
+
+	if (result == 1 && (result = begin(&trip->flight, parcel, 0, parcel->count, err)) == 0)
+		outlet->air = trip;
+	else
+		claim_free(&trip->claim);
+	return result;
+}
+
+int
+send_claim(struct outlet *outlet, struct trip *trip, struct error *err)
+{
+	struct trip *before = outlet->air;
+	bool in_turn = trip->claim.parcels[1].count > 0;
+	struct error second = { 0 };
+	int result, kept = 0;
+
+	if (before != NULL)
+		hear(&before->flight);
+	if (before != NULL && (in_turn || must_land(&before->flight))) {
+		if (send_land(outlet, err) != 0) {
+			claim_free(&trip->claim);
+			return -1;
+		}
+		before = NULL;
+	}
+	if (in_turn)
+		return send_in_turn(outlet, &trip->claim, err);
+	outlet->air = NULL;
+	result = send_off(outlet, trip, err);
+	/* While the target takes this one, what it said of the one before is kept. */
+	if (before != NULL)
+		kept = end_trip(before, result == 0 ? err : &second);
+	return result == 0 ? kept : result;
 }

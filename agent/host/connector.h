@@ -176,6 +176,14 @@ struct connector_results {
 /* -1 only when nothing was sent; from then on 0 with the results. */
 int connector_write(struct connector *connector, const struct syncline_object *object, const struct batch *batch,
                     struct connector_results **ret_results, struct error *err);
+/*
+ * The same in two steps, with time for other work while the connector writes, but for no other call of this connector.  What was
+ * begun must be ended, which frees it and gives the results.  The batch may go once it was begun.
+ */
+struct connector_writing;
+int connector_write_begin(struct connector *connector, const struct syncline_object *object, const struct batch *batch,
+                          struct connector_writing **ret_writing, struct error *err);
+struct connector_results *connector_write_end(struct connector_writing *writing);
 void connector_results_free(struct connector_results *results);
 CLEANUP_DEFINE(struct connector_results, connector_results_free);
 /* Success too where the connector has nothing to finish. */

@@ -18,12 +18,13 @@
 
 #define WHAT "write"
 
-struct writing {
+struct connector_writing {
 	struct connector *connector;
 	struct connector_results *results;
 	struct connector_result *items;
 	uint8_t *seen;
 	uint32_t fields;
+	struct proxy_sent sent;
 };
 
 static bool
@@ -81,7 +82,7 @@ keep_record(struct arena *arena, const struct syncline_record *said, uint32_t fi
 }
 
 static void
-make_uncertain(struct writing *w, uint32_t index, const char *why)
+make_uncertain(struct connector_writing *w, uint32_t index, const char *why)
 {
 	static const struct error without_memory = { .code = ERROR_MEMORY, .klass = SYNCLINE_RETRY, .applied = SYNCLINE_APPLIED_MAYBE,
 		.message = "no memory for what became of an item", .hint = "The item is looked up before it is tried again." };
@@ -96,7 +97,7 @@ make_uncertain(struct writing *w, uint32_t index, const char *why)
 }
 
 static void
-take_result(struct writing *w, uint32_t index, const struct syncline_write_result *said)
+take_result(struct connector_writing *w, uint32_t index, const struct syncline_write_result *said)
 {
 	static const struct syncline_error nothing = { .struct_size = sizeof nothing };
 	struct arena *arena = &w->results->arena;
@@ -141,7 +142,7 @@ take_result(struct writing *w, uint32_t index, const struct syncline_write_resul
 static int
 on_event(void *data, const struct message *message, struct error *err)
 {
-	struct writing *w = data;
+	struct connector_writing *w = data;
 	struct arena arena;
 	struct wire wire;
 	uint32_t count;
@@ -181,7 +182,7 @@ speaks_for_all(const struct connector_results *results)
 }
 
 static void
-settle(struct writing *w)
+settle(struct connector_writing *w)
 {
 	struct connector_results *results = w->results;
 	bool all = results->call_failed && speaks_for_all(results);
@@ -202,38 +203,47 @@ settle(struct writing *w)
 	}
 }
 
-static int
-begin(struct writing *w, struct connector *c, const struct batch *batch, struct error *err)
+static void
+forget(struct connector_writing *w)
+{
+	if (w != NULL)
+		connector_results_free(w->results);
+	free(w);
+}
+
+static struct connector_writing *
+prepare(struct connector *c, const struct batch *batch)
 {
 	uint32_t count = batch->header->record_count;
+	struct connector_writing *w = calloc(1, sizeof *w);
 
-	memset(w, 0, sizeof *w);
+	if (w == NULL)
+		return NULL;
 	w->connector = c;
 	w->fields = batch->header->field_count;
-	if ((w->results = calloc(1, sizeof *w->results)) == NULL)
-		return error_memory(err);
+	if ((w->results = calloc(1, sizeof *w->results)) == NULL) {
+		forget(w);
+		return NULL;
+	}
 	arena_init(&w->results->arena, 0);
 	w->items = arena_array(&w->results->arena, count > 0 ? count : 1, sizeof *w->items);
 	w->seen = arena_zalloc(&w->results->arena, count > 0 ? count : 1);
 	if (w->items == NULL || w->seen == NULL) {
-		connector_results_free(w->results);
-		return error_memory(err);
+		forget(w);
+		return NULL;
 	}
 	w->results->items = w->items;
 	w->results->count = count;
-	return 0;
+	return w;
 }
 
 int
-connector_write(struct connector *c, const struct syncline_object *object, const struct batch *batch, struct connector_results **ret_results,
-                struct error *err)
+connector_write_begin(struct connector *c, const struct syncline_object *object, const struct batch *batch, struct connector_writing **ret_writing,
+                      struct error *err)
 {
-	struct writing w;
+	struct connector_writing *w;
 	struct buffer head;
-	struct reply reply;
-	struct error failure = { 0 };
 	uint8_t *body;
-	int result;
 
 	if (proxy_offers(c, "sink/1", err) != 0)
 		return -1;
@@ -242,30 +252,50 @@ connector_write(struct connector *c, const struct syncline_object *object, const
 		error_place(err, "system %s", c->system);
 		return -1;
 	}
-	if (begin(&w, c, batch, err) != 0)
-		return -1;
-	if ((body = malloc(batch->size)) == NULL) {
-		connector_results_free(w.results);
+	if ((w = prepare(c, batch)) == NULL || (body = malloc(batch->size)) == NULL) {
+		forget(w);
 		return error_memory(err);
 	}
 	memcpy(body, batch->data, batch->size);
 	proxy_begin(c, &head);
 	codec_put_object(&head, object);
-	result = proxy_call(c, CALL_WRITE, NULL, &head, body, batch->size, on_event, &w, &reply, &failure);
-	if (result == 0 && !wire_done(&reply.wire))
-		result = proxy_unread(c, WHAT, &reply.wire, &failure);
-	if (result != 0 && !reply.sent) {
-		reply_free(&reply);
-		connector_results_free(w.results);
-		if (err != NULL)
-			*err = failure;
+	if (proxy_send(c, CALL_WRITE, 0, &head, body, batch->size, &w->sent, err) != 0) {
+		forget(w);
 		return -1;
 	}
+	*ret_writing = w;
+	return 0;
+}
+
+struct connector_results *
+connector_write_end(struct connector_writing *w)
+{
+	struct connector_results *results = w->results;
+	struct error failure = { 0 };
+	struct reply reply;
+	int result;
+
+	result = proxy_answer(w->connector, &w->sent, on_event, w, &reply, &failure);
+	if (result == 0 && !wire_done(&reply.wire))
+		result = proxy_unread(w->connector, WHAT, &reply.wire, &failure);
 	reply_free(&reply);
-	w.results->call_failed = result != 0;
-	w.results->call_error = failure;
-	settle(&w);
-	*ret_results = w.results;
+	results->call_failed = result != 0;
+	results->call_error = failure;
+	settle(w);
+	w->results = NULL;
+	forget(w);
+	return results;
+}
+
+int
+connector_write(struct connector *c, const struct syncline_object *object, const struct batch *batch, struct connector_results **ret_results,
+                struct error *err)
+{
+	struct connector_writing *w;
+
+	if (connector_write_begin(c, object, batch, &w, err) != 0)
+		return -1;
+	*ret_results = connector_write_end(w);
 	return 0;
 }
 

@@ -430,41 +430,72 @@ ready(struct connector *c, enum call_id id, struct error *err)
 }
 
 int
-proxy_call(struct connector *c, enum call_id id, uint32_t *number, struct buffer *head, uint8_t *body, size_t body_length,
-           int (*on_event)(void *data, const struct message *message, struct error *err), void *data, struct reply *ret_reply, struct error *err)
+proxy_send(struct connector *c, enum call_id id, uint32_t number, struct buffer *head, uint8_t *body, size_t body_length,
+           struct proxy_sent *ret_sent, struct error *err)
 {
-	uint32_t own = 0, *at = number != NULL ? number : &own;
-	int64_t until = os_monotonic_ms() + c->timeout_ms;
+	const char *what = call_row((uint32_t)id)->name;
+	struct proxy_sent sent = { .id = id, .number = number, .until = os_monotonic_ms() + c->timeout_ms };
 	struct message *message;
-	int result;
 
-	memset(ret_reply, 0, sizeof *ret_reply);
-	if (ready(c, id, err) != 0 || not_stopped(c, call_row((uint32_t)id)->name, err) != 0) {
+	if (ready(c, id, err) != 0 || not_stopped(c, what, err) != 0) {
 		buffer_free(head);
 		free(body);
 		return -1;
 	}
-	if (*at == 0)
-		*at = ++c->number != 0 ? c->number : ++c->number;
-	if ((message = message_new(FRAME_CALL, (uint16_t)id, *at, head, body, body_length, err)) == NULL)
+	if (sent.number == 0)
+		sent.number = ++c->number != 0 ? c->number : ++c->number;
+	if ((message = message_new(FRAME_CALL, (uint16_t)id, sent.number, head, body, body_length, err)) == NULL)
 		return -1;
 	if (id == CALL_OPEN)
 		message->flags |= MESSAGE_SECRET;
-	if (c->link->op->expect(c->link, *at, 0) != 0) {
+	if (c->link->op->expect(c->link, sent.number, 0) != 0) {
 		message_free(message);
 		return error_set(err, ERROR_HOST_MESSAGE, "Close reads and documents that are done.", "too many open reads and documents");
 	}
+	if (c->link->op->send(c->link, message, sent.until, &sent.why) != 0) {
+		sent.broken = true;
+		(void)proxy_broke(c, what, &sent.why);
+	}
+	*ret_sent = sent;
+	return 0;
+}
+
+int
+proxy_answer(struct connector *c, const struct proxy_sent *sent, int (*on_event)(void *data, const struct message *message, struct error *err),
+             void *data, struct reply *ret_reply, struct error *err)
+{
+	const char *what = call_row((uint32_t)sent->id)->name;
+	int result;
+
+	memset(ret_reply, 0, sizeof *ret_reply);
 	ret_reply->sent = true;
-	if (c->link->op->send(c->link, message, until, err) != 0)
-		result = proxy_broke(c, call_row((uint32_t)id)->name, err);
-	else
-		result = exchange(c, id, *at, until, on_event, data, ret_reply, err);
-	if (fault_point_of("call", call_row((uint32_t)id)->name, "after") != 0)
-		result = answer_lost(c, call_row((uint32_t)id)->name, err);
+	if (sent->broken) {
+		if (err != NULL)
+			*err = sent->why;
+		result = -1;
+	} else {
+		result = exchange(c, sent->id, sent->number, sent->until, on_event, data, ret_reply, err);
+	}
+	if (fault_point_of("call", what, "after") != 0)
+		result = answer_lost(c, what, err);
 	if (c->link != NULL) {
-		if (id != CALL_READ_OPEN || result != 0)
-			c->link->op->forget(c->link, *at);
+		if (sent->id != CALL_READ_OPEN || result != 0)
+			c->link->op->forget(c->link, sent->number);
 		(void)restart_event(&c->restart, RESTART_ANSWERED, os_monotonic_ms());
 	}
 	return result;
+}
+
+int
+proxy_call(struct connector *c, enum call_id id, uint32_t *number, struct buffer *head, uint8_t *body, size_t body_length,
+           int (*on_event)(void *data, const struct message *message, struct error *err), void *data, struct reply *ret_reply, struct error *err)
+{
+	struct proxy_sent sent;
+
+	memset(ret_reply, 0, sizeof *ret_reply);
+	if (proxy_send(c, id, number != NULL ? *number : 0, head, body, body_length, &sent, err) != 0)
+		return -1;
+	if (number != NULL)
+		*number = sent.number;
+	return proxy_answer(c, &sent, on_event, data, ret_reply, err);
 }

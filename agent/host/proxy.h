@@ -64,6 +64,22 @@ void proxy_begin(struct connector *connector, struct buffer *head);
 int proxy_call(struct connector *connector, enum call_id id, uint32_t *number, struct buffer *head, uint8_t *body, size_t body_length,
                int (*on_event)(void *data, const struct message *message, struct error *err), void *data, struct reply *ret_reply,
                struct error *err);
+/*
+ * The same in two steps, with time for other work between them, but for no other call.  What was sent must be answered; -1 of the
+ * first: nothing was.  number 0: a new one.
+ */
+struct proxy_sent {
+	enum call_id id;
+	uint32_t number;
+	int64_t until;
+	bool broken; /* it may have got through, or a part of it */
+	struct error why;
+};
+int proxy_send(struct connector *connector, enum call_id id, uint32_t number, struct buffer *head, uint8_t *body, size_t body_length,
+               struct proxy_sent *ret_sent, struct error *err);
+int proxy_answer(struct connector *connector, const struct proxy_sent *sent,
+                 int (*on_event)(void *data, const struct message *message, struct error *err), void *data, struct reply *ret_reply,
+                 struct error *err);
 /* Waits for the next batch of a stream. */
 int proxy_wait(struct connector *connector, const char *what, uint32_t number, struct message **ret_message, struct error *err);
 /* The process is of no use any more: ends it and says so in err, which may be set already to say why. */
