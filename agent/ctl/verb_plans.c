@@ -50,6 +50,7 @@ json_plan(struct listing *listing, const struct ledger_plan *plan)
 	ctl_json_text(json, "reason", plan->reason);
 	ctl_json_text(json, "hash", hash);
 	ctl_json_number(json, "items", (long long)plan->items);
+	ctl_json_boolean(json, "complete", !plan->bulk);
 	listing_json_time(json, "ended", plan->ended_us);
 	ctl_json_text(json, "who", plan->who);
 	ctl_json_text(json, "why", plan->why);
@@ -106,7 +107,7 @@ show_item(void *data, const struct ledger_plan_item *item)
 	struct items *items = data;
 	struct listing *listing = &items->listing;
 	struct buffer *json = &listing->json;
-	char native[128], number[24];
+	char native[128], number[24], hash[33];
 
 	items->last = item->number;
 	if (listing->ctl->json) {
@@ -121,6 +122,10 @@ show_item(void *data, const struct ledger_plan_item *item)
 		buffer_text(json, item->before != NULL ? item->before : "null");
 		ctl_json_key(json, "after");
 		buffer_text(json, item->after != NULL ? item->after : "null");
+		listing_json_slice(json, "version", item->version);
+		if (item->payload != NULL)
+			hex(item->payload, hash);
+		ctl_json_text(json, "payload", item->payload != NULL ? hash : NULL);
 		ctl_json_text(json, "note", item->note);
 		ctl_json_close(json, '}');
 		return 0;
@@ -137,6 +142,9 @@ show_item(void *data, const struct ledger_plan_item *item)
 static void
 tell_rest(struct ctl *ctl, const struct ledger_plan *plan, uint64_t last)
 {
+	if (plan->bulk)
+		ctl_say(ctl, "it is a first load: of %" PRIu64 " records that are created the first are listed",
+		        plan->counts[LEDGER_COUNT_CREATED]);
 	if (last < plan->items)
 		ctl_say(ctl, "%" PRIu64 " of %" PRIu64 " items are left: --after %" PRIu64 " goes on, --limit %" PRIu64 " lists all, --json too",
 		        plan->items - last, plan->items, last, plan->items);

@@ -12,6 +12,7 @@ struct run_view {
 	struct opened *opened;
 	struct buffer json;
 	uint64_t stale;
+	struct buffer stale_items; /* JSON */
 	bool told; /* an error is all that there is to say */
 };
 
@@ -172,10 +173,23 @@ static void
 stale(void *data, const struct ledger_plan_item *item, const char *why)
 {
 	struct run_view *view = data;
+	struct buffer *json = &view->stale_items;
 
-	if (view->stale++ < 20 && !view->ctl->json)
-		ctl_print("stale: %s %s %.*s: %s\n", ledger_count_name(item->what), ledger_object_name(view->opened->ledger, item->object),
-		          (int)item->native.length, (const char *)item->native.data, why);
+	view->stale++;
+	if (!view->ctl->json) {
+		if (view->stale <= 20)
+			ctl_print("stale: %s %s %.*s: %s\n", ledger_count_name(item->what), ledger_object_name(view->opened->ledger, item->object),
+			          (int)item->native.length, item->native.length > 0 ? (const char *)item->native.data : "", why);
+		return;
+	}
+	ctl_json_open(json, NULL, '{');
+	ctl_json_number(json, "number", (long long)item->number);
+	ctl_json_text(json, "what", ledger_count_name(item->what));
+	ctl_json_text(json, "object", item->object != 0 ? ledger_object_name(view->opened->ledger, item->object) : NULL);
+	listing_json_slice(json, "native", item->native);
+	ctl_json_number(json, "record", item->record);
+	ctl_json_text(json, "why", why);
+	ctl_json_close(json, '}');
 }
 
 enum ctl_exit
@@ -193,6 +207,8 @@ verb_apply(struct ctl *ctl)
 		return status;
 	status = opened_begin(ctl, &opened, LEDGER_ENGINE);
 	buffer_init(&view.json, 0);
+	buffer_init(&view.stale_items, 0);
+	ctl_json_open(&view.stale_items, NULL, '[');
 	ctl_json_open(&view.json, NULL, '{');
 	ctl_json_open(&view.json, "runs", '[');
 	if (status == CTL_DONE && (status = opened_engine(ctl, &opened)) == CTL_DONE) {
@@ -201,15 +217,21 @@ verb_apply(struct ctl *ctl)
 		if (err.code != ERROR_NONE) {
 			opened_close(&opened);
 			buffer_free(&view.json);
+			buffer_free(&view.stale_items);
 			return status;
 		}
 	}
 	ctl_json_close(&view.json, ']');
 	ctl_json_number(&view.json, "stale", (long long)view.stale);
+	ctl_json_close(&view.stale_items, ']');
+	ctl_json_key(&view.json, "items");
+	buffer_append(&view.json, view.stale_items.data, view.stale_items.length);
+	view.json.failed |= view.stale_items.failed;
+	buffer_free(&view.stale_items);
 	ctl_json_close(&view.json, '}');
 	opened_close(&opened);
 	if (view.stale > 20)
-		ctl_say(ctl, "… and %" PRIu64 " more entries are stale", view.stale - 20);
+		ctl_say(ctl, "… and %" PRIu64 " more entries are stale; --json lists all", view.stale - 20);
 	if (status == CTL_DONE && view.stale > 0)
 		status = CTL_FINDINGS;
 	if (ctl->json && result.runs > 0)

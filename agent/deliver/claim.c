@@ -164,26 +164,17 @@ judge(struct outlet *outlet, struct pick *pick, int64_t owner, const struct ledg
 	return 0;
 }
 
-/* Reads what is due, with records and links. */
+/* Marks with their records and links, and what can be told of each without the rules. */
 static int
-gather(struct outlet *outlet, struct claim *claim, struct error *err)
+load(struct outlet *outlet, const struct ledger_due *due, uint32_t count, struct claim *claim, struct error *err)
 {
 	struct ledger *ledger = outlet->deliver->ledger;
 	struct arena *arena = &outlet->arena;
-	uint32_t max = outlet->claim_max != 0 ? outlet->claim_max : outlet_batch_max(outlet), count, *first;
-	struct ledger_due *due = arena_array(arena, max, sizeof *due);
 	struct ledger_record *records;
 	struct ledger_link *links;
-	int64_t *ids, *owners, next;
+	int64_t *ids, *owners;
+	uint32_t *first;
 
-	if (due == NULL)
-		return error_memory(err);
-	if (ledger_due(ledger, outlet->id, outlet->deliver->intake->unit_id, due, max, &count, &next, err) != 0)
-		return -1;
-	if (next < outlet->deliver->next_us)
-		outlet->deliver->next_us = next;
-	if (count > DELIVER_CLAIM_MAX && !due[0].span)
-		count = DELIVER_CLAIM_MAX;
 	claim->count = count;
 	if (count == 0)
 		return 0;
@@ -209,6 +200,25 @@ gather(struct outlet *outlet, struct claim *claim, struct error *err)
 		claim->picks[i].link_flags = claim->picks[i].link != NULL ? claim->picks[i].link->flags : 0;
 	}
 	return 0;
+}
+
+/* Reads what is due. */
+static int
+gather(struct outlet *outlet, struct claim *claim, struct error *err)
+{
+	uint32_t max = outlet->claim_max != 0 ? outlet->claim_max : outlet_batch_max(outlet), count;
+	struct ledger_due *due = arena_array(&outlet->arena, max, sizeof *due);
+	int64_t next;
+
+	if (due == NULL)
+		return error_memory(err);
+	if (ledger_due(outlet->deliver->ledger, outlet->id, outlet->deliver->intake->unit_id, due, max, &count, &next, err) != 0)
+		return -1;
+	if (next < outlet->deliver->next_us)
+		outlet->deliver->next_us = next;
+	if (count > DELIVER_CLAIM_MAX && !due[0].span)
+		count = DELIVER_CLAIM_MAX;
+	return load(outlet, due, count, claim, err);
 }
 
 /* Golden words of what is to be sent. */
@@ -441,6 +451,42 @@ claim_make(struct outlet *outlet, struct claim *claim, struct error *err)
 		return -1;
 	}
 	return 0;
+}
+
+/* The rules over the writes, or the deactivations, of a look. */
+static int
+look_at(struct outlet *outlet, struct claim *claim, bool deactivate, struct batch **ret_written, struct error *err)
+{
+	struct parcel *parcel = &claim->parcels[deactivate];
+	const uint8_t *conditions = NULL;
+	int64_t *missing = NULL;
+
+	if (make_parcel(outlet, claim, deactivate, parcel, err) != 0)
+		return -1;
+	if (parcel->count == 0)
+		return 0;
+	if (payload_evaluate(outlet, parcel->mapping, parcel->picks, parcel->count, parcel->keys, ret_written, &conditions, &missing, err) != 0)
+		return -1;
+	for (uint32_t i = 0; i < parcel->count; i++) {
+		struct pick *pick = parcel->picks[i];
+
+		if (deactivate || pick->in == UINT32_MAX || (pick->fate != PICK_SEND && pick->fate != PICK_DEAD))
+			continue;
+		pick->parent = missing[pick->in];
+		if (judge_written(outlet, pick, *ret_written, conditions, missing, parcel->count, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+claim_look(struct outlet *outlet, const struct ledger_due *due, uint32_t count, struct claim *claim, struct batch *ret_written[2], struct error *err)
+{
+	*claim = (struct claim){ 0 };
+	arena_reset(&outlet->arena);
+	if (load(outlet, due, count, claim, err) != 0 || make_vectors(outlet, claim, err) != 0)
+		return -1;
+	return look_at(outlet, claim, false, &ret_written[0], err) != 0 || look_at(outlet, claim, true, &ret_written[1], err) != 0 ? -1 : 0;
 }
 
 void

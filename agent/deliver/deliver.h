@@ -36,4 +36,13 @@ int deliver_resolve(const struct deliver_options *options, struct deliver_result
 /* Everything that is due, target by target in the flow's order, until nothing is. */
 int deliver_pending(const struct deliver_options *options, struct deliver_result *ret_result, struct error *err);
 
+/*
+ * What a plan would send: in the transaction of a dry pass, before it is taken back.  `from` is its draft; `to` gets the same items,
+ * those of deliveries with the target's fields before and after, the version that the write would expect, and a hash over what
+ * would be sent.  What create_if keeps out, and what the target shows already, is no item, and is taken out of `counts`, which are
+ * the dry pass's.  No system is asked, no document carried.
+ */
+int deliver_preview(const struct deliver_options *options, struct ledger_plan_draft *from, struct ledger_plan_draft *to,
+                    uint64_t counts[LEDGER_COUNT_COUNT], struct error *err);
+
 #endif

@@ -7,6 +7,7 @@
  *     gate.c       flags, canaries, what is held and what was parked
  *     claim.c      marks that are due -> golden records -> what is to be written
  *     payload.c    write rules -> the exact bytes
+ *     preview.c    what would be sent, for a plan
  *     documents.c  content goes ahead of the record that names it
  *     guard.c      has anybody changed it since we looked?
  *     send.c       an attempt is made durable, sent, and its answers are judged (back_off.c)
@@ -196,6 +197,8 @@ struct outlet {
 int outlet_init(struct outlet *outlet, struct deliver *deliver, struct bound *bound, struct error *err);
 /* Starts the connector and learns what the object can do; nothing to do when it is open.  -1: the system can't be used now. */
 int outlet_open(struct outlet *outlet, struct error *err);
+/* Only what looking needs: no connector, what the object can do by the descriptor. */
+int outlet_open_blind(struct outlet *outlet, struct error *err);
 int outlet_deactivation(struct outlet *outlet, struct error *err); /* compiles deletes.set */
 void outlet_free(struct outlet *outlet);
 /* What a failure says about the whole system. */
@@ -214,6 +217,12 @@ int gate_hold(struct outlet *outlet, struct pick *picks, uint32_t count, struct 
 /* Decides about what is due; all memory is the outlet's arena.  count 0: nothing is due. */
 int claim_make(struct outlet *outlet, struct claim *claim, struct error *err);
 void claim_free(struct claim *claim);
+/*
+ * Decides about these marks as claim_make() does, and neither asks nor tells anybody: no guard, no flag, no document, no payload.
+ * Of what is written ret_written[0] has the values, [1] of deactivations (NULL: none, the caller's to free); a pick's `parent` is the
+ * record that link() had no answer for.  A pick that is left (PICK_LEAVE) had no room: look at fewer.
+ */
+int claim_look(struct outlet *outlet, const struct ledger_due *due, uint32_t count, struct claim *claim, struct batch *ret_written[2], struct error *err);
 /* Keeps what was decided about marks that are not sent. */
 int claim_keep(struct outlet *outlet, struct claim *claim, struct error *err);
 /* An error that lives in the arena. */

@@ -114,6 +114,18 @@ choose_guard(const struct outlet *outlet)
 	return CONFIG_GUARD_NONE;
 }
 
+static int
+make_builders(struct outlet *outlet, struct error *err)
+{
+	if ((outlet->golden = batch_builder_new(err)) == NULL || (outlet->written = batch_builder_new(err)) == NULL ||
+	    (outlet->payload = batch_builder_new(err)) == NULL)
+		return -1;
+	batch_builder_trust(outlet->golden);
+	batch_builder_trust(outlet->written);
+	batch_builder_trust(outlet->payload);
+	return 0;
+}
+
 int
 outlet_open(struct outlet *outlet, struct error *err)
 {
@@ -136,13 +148,18 @@ outlet_open(struct outlet *outlet, struct error *err)
 		engine_say(deliver->engine, SYNCLINE_LOG_WARNING,
 		           "%s.%s can neither be written by version nor be read again before a write: a change made there between reading and writing "
 		           "is overwritten.  Set guard = \"none\" to accept that.", outlet->binding->system->head.name, outlet->binding->object->head.name);
-	if ((outlet->golden = batch_builder_new(err)) == NULL || (outlet->written = batch_builder_new(err)) == NULL ||
-	    (outlet->payload = batch_builder_new(err)) == NULL)
-		return -1;
-	batch_builder_trust(outlet->golden);
-	batch_builder_trust(outlet->written);
-	batch_builder_trust(outlet->payload);
-	return 0;
+	return make_builders(outlet, err);
+}
+
+int
+outlet_open_blind(struct outlet *outlet, struct error *err)
+{
+	const struct syncline_connector *descriptor = outlet->binding->system->descriptor;
+
+	if (descriptor != NULL && descriptor->capabilities != NULL)
+		memcpy(&outlet->can, descriptor->capabilities,
+		       descriptor->capabilities->struct_size < sizeof outlet->can ? descriptor->capabilities->struct_size : sizeof outlet->can);
+	return make_builders(outlet, err);
 }
 
 int

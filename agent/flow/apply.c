@@ -187,11 +187,14 @@ apply_object(struct work *work, struct bound *bound, struct error *err)
 	struct ledger_staged staged = { 0 };
 	uint64_t done = 0;
 	char what[320];
+	bool bulk;
 	int found;
 
 	snprintf(what, sizeof what, "%s %s.%s", work->mode == INTAKE_DRY ? "comparing" : "applying", binding->system->head.name,
 	         binding->object->head.name);
-	if (apply_is_bulk(work, bound))
+	if (apply_is_bulk(work, bound, &bulk, err) != 0)
+		return -1;
+	if (bulk)
 		return apply_bulk(work, bound, what, err);
 	if (apply_overtaking(work, bound, &overtaking, err) != 0)
 		return -1;

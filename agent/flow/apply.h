@@ -27,7 +27,7 @@ int apply_overtaking(struct work *work, const struct bound *bound, struct apply_
 bool apply_is_overtaken(struct work *work, const struct apply_overtaking *overtaking, const struct ledger_staged *staged);
 
 /* apply_bulk.c: may this binding be loaded without looking for what is there; and doing so with all that is staged. */
-bool apply_is_bulk(struct work *work, struct bound *bound);
+int apply_is_bulk(struct work *work, struct bound *bound, bool *ret_bulk, struct error *err);
 int apply_bulk(struct work *work, struct bound *bound, const char *what, struct error *err);
 
 /* rewrite.c: when a target's rules of writing changed, everything that is linked there is wanted anew. */

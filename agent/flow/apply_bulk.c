@@ -12,7 +12,8 @@
 #include "ledger/bulk.h"
 
 #define ROWS_AT_ONCE 5000u
-#define SAMPLE 1000u
+#define SAMPLE 1000u   /* items of a plan of more than */
+#define LISTED 10000u  /* rows */
 
 /* The targets that want every new record. */
 static int
@@ -37,49 +38,61 @@ find_targets(struct work *work, struct bound *bound, const struct config_binding
 }
 
 /* Does another binding of the flow bring rows too?  What a plan says of those depends on the records that this one makes. */
-static bool
-others_bring(struct work *work, const struct bound *bound)
+static int
+others_bring(struct work *work, const struct bound *bound, bool *ret_bring, struct error *err)
 {
 	const struct config_flow *flow = work->intake->flow;
+	uint64_t rows = 0;
 
-	for (uint32_t i = 0; i < flow->binding_count; i++) {
+	for (uint32_t i = 0; i < flow->binding_count && rows == 0; i++) {
 		const struct config_binding *other = &flow->bindings[i];
-		struct ledger_staged staged = { 0 };
-		struct error ignored;
-		int found;
 
-		if (!other->reads || other->object == bound->binding->object)
-			continue;
-		found = ledger_staged_next(work->ledger, ledger_object_id(work->ledger, other->object),
-		                           engine_credentials(work->engine, other->system, work->intake->unit), work->intake->flow_id,
-		                           work->intake->unit_id, 0, &staged, &ignored);
-		batch_free(staged.batch);
-		if (found == 1)
-			return true;
+		if (other->reads && other->object != bound->binding->object &&
+		    ledger_staged_rows(work->ledger, ledger_object_id(work->ledger, other->object),
+		                       engine_credentials(work->engine, other->system, work->intake->unit), work->intake->flow_id, work->intake->unit_id,
+		                       &rows, err) != 0)
+			return -1;
 	}
-	return false;
+	*ret_bring = rows > 0;
+	return 0;
 }
 
-bool
-apply_is_bulk(struct work *work, struct bound *bound)
+/* So few that a plan can list each of them, with what would be sent. */
+static int
+is_small(struct work *work, const struct bound *bound, bool *ret_small, struct error *err)
+{
+	uint64_t rows;
+
+	if (ledger_staged_rows(work->ledger, bound->object, engine_credentials(work->engine, bound->binding->system, work->intake->unit),
+	                       work->intake->flow_id, work->intake->unit_id, &rows, err) != 0)
+		return -1;
+	*ret_small = rows <= LISTED;
+	return 0;
+}
+
+int
+apply_is_bulk(struct work *work, struct bound *bound, bool *ret_bulk, struct error *err)
 {
 	const struct config_binding *binding = bound->binding;
 	uint8_t action = binding->situations->unmatched;
-	struct error ignored;
-	bool possible = false;
+	bool possible = false, small = false, others = false;
 
+	*ret_bulk = false;
 	/* Parents are found by the indexes that a first load puts away. */
 	for (uint32_t i = 0; i < work->entity->field_count; i++)
 		if (work_field(work, i)->type == CONFIG_FIELD_REF && bound->reads != NULL && bound_has(bound->reads, i))
-			return false;
+			return 0;
 	if (work->options->leave != NULL || (action != CONFIG_ACTION_CREATE && !(action == CONFIG_ACTION_DEFAULT && binding->originates)))
-		return false;
-	if (ledger_bulk_possible(work->ledger, work->entity, bound->object, work->intake->unit_id, &possible, &ignored) != 0 || !possible)
-		return false;
-	if (work->mode != INTAKE_DRY || !others_bring(work, bound))
-		return true;
-	work->unfinished = true; /* compared the normal way, loaded in bulk */
-	return false;
+		return 0;
+	if (ledger_bulk_possible(work->ledger, work->entity, bound->object, work->intake->unit_id, &possible, err) != 0)
+		return -1;
+	if (possible && work->mode == INTAKE_DRY &&
+	    (is_small(work, bound, &small, err) != 0 || (!small && others_bring(work, bound, &others, err) != 0)))
+		return -1;
+	*ret_bulk = possible && !small && !others;
+	if (possible && !*ret_bulk)
+		work->unfinished = true; /* compared the normal way, loaded in bulk */
+	return 0;
 }
 
 /* A row as a record of its own. */

@@ -33,7 +33,7 @@ mark(struct work *work, const struct bound *target, struct work_record *record, 
 		counts->updates++;
 	else
 		counts->deletes++;
-	if (work_item(work, what[kind], ledger_object_id(work->ledger, target->binding->object), native, record, NULL, NULL, NULL, err) != 0)
+	if (work_item_sent(work, what[kind], target, native, record, err) != 0)
 		return -1;
 	return work_mark(work, target, record, op, err);
 }

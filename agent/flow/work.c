@@ -446,20 +446,36 @@ work_json(struct work *work, struct buffer *out, const struct syncline_value *va
 	return out->failed ? -1 : 0;
 }
 
+static int
+add_item(struct work *work, struct ledger_plan_item *item, const struct work_record *record, struct error *err)
+{
+	if (work->draft == NULL)
+		return 0;
+	/* The number of a record that this pass made is another one in the next pass. */
+	if (record != NULL && !record->fresh && (work->first_new == 0 || record->at.id < work->first_new)) {
+		item->record = record->at.id;
+		item->generation = record->at.generation - (record->dirty ? 1 : 0);
+	}
+	return ledger_plan_draft_add(work->draft, item, err);
+}
+
 int
 work_item(struct work *work, enum ledger_count what, uint32_t object, struct syncline_slice native, const struct work_record *record,
           const char *before, const char *after, const char *note, struct error *err)
 {
 	struct ledger_plan_item item = { .what = what, .object = object, .native = native, .before = before, .after = after, .note = note };
 
-	if (work->draft == NULL)
-		return 0;
-	/* The number of a record that this pass made is another one in the next pass. */
-	if (record != NULL && !record->fresh && (work->first_new == 0 || record->at.id < work->first_new)) {
-		item.record = record->at.id;
-		item.generation = record->at.generation - (record->dirty ? 1 : 0);
-	}
-	return ledger_plan_draft_add(work->draft, &item, err);
+	return add_item(work, &item, record, err);
+}
+
+int
+work_item_sent(struct work *work, enum ledger_count what, const struct bound *target, struct syncline_slice native, const struct work_record *record,
+               struct error *err)
+{
+	struct ledger_plan_item item = { .what = what, .object = ledger_object_id(work->ledger, target->binding->object), .native = native,
+		.mark = { target->id, record->at.id, record->at.generation } };
+
+	return add_item(work, &item, record, err);
 }
 
 /* Writing back. */

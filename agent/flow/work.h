@@ -154,6 +154,9 @@ int work_find(struct work *work, const struct row *row, struct ledger_finding *f
 void work_count(struct work *work, enum ledger_count count, uint64_t more);
 int work_item(struct work *work, enum ledger_count what, uint32_t object, struct syncline_slice native, const struct work_record *record,
               const char *before, const char *after, const char *note, struct error *err);
+/* A target lacks something: what it would be sent is told by who delivers (deliver/deliver.h). */
+int work_item_sent(struct work *work, enum ledger_count what, const struct bound *target, struct syncline_slice native, const struct work_record *record,
+                   struct error *err);
 /* The canonical fields (BOUND_WORDS of them) that are read from, or written to, an object; NULL: no memory. */
 uint64_t *work_object_fields(struct work *work, uint32_t object);
 /* {"field":value,…} of the fields in `set` (NULL: those that are not null). */

@@ -519,3 +519,14 @@ ledger_close(struct ledger *ledger)
 	arena_free(&ledger->arena);
 	free(ledger);
 }
+
+int
+ledger_open_beside(const struct ledger *ledger, struct ledger **ret_reader, struct error *err)
+{
+	struct ledger_options options = ledger->options;
+
+	options.mode = LEDGER_READER;
+	options.state_dir = ledger->state_dir;
+	options.who = ledger->who;
+	return ledger_open(&options, ret_reader, err);
+}

@@ -21,7 +21,15 @@ struct item_head {
 	uint64_t number, generation;
 	int64_t record;
 	uint32_t what, object;
-	uint32_t native, before, after, note; /* lengths */
+	uint32_t native, before, after, note, version; /* lengths */
+	uint32_t has_payload;
+	uint8_t payload[16];
+};
+/* Goes before an item. */
+struct item_mark {
+	int64_t record;
+	uint64_t want;
+	uint64_t binding;
 };
 
 struct ledger_plan_draft {
@@ -31,6 +39,7 @@ struct ledger_plan_draft {
 	off_t written, at;
 	struct buffer pending; /* not written yet; when reading, the present item */
 	crypto_generichash_state hash;
+	struct item_head head; /* of the item at hand, when reading */
 };
 
 struct ledger_plan_draft *
@@ -101,7 +110,8 @@ length_of(const char *text)
 int
 ledger_plan_draft_add(struct ledger_plan_draft *draft, const struct ledger_plan_item *item, struct error *err)
 {
-	const struct item_head head = {
+	const struct item_mark mark = { item->mark.record, item->mark.want, item->mark.binding };
+	struct item_head head = {
 		.number = draft->count + 1,
 		.generation = item->generation,
 		.record = item->record,
@@ -111,21 +121,28 @@ ledger_plan_draft_add(struct ledger_plan_draft *draft, const struct ledger_plan_
 		.before = length_of(item->before),
 		.after = length_of(item->after),
 		.note = length_of(item->note),
+		.version = (uint32_t)item->version.length,
+		.has_payload = item->payload != NULL,
 	};
 	const char *const texts[] = { item->before, item->after, item->note };
 	const uint32_t lengths[] = { head.before, head.after, head.note };
 	size_t begin = draft->pending.length;
 
+	if (item->payload != NULL)
+		memcpy(head.payload, item->payload, sizeof head.payload);
+	buffer_append(&draft->pending, &mark, sizeof mark);
 	buffer_append(&draft->pending, &head, sizeof head);
 	buffer_append(&draft->pending, item->native.data, item->native.length);
 	for (size_t i = 0; i < 3; i++)
 		if (texts[i] != NULL)
 			buffer_append(&draft->pending, texts[i], lengths[i]);
+	buffer_append(&draft->pending, item->version.data, item->version.length);
 	if (draft->pending.failed) {
 		draft->pending.length = begin;
 		draft->pending.failed = 0;
 		return error_memory(err);
 	}
+	begin += sizeof mark;
 	crypto_generichash_update(&draft->hash, (const unsigned char *)draft->pending.data + begin, draft->pending.length - begin);
 	draft->count++;
 	return draft->pending.length >= WRITE_AT ? write_pending(draft, err) : 0;
@@ -146,7 +163,7 @@ plan_draft_hash(const struct ledger_plan_draft *draft, uint8_t ret_hash[16])
 }
 
 int
-plan_draft_rewind(struct ledger_plan_draft *draft, struct error *err)
+ledger_plan_draft_rewind(struct ledger_plan_draft *draft, struct error *err)
 {
 	if (write_pending(draft, err) != 0)
 		return -1;
@@ -185,29 +202,31 @@ take_text(struct buffer *from, size_t *at, uint32_t length)
 }
 
 int
-plan_draft_next(struct ledger_plan_draft *draft, struct ledger_plan_item *ret_item, struct error *err)
+ledger_plan_draft_next(struct ledger_plan_draft *draft, struct ledger_plan_item *ret_item, struct error *err)
 {
-	struct item_head head;
+	struct item_mark mark;
+	struct item_head *head = &draft->head;
 	struct buffer *b = &draft->pending;
-	uint32_t lengths[4];
+	uint32_t lengths[5];
 	size_t at = 0, total = 0;
-	char *texts[4];
+	char *texts[5];
 
 	buffer_clear(b);
 	if (draft->at == draft->written)
 		return 0;
-	if (read_at(draft, &head, sizeof head, err) != 0)
+	if (read_at(draft, &mark, sizeof mark, err) != 0 || read_at(draft, head, sizeof *head, err) != 0)
 		return -1;
-	lengths[0] = head.native;
-	lengths[1] = head.before;
-	lengths[2] = head.after;
-	lengths[3] = head.note;
-	for (int i = 0; i < 4; i++)
+	lengths[0] = head->native;
+	lengths[1] = head->before;
+	lengths[2] = head->after;
+	lengths[3] = head->note;
+	lengths[4] = head->version;
+	for (int i = 0; i < 5; i++)
 		total += lengths[i] != MISSING ? lengths[i] : 0;
 	/* One more byte for each NUL. */
-	if (buffer_reserve(b, total + 4) != 0)
+	if (buffer_reserve(b, total + 5) != 0)
 		return error_memory(err);
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 5; i++) {
 		texts[i] = take_text(b, &at, lengths[i]);
 		if (texts[i] != NULL && read_at(draft, texts[i], lengths[i], err) != 0)
 			return -1;
@@ -215,15 +234,18 @@ plan_draft_next(struct ledger_plan_draft *draft, struct ledger_plan_item *ret_it
 			b->data[at++] = '\0';
 	}
 	*ret_item = (struct ledger_plan_item){
-		.number = head.number,
-		.what = (enum ledger_count)head.what,
-		.object = head.object,
-		.native = { texts[0], head.native },
-		.record = head.record,
-		.generation = head.generation,
+		.number = head->number,
+		.what = (enum ledger_count)head->what,
+		.object = head->object,
+		.native = { texts[0], head->native },
+		.record = head->record,
+		.generation = head->generation,
 		.before = texts[1],
 		.after = texts[2],
 		.note = texts[3],
+		.version = { texts[4], head->version },
+		.payload = head->has_payload ? head->payload : NULL,
+		.mark = { (uint32_t)mark.binding, mark.record, mark.want },
 	};
 	return 1;
 }

@@ -25,7 +25,7 @@ store_item(struct ledger *ledger, int64_t plan, const struct ledger_plan_item *i
 		return -1;
 	statement = ledger_statement(ledger,
 	                             "INSERT INTO plan_item (\"plan\", number, what, object, native, record, generation, value_before, value_after,"
-	                             " sealed, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)", err);
+	                             " sealed, note, version, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)", err);
 	if (statement == NULL)
 		return -1;
 	sqlite3_bind_int64(statement, 1, plan);
@@ -46,6 +46,10 @@ store_item(struct ledger *ledger, int64_t plan, const struct ledger_plan_item *i
 	}
 	sqlite3_bind_int(statement, 10, sealed);
 	ledger_bind_text(statement, 11, item->note);
+	if (item->version.length > 0)
+		ledger_bind_slice(statement, 12, item->version);
+	if (item->payload != NULL)
+		ledger_bind_blob(statement, 13, item->payload, 16);
 	return ledger_run_statement(ledger, statement, err);
 }
 
@@ -56,11 +60,11 @@ store_items(struct ledger *ledger, int64_t plan, struct ledger_plan_draft *draft
 	struct buffer before, after;
 	int status;
 
-	if (plan_draft_rewind(draft, err) != 0)
+	if (ledger_plan_draft_rewind(draft, err) != 0)
 		return -1;
 	buffer_init(&before, 0);
 	buffer_init(&after, 0);
-	while ((status = plan_draft_next(draft, &item, err)) == 1)
+	while ((status = ledger_plan_draft_next(draft, &item, err)) == 1)
 		if (store_item(ledger, plan, &item, &before, &after, err) != 0) {
 			status = -1;
 			break;
@@ -366,6 +370,8 @@ take_item(struct ledger *ledger, sqlite3_stmt *statement, struct buffer *before,
 		.record = sqlite3_column_int64(statement, 4),
 		.generation = (uint64_t)sqlite3_column_int64(statement, 5),
 		.note = (const char *)sqlite3_column_text(statement, 9),
+		.version = ledger_column_view(statement, 10),
+		.payload = sqlite3_column_bytes(statement, 11) == 16 ? sqlite3_column_blob(statement, 11) : NULL,
 	};
 	if (open_text(ledger, statement, 6, item->record, sealed, before, &item->before, &closed, err) != 0 ||
 	    open_text(ledger, statement, 7, item->record, sealed, after, &item->after, &closed, err) != 0)
@@ -380,7 +386,7 @@ ledger_plan_items(struct ledger *ledger, int64_t plan, uint64_t after, uint32_t 
                   void *data, struct error *err)
 {
 	sqlite3_stmt *statement = ledger_statement(
-		ledger, "SELECT number, what, object, native, record, generation, value_before, value_after, sealed, note FROM plan_item"
+		ledger, "SELECT number, what, object, native, record, generation, value_before, value_after, sealed, note, version, payload FROM plan_item"
 		        " WHERE \"plan\" = ?1 AND number > ?2 ORDER BY number LIMIT ?3", err);
 	struct buffer was, is;
 	int status;

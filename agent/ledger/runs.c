@@ -27,9 +27,9 @@ const char ledger_schema_runs[] =
 	" why TEXT, by_run INTEGER, by_plan INTEGER, frozen_us INTEGER NOT NULL);\n"
 	"CREATE INDEX plan_flow ON \"plan\" (flow, unit, number);\n"
 	"CREATE INDEX plan_open ON \"plan\" (state, staged_from) WHERE state = 0;\n"
-	/* what: the name of a count.  sealed: value_before and value_after are, with the record's key (0: of none). */
+	/* what: the name of a count.  payload: a hash over what would be sent.  sealed: value_before and value_after are, with the record's key (0: of none). */
 	"CREATE TABLE plan_item (\"plan\" INTEGER NOT NULL, number INTEGER NOT NULL, what TEXT NOT NULL, object INTEGER NOT NULL, native TEXT,"
-	" record INTEGER NOT NULL, generation INTEGER NOT NULL, value_before, value_after, sealed INTEGER NOT NULL, note TEXT,"
+	" record INTEGER NOT NULL, generation INTEGER NOT NULL, value_before, value_after, sealed INTEGER NOT NULL, note TEXT, version TEXT, payload BLOB,"
 	" PRIMARY KEY (\"plan\", number)) WITHOUT ROWID;\n";
 
 /* Counts. */

@@ -137,7 +137,7 @@ struct ledger_plan {
 	const char *reason;  /* which guard held it, a sentence; or "preview", "first full run" */
 	int64_t made_us, ended_us;
 	int64_t staged_from, staged_to; /* the staged batches that it is about */
-	bool bulk;           /* the first load: items are counted, not listed, beyond a sample */
+	bool bulk;           /* a large first load: items are counted, and only the first listed */
 	uint64_t counts[LEDGER_COUNT_COUNT];
 	uint64_t items;
 	const char *who, *why;          /* of its end; why: of a DROPPED one */
@@ -153,12 +153,23 @@ struct ledger_plan_item {
 	uint64_t generation; /* that it was computed from */
 	const char *before, *after; /* JSON objects, field by field; or NULL */
 	const char *note;
+	struct syncline_slice version; /* SENT: of the target's record, that the write would expect; empty: not known */
+	const uint8_t *payload;        /* SENT: 16 bytes, a hash over what would be sent; NULL: nothing is known of it */
+	/* Only in a draft: the delivery that a SENT item is about.  Neither hashed nor stored. */
+	struct {
+		uint32_t binding;
+		int64_t record;
+		uint64_t want;
+	} mark;
 };
 /* Items are added while the run's own transaction is to be rolled back: they are kept beside it (a temporary file) and stored by plan_store. */
 struct ledger_plan_draft;
 struct ledger_plan_draft *ledger_plan_draft_new(struct ledger *ledger, struct error *err);
 int ledger_plan_draft_add(struct ledger_plan_draft *draft, const struct ledger_plan_item *item, struct error *err);
 uint64_t ledger_plan_draft_count(const struct ledger_plan_draft *draft);
+/* Reads it from the beginning; nothing is added any more.  1 with an item, in memory of the draft's until the next; 0 at the end. */
+int ledger_plan_draft_rewind(struct ledger_plan_draft *draft, struct error *err);
+int ledger_plan_draft_next(struct ledger_plan_draft *draft, struct ledger_plan_item *ret_item, struct error *err);
 /* Stores it with its items and hash; open plans of the same (flow, unit) become REPLACED. */
 int ledger_plan_store(struct ledger *ledger, struct ledger_plan_draft *draft, struct ledger_plan *plan, struct error *err);
 void ledger_plan_draft_free(struct ledger_plan_draft *draft);

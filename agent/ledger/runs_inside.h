@@ -10,9 +10,7 @@
 int runs_write_counts(const uint64_t counts[LEDGER_COUNT_COUNT], struct buffer *text);
 void runs_read_counts(const char *text, uint64_t ret_counts[LEDGER_COUNT_COUNT]);
 
-/* plan_draft.c: the next item of a draft that is read back, in memory of its own until the next; 1, 0 at the end, -1. */
-int plan_draft_rewind(struct ledger_plan_draft *draft, struct error *err);
-int plan_draft_next(struct ledger_plan_draft *draft, struct ledger_plan_item *ret_item, struct error *err);
+/* plan_draft.c */
 void plan_draft_hash(const struct ledger_plan_draft *draft, uint8_t ret_hash[16]);
 
 #endif

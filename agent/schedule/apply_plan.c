@@ -17,7 +17,9 @@ struct entry {
 	uint8_t key[16], effect[16];
 	uint64_t number;
 	uint32_t object;
+	int64_t record;
 	bool source; /* about an inbound row, which can be left alone */
+	bool sent;   /* about what comes of it */
 	bool held;   /* the other side has the same */
 	char *native;
 	size_t native_length;
@@ -44,6 +46,12 @@ is_source(enum ledger_count what)
 	return what == LEDGER_COUNT_CREATED || what == LEDGER_COUNT_CHANGED || what == LEDGER_COUNT_LINKED || what == LEDGER_COUNT_DELETED;
 }
 
+static bool
+is_sent(enum ledger_count what)
+{
+	return what == LEDGER_COUNT_SENT_CREATES || what == LEDGER_COUNT_SENT_UPDATES || what == LEDGER_COUNT_SENT_DELETES;
+}
+
 static int
 keep_entry(void *data, const struct ledger_plan_item *item)
 {
@@ -62,7 +70,8 @@ keep_entry(void *data, const struct ledger_plan_item *item)
 		all->room = room;
 	}
 	entry = &all->items[all->count];
-	*entry = (struct entry){ .number = item->number, .object = item->object, .source = is_source(item->what), .native_length = item->native.length };
+	*entry = (struct entry){ .number = item->number, .object = item->object, .record = item->record,
+		.source = is_source(item->what), .sent = is_sent(item->what), .native_length = item->native.length };
 	if ((entry->native = arena_copy(&all->arena, item->native.data, item->native.length)) == NULL)
 		return -1;
 	crypto_generichash_init(&state, NULL, 0, sizeof entry->key);
@@ -73,8 +82,11 @@ keep_entry(void *data, const struct ledger_plan_item *item)
 	crypto_generichash_final(&state, entry->key, sizeof entry->key);
 	crypto_generichash_init(&state, NULL, 0, sizeof entry->effect);
 	put(&state, &item->generation, sizeof item->generation);
-	put(&state, item->before, item->before != NULL ? strlen(item->before) : 0);
-	put(&state, item->after, item->after != NULL ? strlen(item->after) : 0);
+	/* What would be sent counts by its hash: ids that have come to be since are as good as those that were to come. */
+	put(&state, item->before, item->before != NULL && entry->source ? strlen(item->before) : 0);
+	put(&state, item->after, item->after != NULL && entry->source ? strlen(item->after) : 0);
+	put(&state, item->payload, item->payload != NULL ? 16 : 0);
+	put(&state, item->version.data, item->version.length);
 	crypto_generichash_final(&state, entry->effect, sizeof entry->effect);
 	all->count++;
 	return 0;
@@ -123,6 +135,51 @@ compare(struct entries *planned, struct entries *now)
 		else
 			k++;
 	}
+}
+
+/* Records by number; those that don't exist yet by the native id that they came with, which what is sent of them has too. */
+static int
+by_record(const void *a, const void *b)
+{
+	const struct entry *x = *(struct entry *const *)a, *y = *(struct entry *const *)b;
+	size_t length = x->native_length < y->native_length ? x->native_length : y->native_length;
+	int order = x->record < y->record ? -1 : x->record > y->record;
+
+	if (order == 0 && x->record == 0 && length > 0)
+		order = memcmp(x->native, y->native, length);
+	if (order == 0 && x->record == 0)
+		order = x->native_length < y->native_length ? -1 : x->native_length > y->native_length;
+	return order;
+}
+
+/*
+ * Where something else would be sent than was planned, the row that it comes of doesn't hold either: a delivery can't be left alone
+ * for itself, since the next one would bring it.
+ */
+static int
+spread(struct entries *planned, struct entries *now, struct error *err)
+{
+	struct entries *both[] = { planned, now };
+	struct entry **stale = calloc(planned->count + now->count + 1, sizeof *stale);
+	size_t count = 0;
+
+	if (stale == NULL)
+		return error_memory(err);
+	for (int k = 0; k < 2; k++)
+		for (size_t i = 0; i < both[k]->count; i++)
+			if (both[k]->items[i].sent && !both[k]->items[i].held)
+				stale[count++] = &both[k]->items[i];
+	if (count > 0)
+		qsort(stale, count, sizeof *stale, by_record);
+	for (int k = 0; k < 2; k++)
+		for (size_t i = 0; i < both[k]->count && count > 0; i++) {
+			struct entry *entry = &both[k]->items[i];
+
+			if (entry->source && bsearch(&entry, stale, count, sizeof *stale, by_record) != NULL)
+				entry->held = false;
+		}
+	free(stale);
+	return 0;
 }
 
 /* Natives to be left alone, sorted. */
@@ -186,24 +243,43 @@ collect_left(struct entries *planned, struct entries *now, struct left *left, st
 	return 0;
 }
 
+/* What would be sent now; all of it is taken back. */
+struct again {
+	struct unit_run *u;
+	struct ledger_plan_draft *draft, *plan;
+};
+
+static int
+look_again(void *data, const struct intake_result *dry, struct error *err)
+{
+	struct again *again = data;
+	struct deliver_options options = { .intake = &again->u->intake };
+	uint64_t counts[LEDGER_COUNT_COUNT];
+
+	memcpy(counts, dry->counts, sizeof counts);
+	return deliver_preview(&options, again->draft, again->plan, counts, err);
+}
+
 /* The dry pass over the plan's inputs, as entries.  It is stored as a plan and read back, and nothing of that is kept. */
 static int
 plan_anew(struct unit_run *u, const struct ledger_plan *plan, struct entries *now, struct error *err)
 {
 	struct ledger *ledger = u->engine->ledger;
-	struct ledger_plan_draft *draft = ledger_plan_draft_new(ledger, err);
-	struct intake_apply_options dry = { .mode = INTAKE_DRY, .draft = draft, .staged_to = plan->staged_to };
+	struct again again = { .u = u, .draft = ledger_plan_draft_new(ledger, err), .plan = ledger_plan_draft_new(ledger, err) };
+	struct intake_apply_options dry = { .mode = INTAKE_DRY, .draft = again.draft, .staged_to = plan->staged_to, .may_keep = look_again,
+		.may_keep_data = &again };
 	struct ledger_plan fresh = { .flow = plan->flow, .unit = plan->unit, .run = u->run.number, .version = plan->version, .reason = "" };
 	struct intake_result counted = { .bindings = NULL };
 	int result = -1;
 
-	if (draft != NULL && intake_apply(&u->intake, &dry, &counted, err) == 0 && ledger_begin(ledger, err) == 0) {
-		result = ledger_plan_store(ledger, draft, &fresh, err);
+	if (again.draft != NULL && again.plan != NULL && intake_apply(&u->intake, &dry, &counted, err) == 0 && ledger_begin(ledger, err) == 0) {
+		result = ledger_plan_store(ledger, again.plan, &fresh, err);
 		if (result == 0)
 			result = read_entries(ledger, fresh.number, now, err);
 		ledger_rollback(ledger);
 	}
-	ledger_plan_draft_free(draft);
+	ledger_plan_draft_free(again.plan);
+	ledger_plan_draft_free(again.draft);
 	intake_result_free(&counted);
 	return result;
 }
@@ -266,7 +342,8 @@ apply_held(struct unit_run *u, const struct apply_options *o, const struct ledge
 		result = plan_anew(u, plan, &now, err);
 	if (result == 0 && !u->engine->stopped) {
 		compare(&planned, &now);
-		result = collect_left(&planned, &now, &left, err);
+		if ((result = spread(&planned, &now, err)) == 0)
+			result = collect_left(&planned, &now, &left, err);
 		/* With nothing to leave alone a first load can go the short way. */
 		if (result == 0 && left.count == 0)
 			real.leave = NULL;

@@ -47,14 +47,14 @@ choose_units(struct flow_run *f, struct error *err)
 
 /* The plan of a run that is held. */
 static int
-keep_plan(struct unit_run *u, struct ledger_plan_draft *draft, const struct intake_result *dry, const char *why, struct ledger_plan *plan,
-          struct error *err)
+keep_plan(struct unit_run *u, struct ledger_plan_draft *draft, const struct intake_result *dry, const uint64_t *counts, const char *why,
+          struct ledger_plan *plan, struct error *err)
 {
 	struct ledger *ledger = u->engine->ledger;
 
 	*plan = (struct ledger_plan){ .flow = u->run.flow, .unit = u->run.unit, .run = u->run.number, .version = u->run.version, .reason = why,
 		.staged_to = dry->staged_to, .bulk = dry->bulk, .made_us = ledger_now(ledger), .frozen_us = u->intake.run_time_us };
-	memcpy(plan->counts, dry->counts, sizeof plan->counts);
+	memcpy(plan->counts, counts, sizeof plan->counts);
 	if (ledger_begin(ledger, err) != 0)
 		return -1;
 	if (ledger_plan_store(ledger, draft, plan, err) != 0) {
@@ -77,6 +77,9 @@ struct judging {
 	struct buffer *why;
 	int verdict; /* 1: the run may write */
 	bool held;   /* by a guard */
+	struct ledger_plan_draft *draft; /* what the dry pass would do */
+	struct ledger_plan_draft *plan;  /* the same, and what would be sent; NULL: nothing is held */
+	uint64_t counts[LEDGER_COUNT_COUNT]; /* of the plan */
 };
 
 /* Asked while the dry pass can still be taken back. */
@@ -95,6 +98,14 @@ guard(void *data, const struct intake_result *dry, struct error *err)
 	if (judging->verdict == 1 &&
 	    ledger_plans_overtake(judging->u->engine->ledger, judging->u->run.flow, judging->u->run.unit, judging->u->run.number, err) != 0)
 		judging->verdict = -1;
+	if (judging->verdict == 0 && !judging->u->engine->stopped) {
+		struct deliver_options options = { .intake = &judging->u->intake };
+
+		memcpy(judging->counts, dry->counts, sizeof judging->counts);
+		if ((judging->plan = ledger_plan_draft_new(judging->u->engine->ledger, err)) == NULL ||
+		    deliver_preview(&options, judging->draft, judging->plan, judging->counts, err) != 0)
+			judging->verdict = -1;
+	}
 	return judging->verdict;
 }
 
@@ -106,36 +117,31 @@ guard(void *data, const struct intake_result *dry, struct error *err)
 static int
 judge(struct unit_run *u, struct buffer *why, struct ledger_plan *plan, bool *ret_applied, struct error *err)
 {
-	struct ledger_plan_draft *draft = ledger_plan_draft_new(u->engine->ledger, err);
-	struct judging judging = { .u = u, .why = why };
-	struct intake_apply_options options = { .mode = INTAKE_DRY, .draft = draft, .may_keep = guard, .may_keep_data = &judging };
+	struct judging judging = { .u = u, .why = why, .draft = ledger_plan_draft_new(u->engine->ledger, err) };
+	struct intake_apply_options options = { .mode = INTAKE_DRY, .draft = judging.draft, .may_keep = guard, .may_keep_data = &judging };
 	struct intake_result dry = { .bindings = NULL };
 	int result;
 
-	if (draft == NULL)
+	if (judging.draft == NULL)
 		return -1;
 	result = intake_apply(&u->intake, &options, &dry, err);
 	*ret_applied = result == 0 && dry.kept;
 	/* Half a look is none: nothing may be written for it, and nothing planned. */
-	if (result == 0 && u->engine->stopped) {
-		ledger_plan_draft_free(draft);
-		intake_result_free(&dry);
-		return 1;
-	}
-	if (result == 0)
-		result = judging.verdict;
-	if (result == 0) {
+	if (result == 0 && u->engine->stopped)
+		result = 1;
+	else if (result == 0 && (result = judging.verdict) == 0) {
 		const char *text = buffer_string(why);
 
 		keep_counts(&u->run, &dry);
-		if (ledger_plan_draft_count(draft) == 0 && !judging.held)
+		if (ledger_plan_draft_count(judging.plan) == 0 && !judging.held)
 			result = unit_overtake(u, err);
 		else if (text == NULL)
 			result = error_memory(err);
-		else if (keep_plan(u, draft, &dry, text, plan, err) != 0)
+		else if (keep_plan(u, judging.plan, &dry, judging.counts, text, plan, err) != 0)
 			result = -1;
 	}
-	ledger_plan_draft_free(draft);
+	ledger_plan_draft_free(judging.plan);
+	ledger_plan_draft_free(judging.draft);
 	intake_result_free(&dry);
 	return result;
 }

@@ -375,6 +375,95 @@ def test_stale_delete(bed):
     bed.whole()
 
 
+def test_plan_items(bed):
+    """A plan tells field by field what each target shows and would get, and `apply` holds it to that."""
+    bed.orders = [row for row in bed.orders if row[2] != "10002"]
+    bed.export()
+    flag(bed, "customers", "preview"), flag(bed, "orders", "preview")
+
+    def plan_of(flow):
+        runs = bed.json(HELD, "run", flow, "--unit", "one")
+        plan = last_plan(bed)
+        items = bed.json(DONE, "plans", str(plan["plan"]))
+        same(f"{flow}: every item is listed", (len(items), [item["number"] for item in items]), (plan["items"], list(range(1, plan["items"] + 1))))
+        same(f"{flow}: the same plan", runs[0]["plan"]["number"], plan["plan"])
+        for item in items:
+            same(f"{flow}: a hash of what is sent: {item}", bool(item["payload"]), item["what"].startswith("sent-"))
+        for what in ("created", "changed", "deleted", "sent-creates", "sent-updates", "sent-deletes"):
+            same(f"{flow}: as many {what} as counted", len([item for item in items if item["what"] == what]), plan["counts"][what])
+        run = bed.json(DONE, "runs", flow, "--limit", "1")[0]
+        same(f"{flow}: its time stood still when the run began", plan["frozen"], run["started"])
+        return plan, {(item["what"], item["object"], item["native"]): item for item in items}
+
+    plan, items = plan_of("customers")
+    item = items["sent-creates", "crm.account", "10001"]
+    same("a create", (item["before"], item["after"], item["record"]),
+         (None, {"number": "10001", "name": "Name 11", "city": "Munich", "phone": "01", "ext": {"record_id": "new"}}, 0))
+    same("no order without its customer", bed.json(DONE, "run", "orders", "--unit", "one")[0]["counts"]["waiting"], 19)
+
+    # The CRM doesn't have the customers: an id of there is told by what it will be of, and it is no other plan when it is there.
+    flag(bed, "customers", "off", "--to", "crm", "--unit", "one")
+    same("applied", bed.run("apply", str(plan["plan"]), "--strict").status, DONE)
+    orders, items = plan_of("orders")
+    item = items["sent-creates", "crm.deal", "O10001"]
+    parent = bed.ledger("SELECT _id FROM golden_customer WHERE number = '10001'")[0][0]
+    same("a create with a parent that is to come", (item["after"], item["note"]),
+         ({"number": "O10001", "total": "1.50", "account": {"link": parent}, "ext": {"record_id": "new"}},
+          "it waits until the record that it refers to is there"))
+    same("on", bed.run("flag", "customers", "on", "--unit", "one", "--why", "test").status, DONE)
+    same("on there", bed.run("flag", "customers", "on", "--to", "crm", "--unit", "one", "--why", "test").status, DONE)
+    bed.json(DONE, "run", "customers", "--unit", "one")
+    same("applied", bed.run("apply", str(orders["plan"]), "--strict").status, DONE)
+    same("its parent", bed.ask("crm", "SELECT a.number FROM deal d JOIN account a ON a.id = d.account WHERE d.number = 'O10001'"), [("10001",)])
+    flag(bed, "customers", "preview")
+    same("written", len(bed.log()), 39)
+
+    bed.edit(["10001"], NAME="New", PHONE="")
+    bed.rows = [row for row in bed.rows if row[0] != "10002"]
+    bed.export()
+    plan, items = plan_of("customers")
+    links = dict(bed.ledger("SELECT g.number, l.native FROM golden_customer g JOIN link_view l ON l.record = g._id WHERE l.object = 'crm.account'"))
+    item = items["sent-updates", "crm.account", links["10001"]]
+    same("an update", (item["before"], item["after"]), ({"name": "Name 11", "phone": "01"}, {"name": "New", "phone": None}))
+    same("its record", item["record"], items["changed", "erp.customers", "10001"]["record"])
+    item = items["sent-deletes", "crm.account", links["10002"]]
+    same("a delete", ({key: item["before"].get(key) for key in ("number", "name", "phone")}, item["after"]),
+         ({"number": "10002", "name": "Name 12", "phone": "02"}, None))
+    # Page by page for people.
+    shown = bed.run("plans", str(plan["plan"]), "--limit", "2")
+    same("a page", len(shown.out.splitlines()), 3)
+    has(bed.run("plans", str(plan["plan"]), "--limit", "2", "--after", "2").out, "sent-updates")
+    same("the rest", [item["number"] for item in bed.json(DONE, "plans", str(plan["plan"]), "--after", "4")], list(range(5, plan["items"] + 1)))
+
+    # Another payload than the one that was planned: neither it nor the row that it comes of is done.
+    bed.ledger("UPDATE plan_item SET payload = randomblob(16) WHERE \"plan\" = ? AND what = 'sent-updates' AND object = (SELECT id FROM object_name "
+               "WHERE name = 'shop.account')", plan["plan"])
+    same("strict", bed.run("apply", str(plan["plan"]), "--strict").status, FAILED)
+    result = bed.json(FINDINGS, "apply", str(plan["plan"]))
+    same("stale", [(item["what"], item["object"], item["native"]) for item in result["items"]], [("changed", "erp.customers", "10001")])
+    same("written", bed.log(), [("delete", "10002")])
+    same("on", bed.run("flag", "customers", "on", "--unit", "one", "--why", "test").status, DONE)
+    bed.json(DONE, "run", "customers", "--unit", "one")
+    same("what was left", bed.log(), [("update", "10001")])
+
+
+def test_plan_scope(bed):
+    """What create_if keeps out is not planned to be sent, and what was twice in an export is one create."""
+    bed.change("conf.d/30-flows.conf", 'crm: { object = "account"; create_if = "true"; deletes: { do = "delete"; };\n        write = ( [ "number", "number" ], [ "name", "name" ], [ "city"',
+               'crm: { object = "account"; create_if = "number <> \'10003\'"; deletes: { do = "delete"; };\n        write = ( [ "number", "number" ], [ "name", "name" ], [ "city"')
+    bed.rows.append(["10001", "1", "Twice", "B", "1"])
+    bed.export()
+    flag(bed, "customers", "preview")
+    bed.json(HELD, "run", "customers", "--unit", "one")
+    plan = last_plan(bed)
+    items = bed.json(DONE, "plans", str(plan["plan"]))
+    same("counts", (plan["counts"]["created"], plan["counts"]["sent-creates"]), (20, 39))
+    same("what is sent", (len([item for item in items if item["what"] == "sent-creates"]),
+                          [item for item in items if item["native"] == "10003" and item["object"] == "crm.account"]), (39, []))
+    same("applied", bed.run("apply", str(plan["plan"])).status in (DONE, FINDINGS), True)
+    same("as planned", (len(bed.accounts()), len(bed.accounts("shop"))), (19, 20))
+
+
 def test_drop(bed):
     """A plan that is dropped is kept with who, when and why, and can't be applied; its rows stay, and the next run plans anew."""
     loaded(bed)
