@@ -323,9 +323,9 @@ by_policy(const struct work *work, const struct row *row, const struct work_reco
 	case CONFIG_POLICY_UNION:
 		return VERDICT_UNION;
 	case CONFIG_POLICY_MANUAL:
-		if (unit->base)
+		if (unit->base || golden_is_null(record, unit))
 			return VERDICT_TAKE;
-		return golden_is_null(record, unit) ? VERDICT_TAKE : VERDICT_CONFLICT;
+		return row_is_null(row, unit) ? VERDICT_SEND : VERDICT_CONFLICT;
 	default:
 		return by_owner(work, row, record, unit);
 	}
@@ -599,10 +599,44 @@ decided(const struct row *row, const struct unit *unit, enum verdict *verdict)
 	return true;
 }
 
+enum asked { ASKED_NOTHING, ASKED_CONFLICT, ASKED_EDIT };
+
+/* What people are asked about this unit at this system. */
+static int
+is_asked(struct work *work, const struct work_record *record, const struct unit *unit, enum asked *ret_asked, struct error *err)
+{
+	const char *name = unit->first->head.name;
+	bool is;
+
+	*ret_asked = ASKED_NOTHING;
+	if (ledger_finding_open(work->ledger, LEDGER_FINDING_CONFLICT, record->at.id, work->bound->object, name, &is, err) != 0)
+		return -1;
+	if (is)
+		*ret_asked = ASKED_CONFLICT;
+	else if (ledger_finding_open(work->ledger, LEDGER_FINDING_REVIEW, record->at.id, work->bound->object, name, &is, err) != 0)
+		return -1;
+	else if (is)
+		*ret_asked = ASKED_EDIT;
+	return 0;
+}
+
+/* Nothing is left to be decided. */
+static int
+end_question(struct work *work, const struct row *row, const struct unit *unit, struct error *err)
+{
+	uint32_t flow = work->intake->flow_id, id = work->intake->unit_id, object = work->bound->object;
+	const char *name = unit->first->head.name;
+
+	if (ledger_findings_end(work->ledger, LEDGER_FINDING_CONFLICT, flow, id, object, row->native, 0, name, err) != 0)
+		return -1;
+	return ledger_findings_end(work->ledger, LEDGER_FINDING_REVIEW, flow, id, object, row->native, 0, name, err);
+}
+
 static int
 merge_unit(struct work *work, const struct row *row, struct work_link *link, struct work_record *record, struct unit *unit, struct error *err)
 {
-	bool changed = !unit->base, agreed = true, is_lock, stored, stands;
+	bool changed = !unit->base, agreed = true, is_lock, stored;
+	enum asked asked = ASKED_NOTHING;
 	enum verdict verdict;
 
 	for (uint32_t i = 0; i < unit->count; i++) {
@@ -615,6 +649,8 @@ merge_unit(struct work *work, const struct row *row, struct work_link *link, str
 	/* A target that rewrites what it is given: what it shows under the version of our own write is its stored form. */
 	stored = (link->at.flags & LEDGER_LINK_UNSEEN) != 0 && row->version.length > 0 && row->version.length == link->at.version.length &&
 	         memcmp(row->version.data, link->at.version.data, row->version.length) == 0;
+	if (unit->held && is_asked(work, record, unit, &asked, err) != 0)
+		return -1;
 	if (agreed || !changed || stored) {
 		for (uint32_t i = 0; i < unit->count; i++) {
 			uint32_t word = work_word(work, unit->fields[i]);
@@ -622,27 +658,25 @@ merge_unit(struct work *work, const struct row *row, struct work_link *link, str
 			link->seen[word] = row->words[word];
 			if (agreed && changed && link->sent[word] != VECTOR_UNKNOWN)
 				link->sent[word] = row->words[word];
+			/* The system took back what was asked about: it gets ours, which may be another one by now. */
+			if (asked != ASKED_NOTHING && !agreed)
+				link->sent[word] = VECTOR_UNKNOWN;
 		}
-		if (agreed && changed && unit->base && (link->at.flags & LEDGER_LINK_HELD) != 0)
-			return ledger_findings_end(work->ledger, LEDGER_FINDING_CONFLICT, work->intake->flow_id, work->intake->unit_id, work->bound->object,
-			                           row->native, record->at.id, unit->first->head.name, err);
-		return 0;
+		return asked != ASKED_NOTHING ? end_question(work, row, unit, err) : 0;
 	}
 	stamp_unit(work, row, unit);
 	verdict = by_policy(work, row, record, link, unit);
 	/* A conflict stands until it is decided or the sides agree, however often the row is seen meanwhile. */
-	if (unit->held && unit->base && verdict != VERDICT_CONFLICT) {
-		if (ledger_finding_open(work->ledger, LEDGER_FINDING_CONFLICT, record->at.id, unit->first->head.name, &stands, err) != 0)
-			return -1;
-		if (stands)
-			verdict = VERDICT_CONFLICT;
-	}
+	if (asked == ASKED_CONFLICT && unit->base)
+		verdict = VERDICT_CONFLICT;
 	if (!decided(row, unit, &verdict)) {
 		if (locked(work, record, unit, &is_lock, err) != 0)
 			return -1;
 		if (is_lock)
 			verdict = VERDICT_HOLD;
 	}
+	if (asked != ASKED_NOTHING && verdict != VERDICT_CONFLICT && verdict != VERDICT_ASK && verdict != VERDICT_HOLD && end_question(work, row, unit, err) != 0)
+		return -1;
 	return carry_out(work, row, record, link, unit, verdict, err);
 }
 

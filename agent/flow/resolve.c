@@ -28,17 +28,15 @@ review(struct work *work, const struct row *row, enum ledger_review_kind kind, i
 	return work_find(work, row, &finding, true, err);
 }
 
-/* The row is good and has its place: what was said against it before is settled. */
+/* The row is good and has its place: what was said against it before is settled.  What is asked about its fields is the merge's. */
 static int
 settle(struct work *work, const struct row *row, struct error *err)
 {
-	static const enum ledger_finding_kind kinds[] = { LEDGER_FINDING_REJECT, LEDGER_FINDING_REVIEW };
+	uint32_t flow = work->intake->flow_id, unit = work->intake->unit_id;
 
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-		if (ledger_findings_end(work->ledger, kinds[i], work->intake->flow_id, work->intake->unit_id, work->bound->object, row->native, 0, NULL,
-		                        err) != 0)
-			return -1;
-	return 0;
+	if (ledger_findings_end(work->ledger, LEDGER_FINDING_REJECT, flow, unit, work->bound->object, row->native, 0, NULL, err) != 0)
+		return -1;
+	return ledger_findings_end(work->ledger, LEDGER_FINDING_REVIEW, flow, unit, work->bound->object, row->native, 0, "", err);
 }
 
 static void

@@ -203,10 +203,11 @@ ledger_finding_get(struct ledger *ledger, int64_t id, struct arena *arena, struc
 }
 
 int
-ledger_finding_open(struct ledger *ledger, enum ledger_finding_kind kind, int64_t record, const char *field, bool *ret_open, struct error *err)
+ledger_finding_open(struct ledger *ledger, enum ledger_finding_kind kind, int64_t record, uint32_t object, const char *field, bool *ret_open,
+                    struct error *err)
 {
 	static const char *const sql[] = EACH_FINDING_TABLE(
-		"SELECT 1 FROM ", " WHERE state = 0 AND record = ?1 AND record <> 0 AND (?2 IS NULL OR field = ?2) LIMIT 1");
+		"SELECT 1 FROM ", " WHERE state = 0 AND record = ?1 AND record <> 0 AND (?2 IS NULL OR field = ?2) AND (?3 = 0 OR object = ?3) LIMIT 1");
 	sqlite3_stmt *statement = ledger_statement(ledger, sql[kind], err);
 	int got;
 
@@ -214,6 +215,7 @@ ledger_finding_open(struct ledger *ledger, enum ledger_finding_kind kind, int64_
 		return -1;
 	sqlite3_bind_int64(statement, 1, record);
 	ledger_bind_text(statement, 2, field);
+	sqlite3_bind_int64(statement, 3, object);
 	if ((got = ledger_step(ledger, statement, err)) < 0)
 		return -1;
 	sqlite3_reset(statement);

@@ -208,7 +208,7 @@ ledger_findings_end(struct ledger *ledger, enum ledger_finding_kind kind, uint32
                     struct syncline_slice native, int64_t record, const char *field, struct error *err)
 {
 #define ENDS " SET state = 1, ended_us = ?6, retry_us = NULL WHERE state = 0 AND (?1 = 0 OR flow = ?1) AND (?2 = 0 OR unit = ?2)" \
-	     " AND (?3 = 0 OR object = ?3) AND (?4 IS NULL OR field = ?4) AND "
+	     " AND (?3 = 0 OR object = ?3) AND (?4 IS NULL OR field IS nullif(?4, '')) AND "
 	static const char *const by_native[] = EACH_FINDING_TABLE("UPDATE ", ENDS "native = ?5");
 	static const char *const by_record[] = EACH_FINDING_TABLE("UPDATE ", ENDS "record = ?5 AND record <> 0");
 	sqlite3_stmt *statement;

@@ -75,7 +75,7 @@ struct ledger_finding {
  * and takes the new texts.  ret_id may be NULL.
  */
 int ledger_find(struct ledger *ledger, const struct ledger_finding *finding, int64_t *ret_id, struct error *err);
-/* Ends all open findings of a kind about this native id (or record, when native is empty); `field` NULL: of any field. */
+/* Ends all open findings of a kind about this native id (or record, when native is empty); `field` NULL: of any field; "": of none. */
 int ledger_findings_end(struct ledger *ledger, enum ledger_finding_kind kind, uint32_t flow, uint32_t unit, uint32_t object,
                         struct syncline_slice native, int64_t record, const char *field, struct error *err);
 /* Ends one by its number, because what it was about is good again.  Nothing happens when it has ended already. */
@@ -99,8 +99,9 @@ int ledger_findings_by_cause(struct ledger *ledger, const struct ledger_finding_
                              int (*each)(void *data, uint32_t flow, uint32_t unit, uint32_t object, const char *cause, uint64_t count,
                                          int64_t oldest_us, const char *example), void *data, struct error *err);
 int ledger_finding_get(struct ledger *ledger, int64_t id, struct arena *arena, struct ledger_finding *ret_finding, struct error *err);
-/* Is there an open finding of this kind about the record (field NULL: any)? */
-int ledger_finding_open(struct ledger *ledger, enum ledger_finding_kind kind, int64_t record, const char *field, bool *ret_open, struct error *err);
+/* Is there an open finding of this kind about the record (object 0, field NULL: any)? */
+int ledger_finding_open(struct ledger *ledger, enum ledger_finding_kind kind, int64_t record, uint32_t object, const char *field, bool *ret_open,
+                        struct error *err);
 
 /*
  * The raw row of a reject or an undecided inbound record, kept with its finding so that a retry needs no new read: a batch of

@@ -294,13 +294,19 @@ ending_is_by_native_id_or_record_and_field(void **state)
 	assert_ok(ledger_findings_end(ledger, LEDGER_FINDING_REJECT, 1, 2, 2, slice("1"), 0, NULL, &err));
 	assert_ok(ledger_findings_end(ledger, LEDGER_FINDING_REJECT, 1, 2, 1, slice(""), 0, NULL, &err));
 	assert_int_equal(listed(open), 3);
-	assert_ok(ledger_finding_open(ledger, LEDGER_FINDING_REJECT, 5, "name", &is, &err));
+	assert_ok(ledger_finding_open(ledger, LEDGER_FINDING_REJECT, 5, 0, "name", &is, &err));
 	assert_true(is);
-	assert_ok(ledger_finding_open(ledger, LEDGER_FINDING_REJECT, 5, "city", &is, &err));
+	assert_ok(ledger_finding_open(ledger, LEDGER_FINDING_REJECT, 5, 0, "city", &is, &err));
 	assert_false(is);
+	assert_ok(ledger_finding_open(ledger, LEDGER_FINDING_REJECT, 5, 1, "name", &is, &err));
+	assert_true(is);
+	assert_ok(ledger_finding_open(ledger, LEDGER_FINDING_REJECT, 5, 2, "name", &is, &err));
+	assert_false(is);
+	assert_ok(ledger_findings_end(ledger, LEDGER_FINDING_REJECT, 1, 2, 1, slice("1"), 0, "", &err));
+	assert_int_equal(listed(open), 3);
 	assert_ok(ledger_findings_end(ledger, LEDGER_FINDING_REJECT, 1, 2, 1, slice(""), 5, NULL, &err));
 	assert_int_equal(listed(open), 1);
-	assert_ok(ledger_finding_open(ledger, LEDGER_FINDING_REJECT, 5, NULL, &is, &err));
+	assert_ok(ledger_finding_open(ledger, LEDGER_FINDING_REJECT, 5, 0, NULL, &is, &err));
 	assert_false(is);
 	assert_int_equal(listed((struct ledger_finding_filter){ .kind = LEDGER_FINDING_REJECT, .all = true }), 4);
 }
