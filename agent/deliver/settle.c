@@ -124,6 +124,19 @@ what_missing_means(const struct outlet *outlet)
 	}
 }
 
+/* Nobody decides any more about what a native record showed that is gone (as in flow/gone.c). */
+static int
+end_questions(struct outlet *outlet, const struct ledger_link *link, struct error *err)
+{
+	static const enum ledger_finding_kind kinds[] = { LEDGER_FINDING_REJECT, LEDGER_FINDING_CONFLICT, LEDGER_FINDING_REVIEW, LEDGER_FINDING_FLIP };
+	const struct intake *intake = outlet->deliver->intake;
+
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		if (ledger_findings_end(outlet->deliver->ledger, kinds[i], intake->flow_id, intake->unit_id, link->object, link->native, 0, NULL, err) != 0)
+			return -1;
+	return 0;
+}
+
 int
 settle_missing(struct outlet *outlet, int64_t record, bool *ret_again, struct error *err)
 {
@@ -154,7 +167,7 @@ settle_missing(struct outlet *outlet, int64_t record, bool *ret_again, struct er
 		return -1;
 	*ret_again = action == CONFIG_ACTION_RECREATE;
 	if (link.state != LEDGER_LINK_MISSING)
-		return 0;
+		return end_questions(outlet, &link, err);
 	settle_count(outlet, LEDGER_COUNT_REVIEWS);
 	finding.record = owner;
 	finding.native = link.native;

@@ -45,12 +45,25 @@ ask(struct work *work, const struct row *row, struct work_link *link, const stru
 	return work_find(work, row != NULL ? row : &about, &finding, false, err);
 }
 
+/* Nobody decides any more about what a native record showed that is gone. */
+static int
+end_questions(struct work *work, const struct work_link *link, struct error *err)
+{
+	static const enum ledger_finding_kind kinds[] = { LEDGER_FINDING_REJECT, LEDGER_FINDING_CONFLICT, LEDGER_FINDING_REVIEW, LEDGER_FINDING_FLIP };
+
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		if (ledger_findings_end(work->ledger, kinds[i], work->intake->flow_id, work->intake->unit_id, link->at.object, link->at.native, 0, NULL,
+		                        err) != 0)
+			return -1;
+	return 0;
+}
+
 static int
 entomb(struct work *work, struct work_link *link, const struct work_record *record, const char *note, struct error *err)
 {
 	link->at.state = LEDGER_LINK_TOMBSTONE;
 	link->dirty = true;
-	return event(work, record, link, LEDGER_EVENT_GONE, note, err);
+	return end_questions(work, link, err) != 0 ? -1 : event(work, record, link, LEDGER_EVENT_GONE, note, err);
 }
 
 int
@@ -62,6 +75,9 @@ work_delete_record(struct work *work, struct work_record *record, uint32_t objec
 		return 0;
 	record->deleted = true;
 	record->source = object;
+	for (uint32_t i = 0; i < record->link_count; i++)
+		if (end_questions(work, record->links[i], err) != 0)
+			return -1;
 	for (uint32_t i = 0; i < record->link_count; i++)
 		if (record->links[i]->at.object == object)
 			row.native = record->links[i]->at.native;
@@ -119,7 +135,7 @@ at_target(struct work *work, const struct row *row, struct work_link *link, stru
 	case CONFIG_ACTION_UNLINK:
 		link->at.state = LEDGER_LINK_UNLINKED;
 		link->dirty = true;
-		return event(work, record, link, LEDGER_EVENT_UNLINKED, "gone at the target", err);
+		return end_questions(work, link, err) != 0 ? -1 : event(work, record, link, LEDGER_EVENT_UNLINKED, "gone at the target", err);
 	default:
 		return ask(work, row, link, record, LEDGER_REVIEW_MISSING, err);
 	}
