@@ -187,7 +187,7 @@ load(struct outlet *outlet, const struct ledger_due *due, uint32_t count, struct
 		return error_memory(err);
 	for (uint32_t i = 0; i < count; i++) {
 		ids[i] = due[i].record;
-		claim->picks[i] = (struct pick){ .due = &due[i], .record = &records[i], .in = UINT32_MAX, .out = UINT32_MAX };
+		claim->picks[i] = (struct pick){ .due = &due[i], .record = &records[i], .in = UINT32_MAX, .out = UINT32_MAX, .there = UINT32_MAX };
 	}
 	if (ledger_records_get(ledger, outlet->entity, ids, count, arena, records, err) != 0)
 		return -1;
@@ -382,7 +382,7 @@ pack_writes(struct outlet *outlet, struct claim *claim, struct error *err)
 {
 	struct parcel *parcel = &claim->parcels[0];
 	const uint8_t *conditions = NULL;
-	struct batch *written = NULL;
+	struct batch *written = NULL, *there = NULL;
 	int64_t *missing = NULL;
 	int result;
 
@@ -400,9 +400,10 @@ pack_writes(struct outlet *outlet, struct claim *claim, struct error *err)
 			result = judge_written(outlet, pick, written, conditions, missing, parcel->count, err);
 	}
 	if (result == 0)
-		result = guard_check(outlet, parcel, err);
+		result = guard_check(outlet, parcel, &there, err);
 	if (result == 0)
-		result = payload_make(parcel, written, err);
+		result = payload_make(parcel, written, there, err);
+	batch_free(there);
 	batch_free(written);
 	return result;
 }
@@ -412,7 +413,7 @@ pack_deactivations(struct outlet *outlet, struct claim *claim, struct error *err
 {
 	struct parcel *parcel = &claim->parcels[1];
 	const uint8_t *conditions = NULL;
-	struct batch *written = NULL;
+	struct batch *written = NULL, *there = NULL;
 	int64_t *missing = NULL;
 	int result;
 
@@ -424,9 +425,10 @@ pack_deactivations(struct outlet *outlet, struct claim *claim, struct error *err
 		parcel->picks[i]->in = parcel->picks[i]->out = UINT32_MAX;
 	if (payload_evaluate(outlet, parcel->mapping, parcel->picks, parcel->count, parcel->keys, &written, &conditions, &missing, err) != 0)
 		return -1;
-	result = guard_check(outlet, parcel, err);
+	result = guard_check(outlet, parcel, &there, err);
 	if (result == 0)
-		result = payload_make(parcel, written, err);
+		result = payload_make(parcel, written, there, err);
+	batch_free(there);
 	batch_free(written);
 	return result;
 }

@@ -214,7 +214,7 @@ judge_row(struct outlet *outlet, struct pick *pick, const struct batch *rows, ui
 }
 
 int
-guard_check(struct outlet *outlet, struct parcel *parcel, struct error *err)
+guard_check(struct outlet *outlet, struct parcel *parcel, struct batch **ret_there, struct error *err)
 {
 	struct pick **checked = arena_array(&outlet->arena, parcel->count + 1u, sizeof *checked);
 	struct syncline_slice *natives = arena_array(&outlet->arena, parcel->count + 1u, sizeof *natives);
@@ -224,6 +224,7 @@ guard_check(struct outlet *outlet, struct parcel *parcel, struct error *err)
 	uint8_t (*raws)[16] = NULL, *changed;
 	int result = 0;
 
+	*ret_there = NULL;
 	if (checked == NULL || natives == NULL || row == NULL)
 		return error_memory(err);
 	for (uint32_t i = 0; i < parcel->count; i++) {
@@ -256,12 +257,16 @@ guard_check(struct outlet *outlet, struct parcel *parcel, struct error *err)
 	for (uint32_t i = 0; i < count && result == 0; i++) {
 		uint8_t now_changed = 0;
 
+		checked[i]->there = row[i];
 		result = judge_row(outlet, checked[i], rows, row[i], raws, &now_changed, err);
 		if (now_changed)
 			changed[row[i]] = 1;
 	}
 	if (result == 0)
 		result = guard_observe(outlet, rows, changed, err);
-	batch_free(rows);
+	if (result == 0)
+		*ret_there = rows;
+	else
+		batch_free(rows);
 	return result;
 }

@@ -98,6 +98,8 @@ struct pick {
 	const struct error *why;        /* DEAD, LATER, HOLD */
 	uint32_t in, out;               /* in the golden and the written batch; UINT32_MAX: not there */
 	uint64_t *outputs;              /* UPDATE: which of them are sent */
+	uint64_t *own;                  /* UPDATE of a whole record: which of them are what the target shows; NULL: none */
+	uint32_t there;                 /* its row in what the guard read; UINT32_MAX: it was not read */
 	uint64_t *vector;               /* golden words */
 	struct syncline_slice version;  /* expected at the target */
 };
@@ -235,8 +237,8 @@ int payload_evaluate(struct outlet *outlet, const struct mapping *mapping, struc
                      struct batch **ret_written, const uint8_t **ret_conditions, int64_t **ret_missing, struct error *err);
 /* Which outputs an update sends; ret_need false: none. */
 int payload_need(struct outlet *outlet, const struct mapping *mapping, struct pick *pick, bool *ret_need, struct error *err);
-/* parcel->payload of those that are still to be sent; parcel->picks become those. */
-int payload_make(struct parcel *parcel, const struct batch *written, struct error *err);
+/* parcel->payload of those that are still to be sent; parcel->picks become those.  `there`: what the guard read, or NULL. */
+int payload_make(struct parcel *parcel, const struct batch *written, const struct batch *there, struct error *err);
 
 /* documents.c */
 /* Carries the documents of one record and puts the target's references into `values`.  1: the record can go; 0: pick->fate says. */
@@ -244,7 +246,8 @@ int documents_carry(struct outlet *outlet, struct pick *pick, const struct mappi
                     struct error *err);
 
 /* guard.c */
-int guard_check(struct outlet *outlet, struct parcel *parcel, struct error *err);
+/* ret_there: the rows that it read, the caller's, or NULL; each pick says which is its own. */
+int guard_check(struct outlet *outlet, struct parcel *parcel, struct batch **ret_there, struct error *err);
 /* Rows as they are at the target go through the flow; those whose fate[i] is 0 are left out. */
 int guard_observe(struct outlet *outlet, const struct batch *rows, const uint8_t *which, struct error *err);
 /* Reads these again: for each of `natives` its row (UINT32_MAX: no answer), and the raw hash of each row. */

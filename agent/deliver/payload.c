@@ -226,6 +226,24 @@ lacks(const struct outlet *outlet, const struct pick *pick, uint32_t field)
 	return golden != VECTOR_NULL || sent != VECTOR_UNKNOWN || seen != VECTOR_UNKNOWN;
 }
 
+/* A whole record: what the target lacks and, beside it, what it shows, so far as the guard reads that; else what the rules say. */
+static int
+need_whole(struct outlet *outlet, struct pick *pick, struct error *err)
+{
+	if ((pick->own = arena_array(&outlet->arena, outlet->output_words + 1u, sizeof *pick->own)) == NULL)
+		return error_memory(err);
+	for (uint32_t i = 0; i < outlet->output_count; i++) {
+		uint64_t bit = UINT64_C(1) << (i % 64);
+
+		if ((outlet->bound->outputs[i] & BOUND_KEY) != 0 || bound_has(pick->outputs, i))
+			continue;
+		pick->own[i / 64] |= bit;
+		if ((outlet->bound->outputs[i] & BOUND_CREATE_ONLY) == 0)
+			pick->outputs[i / 64] |= bit;
+	}
+	return 0;
+}
+
 int
 payload_need(struct outlet *outlet, const struct mapping *mapping, struct pick *pick, bool *ret_need, struct error *err)
 {
@@ -255,9 +273,7 @@ payload_need(struct outlet *outlet, const struct mapping *mapping, struct pick *
 	}
 	*ret_need = any || derived;
 	if (*ret_need && outlet->can.partial_update == SYNCLINE_NONE)
-		for (uint32_t i = 0; i < outlet->output_count; i++)
-			if ((outlet->bound->outputs[i] & (BOUND_CREATE_ONLY | BOUND_KEY)) == 0)
-				pick->outputs[i / 64] |= UINT64_C(1) << (i % 64);
+		return need_whole(outlet, pick, err);
 	return 0;
 }
 
@@ -283,9 +299,38 @@ begin_payload(struct outlet *outlet, const struct mapping *mapping, uint32_t *re
 	return batch_builder_set_fields(outlet->payload, fields, count, err);
 }
 
+/*
+ * What people changed there and is held, left as it is, or not decided yet stays as it is in a target that takes whole records:
+ * it gets back what it shows.  What was read of it in another type than the rules give is left to them, and so are documents.
+ */
+static void
+put_own(const struct parcel *parcel, struct pick *pick, const struct batch *there, struct syncline_value *values, uint32_t count)
+{
+	const struct syncline_field *fields = mapping_output_fields(parcel->mapping);
+
+	for (uint32_t i = 0; pick->own != NULL && i < count; i++) {
+		struct syncline_value shown;
+		int at;
+
+		if (!bound_has(pick->own, i))
+			continue;
+		if (there != NULL && pick->there != UINT32_MAX && fields[i].type != SYNCLINE_TYPE_CONTENT &&
+		    (at = batch_find_field(there, fields[i].name, strlen(fields[i].name))) >= 0) {
+			shown = batch_value(there, &batch_record(there, pick->there)->cells[at]);
+			if ((shown.type == SYNCLINE_TYPE_NULL && bound_has(pick->outputs, i)) || (shown.type > SYNCLINE_TYPE_NULL && shown.type != SYNCLINE_TYPE_CONTENT &&
+			    (shown.type == fields[i].type || fields[i].type == SYNCLINE_TYPE_ABSENT))) {
+				values[i] = shown;
+				continue;
+			}
+		}
+		pick->own[i / 64] &= ~(UINT64_C(1) << (i % 64));
+	}
+}
+
 /* One record of the payload.  1: added; 0: pick->fate says why not. */
 static int
-add_payload(struct parcel *parcel, struct pick *pick, const struct batch *written, uint32_t tenant, struct syncline_value *values, struct error *err)
+add_payload(struct parcel *parcel, struct pick *pick, const struct batch *written, const struct batch *there, uint32_t tenant,
+            struct syncline_value *values, struct error *err)
 {
 	struct outlet *outlet = parcel->outlet;
 	uint32_t count = mapping_output_count(parcel->mapping);
@@ -297,6 +342,7 @@ add_payload(struct parcel *parcel, struct pick *pick, const struct batch *writte
 		for (uint32_t i = 0; i < count; i++)
 			if (!bound_has(pick->outputs, i))
 				values[i] = (struct syncline_value){ .type = SYNCLINE_TYPE_ABSENT };
+		put_own(parcel, pick, there, values, count);
 	}
 	if (pick->op == SYNCLINE_OP_DELETE)
 		for (uint32_t i = 0; i < count; i++)
@@ -331,7 +377,7 @@ put_vector(const struct parcel *parcel, uint32_t index, uint64_t *ret_vector)
 	for (uint32_t i = 0; i < outlet->output_count; i++) {
 		const uint64_t *reads = &outlet->output_reads[(size_t)i * words];
 
-		if (record->cells[i].type == SYNCLINE_TYPE_ABSENT)
+		if (record->cells[i].type == SYNCLINE_TYPE_ABSENT || (parcel->picks[index]->own != NULL && bound_has(parcel->picks[index]->own, i)))
 			continue;
 		for (uint32_t f = 0; f < outlet->entity->field_count; f++)
 			if (bound_has(reads, f))
@@ -363,7 +409,7 @@ describe(struct parcel *parcel, struct error *err)
 }
 
 int
-payload_make(struct parcel *parcel, const struct batch *written, struct error *err)
+payload_make(struct parcel *parcel, const struct batch *written, const struct batch *there, struct error *err)
 {
 	struct outlet *outlet = parcel->outlet;
 	uint32_t used = 0, tenant;
@@ -384,7 +430,7 @@ payload_make(struct parcel *parcel, const struct batch *written, struct error *e
 			pick->fate = PICK_LEAVE;
 			continue;
 		}
-		added = add_payload(parcel, pick, written, tenant, values, &why);
+		added = add_payload(parcel, pick, written, there, tenant, values, &why);
 		if (added < 0 && why.code != ERROR_BATCH_FULL && why.code != ERROR_BATCH_RECORD) {
 			*err = why;
 			return -1;

@@ -14,8 +14,7 @@
 
 #define CHILDREN_MAX 1000u
 
-/* What the target stored, in canonical words; unknown where the stored form doesn't say all that the rule reads. */
-
+/* What the target stored of what was sent, in canonical words; left where the stored form doesn't say all that the rule reads. */
 
 static struct batch *
 batch_of_stored(const struct intake_confirmation *item, struct error *err)
@@ -90,7 +89,9 @@ stored_words(struct work *work, const struct intake_confirmation *item, struct b
 		const struct config_field *field = config_field(work->entity, mapping_output_fields(reader->read)[i].name);
 		struct syncline_value value = batch_value(canonical, &batch_record(canonical, 0)->cells[i]);
 
-		if (!says_all(reader, i, stored) || field->type == CONFIG_FIELD_REF || field->type == CONFIG_FIELD_CONTENT)
+		/* What we did not send may be somebody's edit, which the next read brings to the merge. */
+		if (item->sent[ledger_field_id(work->ledger, work->entity, field)] == VECTOR_UNKNOWN || !says_all(reader, i, stored) ||
+		    field->type == CONFIG_FIELD_REF || field->type == CONFIG_FIELD_CONTENT)
 			continue;
 		if (vector_word(ledger_hash_key(work->ledger), &value, &work->scratch, &seen[ledger_field_id(work->ledger, work->entity, field)]) != 0)
 			result = error_memory(err);
