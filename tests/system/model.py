@@ -13,7 +13,7 @@ import random
 import sys
 import traceback
 
-from model_rules import Model, SYSTEMS, canonical
+from model_rules import Model, SYSTEMS, UNKNOWN, canonical
 from model_users import Users
 from model_world import FIELDS, Trouble, World, moment
 
@@ -26,7 +26,7 @@ def view(world):
     for system, rows in (("erp", world.exported()), ("crm", world.crm_rows()), ("desk", world.desk)):
         result[system] = {}
         for key, row in rows.items():
-            plain = {field: canonical(field, row[field]) for field in FIELDS[system]}
+            plain = {field: UNKNOWN if world.is_absent(row, field) else canonical(field, row[field]) for field in FIELDS[system]}
             plain.update(_tenant=row["_tenant"], _stamp=when(row["_stamp"]), _consent=when(row.get("_consent")), _active=row.get("_active", True))
             result[system][key] = plain
     return result
@@ -63,10 +63,12 @@ class Bundle:
 
     def step(self):
         self.world.export(self.rand)
+        self.give_decisions()
         self.model.observe(view(self.world))
         self.model.observe_orders(self.world.orders)
         counts = self.world.run()
         self.check_orders()
+        self.check_asked()
         imported = self.world.imports()
         self.model.remember(view(self.world))
         return counts, imported
@@ -98,11 +100,31 @@ class Bundle:
         for _ in range(self.rounds):
             for users in self.users:
                 users.act()
+                users.decide()
             self.step()
         self.rest()
+        while any(record.open for record in self.model.records):
+            for users in self.users:
+                users.decide(True)
+            self.rest()
         self.check_systems()
         self.check_order_values()
         self.check_ledger()
+
+    def give_decisions(self):
+        asked = self.world.findings() if self.model.decisions else {}
+        for record, system, part, choice in self.model.decisions:
+            self.world.decide(asked[system, str(record.links[system]), part], choice)
+
+    def check_asked(self):
+        """After each run: people are asked what the rules say, and nothing else."""
+        asked, wanted = set(self.world.findings()), {(system, str(record.links[system]), part): record for record in self.model.records
+                                                     for system, part in record.open}
+        for one in asked ^ set(wanted):
+            record = self.by_native(one[0] + ".", one[1])
+            self.complain(record, f"{one} is {'not ' if one in wanted else ''}asked")
+        if asked != set(wanted):
+            raise Trouble("people are asked something else")
 
     def check_orders(self):
         """After each run: an order is in the CRM as soon as its customer is, and no longer than in the ERP."""
@@ -138,7 +160,7 @@ class Bundle:
                         self.complain(record, f"{system}: it is not there")
                 else:
                     for field in FIELDS[system]:
-                        if row[field] != record.golden[field]:
+                        if (None if row[field] is UNKNOWN else row[field]) != record.golden[field]:
                             self.complain(record, f"{system} {key}: {field} is {row[field]!r} instead of {record.golden[field]!r}")
         for system in SYSTEMS:
             for key, row in now[system].items():
@@ -152,7 +174,7 @@ class Bundle:
             if rows:
                 self.complain(None, f"{table} is not empty at rest: {rows[:3]}")
         for table in ("reject", "conflict", "review", "flip", "dead_letter"):
-            for row in ledger.execute(f"SELECT object, native, record, field, cause, message FROM {table}_view").fetchall():
+            for row in ledger.execute(f"SELECT object, native, record, field, cause, message FROM {table}_view WHERE state = 'open'").fetchall():
                 self.complain(self.record_of(ledger, row[2]), f"unexpected {table}: {row}")
         waiting = {tuple(native) for native in self.model.waiting}
         told = [native for (native,) in ledger.execute("SELECT native FROM waiter_view")]

@@ -9,9 +9,12 @@ import unicodedata
 from model_world import FIELDS, Trouble
 
 SYSTEMS = ("erp", "crm", "desk")
-OWNERS = {"number": "erp", "name": "erp", "status": "crm", "terms": "erp", "street": "erp", "city": "erp", "revenue": "erp", "note": "erp"}
+OWNERS = {"number": "erp", "name": "erp", "status": "crm", "terms": "erp", "street": "erp", "city": "erp", "revenue": "erp", "note": "erp",
+          "credit": "crm"}
 GROUPS = {"address": ("street", "city"), "preferences": ("opt_in", "channel")}
 NEWEST, TIE = {"phone", "preferences"}, "crm"
+MANUAL, RAISED = {"grade"}, {"credit"}  # people decide: what two changed, what somebody changed who does not own it
+UNKNOWN = object()                      # a system says nothing of a field; nothing was agreed
 RANK = ["crm", "desk"]
 
 
@@ -39,6 +42,7 @@ class Record:
         self.origin, self.stamp = {}, {}
         self.links = {}        # system -> native key, what is live there
         self.left = set()      # systems that it was taken away from for good
+        self.open = {}         # (system, part) -> "conflict" or "edited": what people are asked
         self.alive = True
         self.story = []
 
@@ -66,6 +70,7 @@ class Model:
         self.by_row = {}    # (system, key) -> record
         self.by_name = {}   # every name that a record ever had
         self.shown = {system: {} for system in SYSTEMS}  # as the system stood when the agent had last written to it
+        self.decisions = []  # (record, system, part, "take" or "keep"), given since the last run
         self.made = {}      # (system, key) -> seed: rows that users made and that no run has seen
         self.orders = {}    # (tenant, number) -> {customer, total, city}: what the CRM must show, the customer as its account's key
         self.waiting = set()  # orders whose customer did not come yet
@@ -109,17 +114,42 @@ class Model:
                 self.set(record, "number", row["number"], system, "first")
         for part, fields in parts(system):
             values = {field: row[field] for field in fields}
-            empty = all(record.golden[field] is None for field in fields)
-            if all(value is None for value in values.values()):
-                continue
-            if part == "tags":
-                self.set(record, "tags", (record.golden["tags"] or frozenset()) | values["tags"], system, "union")
-                continue
-            if part in NEWEST:
-                self.newest(record, system, row, part, values)
-            elif empty or (part != "note" and record.rank(fields[0], system) < record.rank(fields[0], record.giver(fields))):
-                for field in fields:
-                    self.set(record, field, values[field], system, "first")
+            if UNKNOWN not in values.values():
+                self.first_part(record, system, row, part, values)
+
+    def first_part(self, record, system, row, part, values):
+        fields = list(values)
+        empty = all(record.golden[field] is None for field in fields)
+        if all(value is None for value in values.values()):
+            record.open.pop((system, part), None)
+        elif part == "tags":
+            self.set(record, "tags", (record.golden["tags"] or frozenset()) | values["tags"], system, "union")
+        elif part in NEWEST:
+            self.newest(record, system, row, part, values)
+        elif all(record.golden[field] == value for field, value in values.items()):
+            record.open.pop((system, part), None)
+        elif part in MANUAL and not empty:
+            self.ask(record, system, part, "conflict")
+        elif empty or (part != "note" and record.rank(fields[0], system) < record.rank(fields[0], record.giver(fields))):
+            self.take(record, system, values, "first")
+
+    def take(self, record, system, values, why):
+        for field, value in values.items():
+            self.set(record, field, value, system, why)
+
+    def ask(self, record, system, part, kind):
+        """Nothing moves between the record and this system until a person decides, both agree, or the system takes it back."""
+        record.tell(f"  rule: {part} of {system}: {kind}")
+        record.open[system, part] = kind
+
+    def decide(self, record, system, part, choice, row):
+        if row is None or (system, part) not in record.open:
+            return
+        del record.open[system, part]
+        record.tell(f"  {choice}: {part} of {system}")
+        if choice == "take":
+            fields = next(fields for name, fields in parts(system) if name == part)
+            self.take(record, system, {field: row[field] for field in fields}, "decided")
 
     def newest(self, record, system, row, part, values):
         stamp, current = self.stamp_of(row, part), record.stamp.get(part)
@@ -135,9 +165,15 @@ class Model:
             raise Trouble("numbers do not change")
         for part, fields in parts(system):
             values = {field: row[field] for field in fields}
-            if all(values[field] == base[field] for field in fields):
+            if UNKNOWN in values.values():
                 continue
-            if part == "tags":
+            if any(base[field] is UNKNOWN for field in fields):
+                self.first_part(record, system, row, part, values)
+            elif all(values[field] == base[field] for field in fields):
+                record.open.pop((system, part), None)
+            elif part in MANUAL | RAISED and all(values[field] == record.golden[field] for field in fields):
+                record.open.pop((system, part), None)
+            elif part == "tags":
                 now, before, golden = (x or frozenset() for x in (values["tags"], base["tags"], record.golden["tags"]))
                 self.set(record, "tags", ((golden - (before - now)) | (now - before)) or None, system, "union")
             elif part in NEWEST:
@@ -145,9 +181,15 @@ class Model:
             elif part == "note":
                 if record.golden["note"] is None or (values["note"] is None and system == "erp"):
                     self.set(record, "note", values["note"], system, "set if empty")
+            elif part in MANUAL:
+                if (system, part) in record.open or any(record.golden[field] != base[field] for field in fields):
+                    self.ask(record, system, part, "conflict")
+                else:
+                    self.take(record, system, values, "nobody else changed it")
             elif record.owner(fields[0]) == system:
-                for field in fields:
-                    self.set(record, field, values[field], system, "its owner")
+                self.take(record, system, values, "its owner")
+            elif part in RAISED:
+                self.ask(record, system, part, "edited")
             else:
                 record.tell(f"  rule: {part} is not {system}'s: {values} is restored")
 
@@ -155,8 +197,9 @@ class Model:
         seen = {"erp": "accept", "crm": self.config["crm_seen"], "desk": self.config["desk_seen"]}[system]
         record.tell(f"  rule: gone from {system}: {seen}")
         del record.links[system]
+        record.open = {asked: kind for asked, kind in record.open.items() if asked[0] != system}
         if seen == "accept":
-            record.alive = False
+            record.alive, record.open = False, {}
         elif seen == "ignore":
             record.left.add(system)
 
@@ -179,6 +222,11 @@ class Model:
                 base = self.shown[system].get(key)
                 if base is not None:
                     self.changed(record, system, row, base)
+        for record, system, part, choice in self.decisions:
+            self.decide(record, system, part, choice, systems[system].get(record.links.get(system)))
+        self.decisions = []
+        for system in SYSTEMS:
+            rows = systems[system]
             for key in self.shown[system]:
                 record = self.by_row.get((system, key))
                 if key not in rows and record is not None and record.links.get(system) == key:
@@ -198,5 +246,12 @@ class Model:
 
     def remember(self, systems):
         """The systems as they stand after the agent wrote and the imports were taken in."""
+        before, self.shown = self.shown, systems
         for system in SYSTEMS:
-            self.shown[system] = {key: row for key, row in systems[system].items()}
+            for key, row in systems[system].items():
+                row.update({field: before[system].get(key, {}).get(field, UNKNOWN) for field in FIELDS[system] if row[field] is UNKNOWN})
+        for record in self.records:
+            for system, part in record.open:
+                key = record.links[system]
+                for field in next(fields for name, fields in parts(system) if name == part):
+                    systems[system][key][field] = before[system].get(key, {}).get(field, UNKNOWN)

@@ -3,7 +3,7 @@
 import random
 import unicodedata
 
-from model_rules import GROUPS, Record, SYSTEMS, canonical, parts
+from model_rules import GROUPS, MANUAL, Record, SYSTEMS, canonical, parts
 from model_world import FIELDS, UNITS
 
 
@@ -82,11 +82,11 @@ class Users:
         if row is None:
             return
         part, fields = rand.choice(parts(system))
-        if part == "note":
-            # Which of two is the first of one night is nobody's business.
-            if record.noted == world.exports:
+        if part == "note" or (part in MANUAL and world.is_fresh(record.links.get("desk"))):
+            # Which of two is the first of one night is nobody's business: what was written is looked at before all are read.
+            if record.noted.get(part) == world.exports:
                 return
-            record.noted = world.exports
+            record.noted[part] = world.exports
         # In two systems at the same second, now and then.
         clock = record.clocks[part] if part in record.clocks and rand.random() < 0.3 else world.tick()
         record.clocks[part] = clock
@@ -116,6 +116,7 @@ class Users:
             world.crm_set(key, values, clock, consent)
         else:
             row.update(values, _stamp=clock)
+            row.get("_absent", set()).difference_update(values)
             if consent is not None:
                 row["_consent"] = consent
 
@@ -171,6 +172,15 @@ class Users:
         else:
             del world.orders[key]
 
+    def decide(self, all_of_them=False):
+        """What the last run asked about this seed's records."""
+        for record in self.model.records:
+            for (system, part), _ in list(record.open.items()) if record.seed == self.seed else []:
+                if all_of_them or self.rand.random() < 0.4:
+                    choice = self.rand.choice(["take", "keep"])
+                    record.tell(f"{system} {record.links[system]}: a person decides {part}: {choice}")
+                    self.model.decisions.append((record, system, part, choice))
+
     def act(self):
         for _ in range(self.rand.randrange(0, 7)):
             dice, system = self.rand.random(), self.rand.choice(SYSTEMS)
@@ -188,4 +198,4 @@ class Users:
 
 Record.cleared = property(lambda self: self.__dict__.setdefault("_cleared", set()))
 Record.clocks = property(lambda self: self.__dict__.setdefault("_clocks", {}))
-Record.noted = -1
+Record.noted = property(lambda self: self.__dict__.setdefault("_noted", {}))

@@ -22,9 +22,9 @@ ORDER_COLUMNS = ["MANDANT", "AUFTRNR", "KUNDENNR", "SUMME"]
 ERP = {"number": "KUNDENNR", "name": "NAME", "status": "STATUS", "terms": "TERMS", "phone": "PHONE", "note": "NOTE", "street": "STREET",
        "city": "CITY", "revenue": "UMSATZ"}
 CRM = {"number": "erp_no", "name": "name", "status": "status", "terms": "terms", "phone": "phone", "note": "note", "street": "street",
-       "city": "city", "revenue": "revenue", "tags": "tags", "opt_in": "opt_in", "channel": "channel"}
+       "city": "city", "revenue": "revenue", "tags": "tags", "opt_in": "opt_in", "channel": "channel", "grade": "grade", "credit": "credit"}
 DESK = {"number": "no", "name": "name", "status": "status", "terms": "terms", "phone": "phone", "note": "note", "street": "street",
-        "city": "city", "revenue": "revenue", "tags": "tags", "opt_in": "opt_in", "channel": "channel"}
+        "city": "city", "revenue": "revenue", "tags": "tags", "opt_in": "opt_in", "channel": "channel", "grade": "grade", "credit": "credit"}
 FIELDS = {"erp": ERP, "crm": CRM, "desk": DESK}
 
 CONFIG = """
@@ -55,6 +55,7 @@ entities: {
       status: { type = "text"; owner = "crm"; }; terms: { type = "text"; }; phone: { type = "text"; policy = "newest"; tie = "crm"; };
       note: { type = "text"; policy = "set_if_empty"; }; street: { type = "text"; }; city: { type = "text"; };
       revenue: { type = "decimal"; scale = 2; }; opt_in: { type = "boolean"; }; channel: { type = "text"; };
+      grade: { type = "text"; policy = "manual"; }; credit: { type = "text"; owner = "crm"; edits = "raise"; };
       tags: { type = "list"; policy = "union"; key = [ "tag" ]; fields: { tag: { type = "text"; }; }; }; };
     groups: { address: { fields = [ "street", "city" ]; };
               preferences: { fields = [ "opt_in", "channel" ]; policy = "newest"; tie = "crm"; }; };
@@ -76,13 +77,15 @@ flows: {
         changed: { record = "changed_at"; preferences = "consent_at"; };
         map = ( [ "number", "erp_no" ], [ "name", "name" ], [ "status", "status" ], [ "terms", "terms" ], [ "phone", "phone" ],
                 [ "note", "note" ], [ "street", "street" ], [ "city", "city" ], [ "revenue", "revenue" ], [ "tags", "tags" ],
-                [ "opt_in", "opt_in" ], [ "channel", "channel" ] );
+                [ "opt_in", "opt_in" ], [ "channel", "channel" ],
+                [ "grade", "grade" ], [ "credit", "credit" ] );
         deletes: { seen = "%(crm_seen)s"; do = "%(crm_do)s";%(crm_set)s }; };
       desk: { object = "users"; trigger: { every = "5m"; }; originates = true; create_if = "true";
         changed: { record = "changed_at"; preferences = "consent_at"; };
         map = ( [ "number", "no" ], [ "name", "name" ], [ "status", "status" ], [ "terms", "terms" ], [ "phone", "phone" ],
                 [ "note", "note" ], [ "street", "street" ], [ "city", "city" ], [ "revenue", "revenue" ], [ "tags", "tags" ],
-                [ "opt_in", "opt_in" ], [ "channel", "channel" ] );
+                [ "opt_in", "opt_in" ], [ "channel", "channel" ],
+                [ "grade", "grade" ], [ "credit", "credit" ] );
         deletes: { seen = "%(desk_seen)s"; do = "delete"; }; confirm: { by = "readback"; within = "36h"; }; }; }; };
   orders: { entity = "sales_order"; units = [ "berlin", "munich" ]; after = [ "customers" ]; responsible: { business = "b"; technical = "t"; };
     guards: { missing_rows = "100%%"; creates = "100%%"; updates = "100%%"; cleared = "100%%"; deletes = "100%%"; at_least = 1000000; };
@@ -107,14 +110,14 @@ contracts: {
       { name = "no"; type = "text"; }, { name = "name"; type = "text"; }, { name = "status"; type = "text"; }, { name = "terms"; type = "text"; },
       { name = "phone"; type = "text"; }, { name = "note"; type = "text"; }, { name = "street"; type = "text"; }, { name = "city"; type = "text"; },
       { name = "revenue"; type = "decimal"; scale = 2; }, { name = "tags"; type = "json"; }, { name = "opt_in"; type = "boolean"; },
-      { name = "channel"; type = "text"; } ); }; };
+      { name = "channel"; type = "text"; }, { name = "grade"; type = "text"; }, { name = "credit"; type = "text"; } ); }; };
 };
 """
 TABLES = """
 CREATE TABLE clock (now TEXT);
 INSERT INTO clock VALUES ('2026-01-01 00:00:00');
 CREATE TABLE account (id INTEGER PRIMARY KEY AUTOINCREMENT, ext_id TEXT UNIQUE, org TEXT, erp_no TEXT, name TEXT, status TEXT, terms TEXT,
-  phone TEXT, note TEXT, street TEXT, city TEXT, revenue TEXT, tags JSON, opt_in BOOLEAN, channel TEXT, changed_at DATETIME, consent_at DATETIME,
+  phone TEXT, note TEXT, street TEXT, city TEXT, revenue TEXT, tags JSON, opt_in BOOLEAN, channel TEXT, grade TEXT, credit TEXT, changed_at DATETIME, consent_at DATETIME,
   active BOOLEAN DEFAULT 1);
 CREATE TRIGGER account_made AFTER INSERT ON account WHEN new.changed_at IS NULL
   BEGIN UPDATE account SET changed_at = (SELECT now FROM clock) WHERE id = new.id; END;
@@ -205,6 +208,10 @@ class World:
         self.crm_set(key, values, clock, consent)
         return key
 
+    def is_absent(self, row, field):
+        """The desk's exports say nothing of it."""
+        return field in row.get("_absent", ()) and row[field] is None
+
     # Exports and imports.
 
     def write_file(self, folder, name, text):
@@ -250,7 +257,7 @@ class World:
             if row["_consent"] is not None:
                 line["consent_at"] = moment(row["_consent"])
             for field, name in DESK.items():
-                if row[field] is not None or field not in row["_absent"]:
+                if not self.is_absent(row, field):
                     line[name] = row[field]
             lines.append(json.dumps(line, ensure_ascii=rand.random() < 0.5))
         self.write_file("desk/out", f"users_{self.exports:06}.jsonl", "".join(line + "\n" for line in lines))
@@ -260,6 +267,7 @@ class World:
         return self.import_erp() + self.import_desk()
 
     def changed(self, row, field, value):
+        row.get("_absent", set()).discard(field)
         if row[field] != value:
             row.setdefault("_former", {})[field] = row[field]
             row[field] = value
@@ -326,13 +334,32 @@ class World:
         for field, name in DESK.items():
             if name in line:
                 self.changed(row, field, line[name])
-        row["_stamp"] = self.tick()
+        row.update(_stamp=self.tick(), _fresh=self.exports)
+
+    def is_fresh(self, key):
+        """Was it imported since the last export?"""
+        return key in self.desk and self.desk[key].get("_fresh") == self.exports
 
     def new_desk(self, tenant, ext=None):
         key = f"u{self.next_desk}"
         self.next_desk += 1
         self.desk[key] = {**dict.fromkeys(DESK), "_tenant": tenant, "_ext": ext, "_consent": None, "_stamp": self.clock, "_absent": set()}
         return key
+
+    # What people decide.
+
+    def findings(self):
+        """What is open: {(system, native, field): (id, kind)}"""
+        ledger, found = self.ledger(), {}
+        for kind, condition in (("conflict", ""), ("review", "AND cause = 'edited'")):
+            for number, obj, native, field in ledger.execute(f"SELECT id, object, native, field FROM {kind}_view WHERE state = 'open' {condition}"):
+                found[obj.split(".")[0], native, field] = (number, kind)
+        ledger.close()
+        return found
+
+    def decide(self, finding, choice):
+        number, kind = finding
+        self.syncline(f"{kind}s", "decide", str(number), choice, "--why", "a test")
 
     # The command.
 
