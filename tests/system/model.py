@@ -101,10 +101,12 @@ class Bundle:
             for users in self.users:
                 users.act()
                 users.decide()
+                users.unlock()
             self.step()
         self.rest()
-        while any(record.open for record in self.model.records):
+        while any(record.open or record.locks for record in self.model.records if record.alive):
             for users in self.users:
+                users.unlock(True)
                 users.decide(True)
             self.rest()
         self.check_systems()

@@ -43,6 +43,8 @@ class Record:
         self.links = {}        # system -> native key, what is live there
         self.left = set()      # systems that it was taken away from for good
         self.open = {}         # (system, part) -> "conflict" or "edited": what people are asked
+        self.locks = {}        # part that stays as it is (None: all) -> the field that was named
+        self.held = set()      # (system, part) that differs and is locked
         self.alive = True
         self.story = []
 
@@ -119,14 +121,17 @@ class Model:
 
     def first_part(self, record, system, row, part, values):
         fields = list(values)
+        now = {field: record.golden[field] for field in fields}
         empty = all(record.golden[field] is None for field in fields)
         if all(value is None for value in values.values()):
             record.open.pop((system, part), None)
+        elif values != now and self.hold(record, system, part):
+            pass
         elif part == "tags":
             self.set(record, "tags", (record.golden["tags"] or frozenset()) | values["tags"], system, "union")
         elif part in NEWEST:
             self.newest(record, system, row, part, values)
-        elif all(record.golden[field] == value for field, value in values.items()):
+        elif values == now:
             record.open.pop((system, part), None)
         elif part in MANUAL and not empty:
             self.ask(record, system, part, "conflict")
@@ -136,6 +141,14 @@ class Model:
     def take(self, record, system, values, why):
         for field, value in values.items():
             self.set(record, field, value, system, why)
+
+    def hold(self, record, system, part):
+        """Locked: nothing moves between the record and this system, and what it changed counts when the lock has ended."""
+        if None not in record.locks and part not in record.locks:
+            return False
+        record.tell(f"  rule: {part} of {system} is locked")
+        record.held.add((system, part))
+        return True
 
     def ask(self, record, system, part, kind):
         """Nothing moves between the record and this system until a person decides, both agree, or the system takes it back."""
@@ -173,6 +186,8 @@ class Model:
                 record.open.pop((system, part), None)
             elif part in MANUAL | RAISED and all(values[field] == record.golden[field] for field in fields):
                 record.open.pop((system, part), None)
+            elif any(values[field] != record.golden[field] for field in fields) and self.hold(record, system, part):
+                pass
             elif part == "tags":
                 now, before, golden = (x or frozenset() for x in (values["tags"], base["tags"], record.golden["tags"]))
                 self.set(record, "tags", ((golden - (before - now)) | (now - before)) or None, system, "union")
@@ -198,8 +213,9 @@ class Model:
         record.tell(f"  rule: gone from {system}: {seen}")
         del record.links[system]
         record.open = {asked: kind for asked, kind in record.open.items() if asked[0] != system}
+        record.held = {held for held in record.held if held[0] != system}
         if seen == "accept":
-            record.alive, record.open = False, {}
+            record.alive, record.open, record.held = False, {}, set()
         elif seen == "ignore":
             record.left.add(system)
 
@@ -219,6 +235,7 @@ class Model:
                         self.set(record, "number", row["number"], system, "assigned")
                 if not record.alive or system not in record.links:
                     continue
+                record.held = {held for held in record.held if held[0] != system}
                 base = self.shown[system].get(key)
                 if base is not None:
                     self.changed(record, system, row, base)
@@ -251,7 +268,7 @@ class Model:
             for key, row in systems[system].items():
                 row.update({field: before[system].get(key, {}).get(field, UNKNOWN) for field in FIELDS[system] if row[field] is UNKNOWN})
         for record in self.records:
-            for system, part in record.open:
+            for system, part in set(record.open) | record.held:
                 key = record.links[system]
                 for field in next(fields for name, fields in parts(system) if name == part):
                     systems[system][key][field] = before[system].get(key, {}).get(field, UNKNOWN)

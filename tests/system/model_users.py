@@ -122,8 +122,8 @@ class Users:
 
     def delete(self, system):
         ordered = self.ordered()
-        mine = [(record, key) for record, key in self.mine(system) if record.links.get("erp") not in ordered or
-                system == "erp" or (system == "crm" and self.model.config["crm_seen"] == "restore")]
+        mine = [(record, key) for record, key in self.mine(system) if not record.locks and
+                (record.links.get("erp") not in ordered or system == "erp" or (system == "crm" and self.model.config["crm_seen"] == "restore"))]
         if not mine:
             return
         record, key = self.rand.choice(mine)
@@ -136,6 +136,25 @@ class Users:
             for order in [] if system == "desk" else ordered.get(key, []):
                 del self.world.orders[order]
             getattr(self.world, system).pop(key, None)
+
+    def lock(self):
+        mine = [(record, key) for record, key in self.mine("crm") if not record.locks]
+        if not mine:
+            return
+        record, key = self.rand.choice(mine)
+        part, fields = self.rand.choice([(None, [None]), *parts("crm")])
+        field = self.rand.choice(fields)
+        record.tell(f"a person locks {field or 'all of it'}")
+        self.world.lock("lock", key, field)
+        record.locks[part] = field
+
+    def unlock(self, all_of_them=False):
+        for record in self.model.records:
+            for part, field in list(record.locks.items()) if record.seed == self.seed else []:
+                if all_of_them or self.rand.random() < 0.3:
+                    record.tell(f"a person unlocks {field or 'all of it'}")
+                    self.world.lock("unlock", record.links["crm"], field)
+                    del record.locks[part]
 
     # Orders: made in the ERP alone, for customers that may come later, or never.
 
@@ -192,6 +211,8 @@ class Users:
                 self.delete(system)
             elif dice < 0.30:
                 self.order()
+            elif dice < 0.32:
+                self.lock()
             else:
                 self.edit(system)
 

@@ -361,6 +361,13 @@ class World:
         number, kind = finding
         self.syncline(f"{kind}s", "decide", str(number), choice, "--why", "a test")
 
+    def lock(self, verb, key, field):
+        """Of the record that this account of the CRM belongs to."""
+        ledger = self.ledger()
+        number = ledger.execute("SELECT record FROM link_view WHERE object = 'crm.accounts' AND native = ?", (str(key),)).fetchone()[0]
+        ledger.close()
+        self.syncline(verb, str(number), *([field] if field else []), "--why", "a test")
+
     # The command.
 
     def syncline(self, *args):
