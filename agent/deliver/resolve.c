@@ -2,7 +2,7 @@
 /*
  * resolve.c: what nobody knows is found out, by what the sink declared, and never by a plain retry.
  *
- *     any        idempotency key, within its retention    the same key and the same bytes once more
+ *     any        idempotency key, safely remembered       the same key and the same bytes once more
  *     create     upsert by external key                   the same bytes once more, after the settle time
  *                find by external key                     after the index lag: one hit is adopted, several are disputed, none twice
  *                                                         (once where nothing lags) means that it is certainly not there
@@ -24,6 +24,7 @@
 #define SETTLE_MIN_US INT64_C(1000000) /* the connector's process may outlive ours for a moment */
 #define DISPUTED_US (INT64_C(3600) * 1000000)
 #define HITS_MAX 8u
+#define CALLS_UNTIL_WRITTEN 3 /* load, open and write, each within limits.timeout */
 
 static const char looked_for[] = "it was looked for and was not there";
 
@@ -57,6 +58,19 @@ external_value(const struct outlet *outlet, const struct batch *payload, struct 
 	return ret_value->type != SYNCLINE_TYPE_ABSENT && ret_value->type != SYNCLINE_TYPE_NULL;
 }
 
+/*
+ * Is the key known long enough?  What is sent now arrives when a connector's process was started again and the call took its time,
+ * and may take effect after that: a repeat that meets a system which forgot the key would create once more.
+ */
+static bool
+is_remembered(const struct outlet *outlet, const struct doubt *doubt)
+{
+	int64_t age = ledger_now(outlet->deliver->ledger) - doubt->item->claimed_us;
+	int64_t arrives = (CALLS_UNTIL_WRITTEN * outlet->binding->system->limits->timeout_ms + outlet->can.settle_ms) * 1000;
+
+	return age + arrives < outlet->can.idempotency_retention_ms * 1000;
+}
+
 static uint32_t
 class_of(const struct doubt *doubt)
 {
@@ -71,14 +85,13 @@ choose(const struct outlet *outlet, const struct doubt *doubt, int64_t *ret_read
 {
 	const struct syncline_capabilities *can = &outlet->can;
 	const struct ledger_uncertain *item = doubt->item;
-	int64_t age = ledger_now(outlet->deliver->ledger) - item->claimed_us;
 	bool conflict = item->item.op == SYNCLINE_OP_CREATE && class_of(doubt) == SYNCLINE_CONFLICT;
 	struct syncline_value key;
 
 	*ret_ready_us = 0;
 	if (item->item.op == SYNCLINE_OP_DELETE)
 		return WAY_REPEAT;
-	if (!conflict && can->idempotency != SYNCLINE_NONE && age < can->idempotency_retention_ms * 1000)
+	if (!conflict && can->idempotency != SYNCLINE_NONE && is_remembered(outlet, doubt))
 		return WAY_REPEAT;
 	*ret_ready_us = claimed_and(doubt, can->settle_ms);
 	if (item->item.op == SYNCLINE_OP_CREATE) {

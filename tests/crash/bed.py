@@ -59,7 +59,7 @@ FLOW = """responsible: { business = "sales@example.com"; technical = "it@example
 BINDING = 'create_if = "true"; deletes: { do = "delete"; };'
 LIMITS = 'limits: { backoff_max = "1s"; timeout = %d; };'
 WORLD = """  crm: {{ connector = "scripted-{way}"; access = "write"; {limits}
-    settings: {{ world = "{bed}/world.db"; faults = [ {faults} ]; every = {every}; seed = {seed}; times = {times}; }};
+    settings: {{ world = "{bed}/world.db"; faults = [ {faults} ]; every = {every}; seed = {seed}; times = {times}; opens = "{opens}ms"; }};
     objects: {{
       accounts: {{ key = [ "id" ]; external_key = "ext"; }}; orders: {{ key = [ "id" ]; external_key = "ext"; }};
       papers: {{ key = [ "id" ]; external_key = "ext"; }}; }}; }};"""
@@ -77,7 +77,7 @@ class Failure(Exception):
 
 
 class Bed:
-    def __init__(self, folder, way, faults=(), every=3, seed=0, times=3):
+    def __init__(self, folder, way, faults=(), every=3, seed=0, times=3, opens=0):
         self.folder, self.way, self.faults = folder, way, tuple(faults)
         self.state = os.path.join(folder, "state")
         self.doubles = way == "none" and bool(faults)
@@ -100,7 +100,7 @@ class Bed:
             name = "scripted-%s.so" % way
             os.symlink(os.path.join(BUILD, "tests/connectors/.libs", name), os.path.join(folder, "connectors", name))
             targets = WORLD.format(way=way, bed=folder, limits=limits, faults=", ".join('"%s"' % f for f in faults), every=every, seed=seed,
-                                   times=times)
+                                   times=times, opens=opens)
             self.quiet()
         binding = BINDING + (' accept = [ "duplicates" ];' if way == "none" else "")
         papers = (PAPERS_FOLDER if way == "tables" else PAPERS_WORLD).format(binding=binding)
@@ -124,13 +124,13 @@ class Bed:
         os.rename(os.path.join(self.folder, "erp", name + ".new"), os.path.join(self.folder, "erp", name))
         self.source["papers"][number] = (customer, name, "", text)
 
-    def fill(self, count=6):
+    def fill(self, count=6, papers=3):
         """Phase 1: everything is new."""
         for i in range(1, count + 1):
             self.source["customers"]["C%d" % i] = ("Name %d" % i, "City %d" % i, "030 %d" % i)
         for i in range(1, count + 2):
             self.source["orders"]["A%d" % i] = ("C%d" % (1 + i % count), "%d.50" % i, "")
-        for i in range(1, 4):
+        for i in range(1, papers + 1):
             self.set_paper("P%d" % i, "C%d" % i, "document %d\n" % i * 20)
         self.write_source()
 
@@ -189,7 +189,7 @@ class Bed:
 
     def syncline(self, *words, **faults):
         done = subprocess.run(self.command(*words), env=self.environment(**faults), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, timeout=180)
+                              stderr=subprocess.PIPE, timeout=600)
         with open(os.path.join(self.folder, "log"), "ab") as log:
             log.write(("$ %s %r\n" % (" ".join(words), faults)).encode() + done.stdout + done.stderr + b"-> %d\n" % done.returncode)
         return done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
@@ -315,7 +315,7 @@ class Bed:
             for row in shown[name]:
                 if row[0] in there and not self.doubles:
                     raise Failure("doubled: %s %s: %s and %s" % (name, row[0], there[row[0]], row[1:]))
-                if there.get(row[0]) != wanted[name].get(row[0]):
+                if row[0] not in there or there[row[0]] != wanted[name].get(row[0]):
                     there[row[0]] = tuple(value if value != "" else None for value in row[1:])
             for number, row in wanted[name].items():
                 if number not in there:
@@ -348,7 +348,7 @@ class Bed:
         self.check_ledger()
 
     def check_ledger(self):
-        done = subprocess.run([os.path.join(BUILD, "tests/bin/ledger-check"), self.state], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=180)
+        done = subprocess.run([os.path.join(BUILD, "tests/bin/ledger-check"), self.state], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
         if done.returncode != 0:
             raise Failure("the ledger: %s" % done.stdout.decode(errors="replace").strip()[:600])
 
@@ -357,17 +357,31 @@ class Bed:
 
 
 def random_edit(bed, generator, share):
-    """Changes a share of the customers: creates, updates and deletes."""
-    customers = bed.source["customers"]
+    """Changes a share of the customers and of their orders, and some papers: creates, updates and deletes."""
+    customers, orders, papers = bed.source["customers"], bed.source["orders"], bed.source["papers"]
+    gone = set()
     for number in generator.sample(sorted(customers), max(1, int(len(customers) * share))):
         what = generator.random()
         if what < 0.6:
             customers[number] = (customers[number][0], "City %d" % generator.randrange(10**6), customers[number][2])
         elif what < 0.8:
             del customers[number]
-            bed.source["orders"] = {n: row for n, row in bed.source["orders"].items() if row[0] != number}
+            gone.add(number)
         else:
-            customers["N%d" % generator.randrange(10**9)] = ("Newcomer", "City", "1")
+            new = "N%d" % generator.randrange(10**9)
+            customers[new] = ("Newcomer", "City", "1")
+            orders["A" + new] = (new, "7.00", "")
+    for number in [n for n, row in orders.items() if row[0] in gone]:
+        del orders[number]
+    for number in [n for n, row in papers.items() if row[0] in gone]:
+        del papers[number]
+    there = sorted(customers)
+    for number in generator.sample(sorted(orders), max(1, int(len(orders) * share))):
+        orders[number] = (generator.choice(there), "%d.25" % generator.randrange(1000), "")
+    for number in generator.sample(sorted(papers), min(len(papers), 5)):
+        bed.set_paper(number, papers[number][0], "changed %d\n" % generator.randrange(10**6), generator.randrange(2, 10**6))
+    new = "P%d" % generator.randrange(10**9)
+    bed.set_paper(new, generator.choice(there), "new %s\n" % new)
     bed.write_source()
 
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* scripted.c: what the connector is, and its settings. */
 #include <stdlib.h>
+#include <time.h>
 
 #include "scripted.h"
 
@@ -29,6 +30,7 @@ static const struct syncline_param params[] = {
 	PARAM(SYNCLINE_PARAM_INTEGER, "times", "How often at most, each kind of fault.", "3"),
 	PARAM(SYNCLINE_PARAM_DURATION, "late", "When what applies late takes effect.", "150ms"),
 	PARAM(SYNCLINE_PARAM_INTEGER, "late_calls", "After how many more calls it does if that is earlier.", "1000"),
+	PARAM(SYNCLINE_PARAM_DURATION, "opens", "How long it takes to be opened.", "0ms"),
 	PARAM(SYNCLINE_PARAM_DURATION, "lag", "How long find misses what is indexed late.", "150ms"),
 };
 
@@ -76,11 +78,14 @@ open_world(const struct syncline_host *host, const struct syncline_call *call, c
            struct syncline_error *err)
 {
 	struct world *world = calloc(1, sizeof *world);
+	int64_t opens = syncline_setting_integer(NULL, settings, "opens", 0);
+	struct timespec pause = { .tv_sec = (time_t)(opens / 1000), .tv_nsec = (long)(opens % 1000) * 1000000 };
 	uint32_t klass;
 
 	(void)call;
 	if (world == NULL)
 		return syncline_fail_memory(err);
+	nanosleep(&pause, NULL);
 	world->host = host;
 	world->settings = settings;
 	world->every = syncline_setting_integer(NULL, settings, "every", 3);
