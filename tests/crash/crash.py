@@ -228,8 +228,9 @@ def draw_case(generator, names, way, faults, kind):
 
 def short_cases(seed):
     generator = random.Random(seed)
-    points = count_all([("upsert", ()), ("tables", ())])
-    names = {way: [points["tables" if way == "tables" else "upsert", (), phase] for phase in (1, 2)] for way in WAYS}
+    alike = {"key": "upsert", "forgets": "upsert", "none": "upsert"}
+    points = count_all([(way, ()) for way in WAYS if way not in alike])
+    names = {way: [points[alike.get(way, way), (), phase] for phase in (1, 2)] for way in WAYS}
     kinds = ["kill", "stop", "host", "plain", "kill", "torn", "mixed", "fsync"]
     cases = [draw_case(generator, names[way], way, faults, kinds[i % len(kinds)]) for i, (way, faults) in enumerate(combinations())]
     cases += [draw_case(generator, names["tables"], "tables", (), kind) for kind in kinds[:4] + kinds[5:]]

@@ -48,7 +48,7 @@ static const struct syncline_capabilities capabilities = {
 	.find = WAY == WAY_FIND || WAY == WAY_FORGETS ? SYNCLINE_NATIVE : SYNCLINE_NONE,
 	.idempotency_retention_ms = WAY == WAY_KEY || WAY == WAY_FORGETS ? RETENTION_MS : 0,
 	.find_lag_ms = WAY == WAY_FIND || WAY == WAY_FORGETS ? LAG_MS : 0,
-	.settle_ms = SETTLE_MS,
+	.settle_ms = SETTLE_MS, .write_batch_max = WAY == WAY_FIND ? 500 : 3,
 };
 
 static uint32_t

@@ -21,6 +21,8 @@
  *     throttles      nothing took effect: later, please
  *     reads-fail     reads, gets and finds fail
  *
+ * All but scripted-find take three records a write, so that a few of them already are several writes.
+ *
  * Documents meet all of these but applies-late, indexes-late and reads-fail when their last byte was sent.
  *
  * The table journal holds every effect on a record and its kind; what is in it twice was done twice.  The table fault counts; a test
