@@ -299,8 +299,10 @@ apply_bulk(struct work *work, struct bound *bound, const char *what, struct erro
 			result = ledger_bulk_open(work->ledger, &options, &bulk, err);
 	} else {
 		work->result->bulk = true;
+		if (work->options->may_skip)
+			result = intake_guard_is_open(work->intake, work->result, targets, options.target_count, &work->result->skipped, err);
 	}
-	if (result == 0)
+	if (result == 0 && !work->result->skipped)
 		result = load_all(work, bound, bulk, what, err);
 	count_targets(work, targets, options.target_count, work->result->counts[LEDGER_COUNT_CREATED] - before);
 	if (result == 0 && bulk != NULL && !work->engine->stopped)

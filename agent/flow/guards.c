@@ -108,3 +108,27 @@ intake_guard(struct intake *intake, const struct intake_result *dry, struct buff
 		return error_memory(err);
 	return held ? 0 : 1;
 }
+
+static const struct intake_binding_counts *
+counts_of(const struct intake_result *dry, const struct config_binding *binding)
+{
+	for (uint32_t i = 0; i < dry->binding_count; i++)
+		if (dry->bindings[i].binding == binding)
+			return &dry->bindings[i];
+	return NULL;
+}
+
+int
+intake_guard_is_open(struct intake *intake, const struct intake_result *dry, const struct config_binding *const *targets, uint32_t count,
+                     bool *ret_open, struct error *err)
+{
+	*ret_open = false;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct intake_binding_counts *counts = counts_of(dry, targets[i]);
+
+		/* A binding of another flow has no limit here. */
+		if (counts != NULL && counts->links > 0 && intake->flow->guards->creates_ppm < 1000000)
+			return 0;
+	}
+	return ledger_plan_was_applied(intake->engine->ledger, intake->flow_id, intake->unit_id, intake->run->version, ret_open, err);
+}

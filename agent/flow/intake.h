@@ -50,6 +50,7 @@ struct intake_result {
 	uint64_t rows;   /* staged rows that were looked at */
 	bool bulk;       /* DRY: it would be a first load; items are a sample */
 	bool kept;       /* DRY: it was done, not only compared (may_keep) */
+	bool skipped;    /* DRY: a first load was not gone through (may_skip): what it would do is not counted */
 	int64_t staged_to; /* the last staged batch that was looked at, in any object; 0: none */
 };
 struct intake_apply_options {
@@ -63,6 +64,7 @@ struct intake_apply_options {
 	 */
 	int (*may_keep)(void *data, const struct intake_result *dry, struct error *err);
 	void *may_keep_data;
+	bool may_skip; /* DRY: a first load that no guard can hold need not be gone through */
 	/* REAL, of a plan: rows that it must leave alone (stale entries).  NULL: none. */
 	bool (*leave)(void *data, uint32_t object, struct syncline_slice native);
 	void *leave_data;
@@ -75,6 +77,9 @@ void intake_result_free(struct intake_result *result);
  * (flow, unit) whose version no plan was applied for, a change of rules, owners, lookups or matches since, or a limit exceeded.
  */
 int intake_guard(struct intake *intake, const struct intake_result *dry, struct buffer *ret_why, struct error *err);
+/* Can no guard hold it, however many records it creates at these targets?  Of a version whose plan was applied, where nothing is linked yet. */
+int intake_guard_is_open(struct intake *intake, const struct intake_result *dry, const struct config_binding *const *targets, uint32_t count,
+                         bool *ret_open, struct error *err);
 
 /*
  * OBSERVING (apply.c).  Native rows that delivering had to read (a guard that reads again, a create that was found): they are

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * bloom.h: have I seen this key?  "No" is certain, "yes" is right all but a few times in ten
- * thousand.  Blocked: a key touches one
- * line of memory.  Grows by further filters while it is told more keys than it was made for, up to BLOOM_MOST bytes; beyond
- * that "yes" is wrong more and more often.
+ * bloom.h: have I seen this key?  "No" is certain, "yes" is right all but a few times in ten thousand.  Blocked: a key touches one
+ * line of memory.  Grows by further filters while it is told more keys than it was made for, up to BLOOM_MOST bytes; beyond that
+ * "yes" is wrong more and more often.
  */
 #ifndef LEDGER_BLOOM_H
 #define LEDGER_BLOOM_H

@@ -77,6 +77,7 @@ struct judging {
 	struct buffer *why;
 	int verdict; /* 1: the run may write */
 	bool held;   /* by a guard */
+	bool again;  /* it is held by something else, and the plan must say what the first load does, too */
 	struct ledger_plan_draft *draft; /* what the dry pass would do */
 	struct ledger_plan_draft *plan;  /* the same, and what would be sent; NULL: nothing is held */
 	uint64_t counts[LEDGER_COUNT_COUNT]; /* of the plan */
@@ -93,6 +94,11 @@ guard(void *data, const struct intake_result *dry, struct error *err)
 	if (judging->verdict == 1 && judging->u->flag.mode == LEDGER_FLAG_PREVIEW) {
 		buffer_text(judging->why, "The flow is in preview.");
 		judging->verdict = 0;
+	}
+	if (judging->verdict == 0 && dry->skipped) {
+		judging->again = true;
+		buffer_clear(judging->why);
+		return 0;
 	}
 	/* With what is kept goes the plan that it does; where nothing is kept, unit_write() says so. */
 	if (judging->verdict == 1 &&
@@ -118,13 +124,21 @@ static int
 judge(struct unit_run *u, struct buffer *why, struct ledger_plan *plan, bool *ret_applied, struct error *err)
 {
 	struct judging judging = { .u = u, .why = why, .draft = ledger_plan_draft_new(u->engine->ledger, err) };
-	struct intake_apply_options options = { .mode = INTAKE_DRY, .draft = judging.draft, .may_keep = guard, .may_keep_data = &judging };
+	struct intake_apply_options options = { .mode = INTAKE_DRY, .draft = judging.draft, .may_keep = guard, .may_keep_data = &judging,
+		.may_skip = u->flag.mode != LEDGER_FLAG_PREVIEW };
 	struct intake_result dry = { .bindings = NULL };
 	int result;
 
 	if (judging.draft == NULL)
 		return -1;
 	result = intake_apply(&u->intake, &options, &dry, err);
+	if (result == 0 && judging.again) {
+		intake_result_free(&dry);
+		ledger_plan_draft_free(judging.draft);
+		options.may_skip = false;
+		options.draft = judging.draft = ledger_plan_draft_new(u->engine->ledger, err);
+		result = judging.draft != NULL ? intake_apply(&u->intake, &options, &dry, err) : -1;
+	}
 	*ret_applied = result == 0 && dry.kept;
 	/* Half a look is none: nothing may be written for it, and nothing planned. */
 	if (result == 0 && u->engine->stopped)
