@@ -398,6 +398,8 @@ links_import(struct ctl *ctl, struct opened *opened, const struct config_flow *f
 		                ctl->operands[2]);
 	if (err.code != ERROR_NONE || binding == NULL)
 		return opened_error(ctl, &err);
+	if ((status = opened_allowed(ctl, opened, flow, import.unit, true)) != CTL_DONE)
+		return status;
 	import.unit_id = ledger_unit_id(opened->ledger, import.unit);
 	import.object = ledger_object_id(opened->ledger, binding->object);
 	arena_init(&import.arena, 0);

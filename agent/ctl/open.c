@@ -236,6 +236,25 @@ opened_why(const struct ctl *ctl, const char **ret_why)
 	return opened_error(ctl, &err);
 }
 
+enum ctl_exit
+opened_allowed(const struct ctl *ctl, const struct opened *opened, const struct config_flow *flow, const struct config_unit *unit, bool writes)
+{
+	const char *name = unit != NULL && unit->head.name != NULL ? unit->head.name : "";
+	struct ledger_flag flag;
+	struct error err = { 0 };
+	char hint[SYNCLINE_NAME_MAX * 2 + 100];
+
+	if (ledger_flag_get(opened->ledger, ledger_flow_id(opened->ledger, flow), ledger_unit_id(opened->ledger, unit), 0, &flag, &err) != 0)
+		return opened_error(ctl, &err);
+	if (flag.mode != LEDGER_FLAG_OFF && (flag.mode != LEDGER_FLAG_PAUSED || !writes))
+		return CTL_DONE;
+	snprintf(hint, sizeof hint, "`syncline flag %s preview%s%s --why TEXT` lets it be prepared, and writes nothing.", flow->head.name,
+	         name[0] != '\0' ? " --unit " : "", name);
+	(void)error_set(&err, ERROR_LEDGER_FLAG, hint, "the flow %s is %s%s%s", flow->head.name, ledger_flag_name((enum ledger_flag_mode)flag.mode),
+	                name[0] != '\0' ? " for " : "", name);
+	return opened_error(ctl, &err);
+}
+
 const char *
 opened_time(int64_t us, char *text)
 {

@@ -40,6 +40,10 @@ enum ctl_exit opened_number(const struct ctl *ctl, const char *what, const char 
 /* --why, which changes by people need. */
 enum ctl_exit opened_why(const struct ctl *ctl, const char **ret_why);
 
+/* Does the flow's flag for the unit (NULL: the house) let a person do this?  `off` never, `paused` only what `writes` nothing.  Told. */
+enum ctl_exit opened_allowed(const struct ctl *ctl, const struct opened *opened, const struct config_flow *flow, const struct config_unit *unit,
+                             bool writes);
+
 /* "2026-02-28 12:30:05" in UTC, or "" for 0; `text` has 32 bytes. */
 const char *opened_time(int64_t us, char *text);
 /* Told as an error. */

@@ -127,15 +127,21 @@ unhex(const char *text, struct buffer *out)
 	return length % 2 == 0 && length > 0 && !out->failed ? 0 : -1;
 }
 
-static int
-put(struct ledger *ledger, const struct opened *opened, const struct config_object *object, const struct config_unit *unit,
-    const struct config_flow *flow, const struct syncline_slice *position, int64_t staged, const char *why, struct error *err)
+static uint32_t
+credentials_of(const struct ledger *ledger, const struct config_object *object, const struct config_unit *unit)
 {
 	const struct config_unit_system *at = unit != NULL ? config_unit_system(unit, object->system->head.name) : NULL;
-	uint32_t credentials = at != NULL && at->has_settings ? ledger_unit_id(ledger, unit) : 0, id = ledger_object_id(ledger, object);
+
+	return at != NULL && at->has_settings ? ledger_unit_id(ledger, unit) : 0;
+}
+
+static int
+put(struct ledger *ledger, const struct config_object *object, const struct config_unit *unit,
+    const struct config_flow *flow, const struct syncline_slice *position, int64_t staged, const char *why, struct error *err)
+{
+	uint32_t credentials = credentials_of(ledger, object, unit), id = ledger_object_id(ledger, object);
 	int result;
 
-	(void)opened;
 	if (ledger_begin(ledger, err) != 0)
 		return -1;
 	result = position != NULL ? ledger_position_set(ledger, id, credentials, *position, why, err) :
@@ -144,6 +150,43 @@ put(struct ledger *ledger, const struct opened *opened, const struct config_obje
 		return ledger_commit(ledger, err);
 	ledger_rollback(ledger);
 	return -1;
+}
+
+/* Of the position that all flows share that read the object: with these credentials, and not off. */
+static enum ctl_exit
+any_reads(struct ctl *ctl, struct opened *opened, const struct config_object *object, const struct config_unit *unit)
+{
+	const struct model *model = opened->loaded.model;
+	uint32_t wanted = credentials_of(opened->ledger, object, unit);
+	bool read = false;
+	struct error err = { 0 };
+
+	for (uint32_t i = 0; i < model->flow_count; i++) {
+		const struct config_flow *flow = &model->flows[i];
+		bool reads = false;
+
+		for (uint32_t b = 0; b < flow->binding_count; b++)
+			reads = reads || (flow->bindings[b].reads && flow->bindings[b].object == object);
+		for (uint32_t u = 0; reads && u < (flow->units.count > 0 ? flow->units.count : 1); u++) {
+			const struct config_unit *at = flow->units.count > 0 ? config_unit(model, flow->units.items[u]) : NULL;
+			struct ledger_flag flag;
+
+			if (credentials_of(opened->ledger, object, at) != wanted)
+				continue;
+			read = true;
+			if (ledger_flag_get(opened->ledger, ledger_flow_id(opened->ledger, flow), ledger_unit_id(opened->ledger, at), 0, &flag, &err) != 0)
+				return opened_error(ctl, &err);
+			if (flag.mode != LEDGER_FLAG_OFF)
+				return CTL_DONE;
+		}
+	}
+	if (read)
+		(void)error_set(&err, ERROR_LEDGER_FLAG, "Set one of them to preview first.  What is switched on is read in full, wherever the position is.",
+		                "every flow that reads %s.%s is off", object->system->head.name, object->head.name);
+	else
+		(void)error_set(&err, ERROR_USAGE, "Name the unit whose credentials it is read with: --unit.", "no flow reads %s.%s so", object->system->head.name,
+		                object->head.name);
+	return opened_error(ctl, &err);
 }
 
 static enum ctl_exit
@@ -176,6 +219,8 @@ change(struct ctl *ctl, struct opened *opened, const struct config_object *objec
 	}
 	if (rewind && value != NULL && (status = opened_number(ctl, "number of a staged batch", value, &staged)) != CTL_DONE)
 		return status;
+	if ((status = flow != NULL && rewind ? opened_allowed(ctl, opened, flow, unit, false) : any_reads(ctl, opened, object, unit)) != CTL_DONE)
+		return status;
 	buffer_init(&bytes, 0);
 	if (!rewind) {
 		position = (struct syncline_slice){ value, strlen(value) };
@@ -188,7 +233,7 @@ change(struct ctl *ctl, struct opened *opened, const struct config_object *objec
 			position = (struct syncline_slice){ bytes.data, bytes.length };
 		}
 	}
-	result = put(opened->ledger, opened, object, unit, flow, flow == NULL || !rewind ? &position : NULL, staged, why, &err);
+	result = put(opened->ledger, object, unit, flow, flow == NULL || !rewind ? &position : NULL, staged, why, &err);
 	buffer_free(&bytes);
 	return result == 0 ? list_positions(ctl, opened, object) : opened_error(ctl, &err);
 }

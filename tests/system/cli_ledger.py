@@ -323,6 +323,12 @@ def test_links(bed):
     bed.table("insert into person (id, number, name, colour) values (101, null, 'Anna', 'red'), (102, 'B', 'Bob', 'blue')")
     bed.write("pairs.csv", "erp;base;note\n1;101;\"a \"\"pair\"\"\"\n2;102;\n;4;\n1;102;\n")
     explained(bed.run("links", "import", "people", "base", bed.path("pairs.csv")), 2, "--why")
+    for mode in ("off", "paused"):
+        good(bed.run("flag", "people", mode, "--why", "a test"))
+        explained(bed.run("links", "import", "people", "base", bed.path("good.csv"), "--why", "a test"), 1, "ledger-flag", f"people is {mode} for one",
+                  "syncline flag people preview --unit one")
+        assert bed.json(0, "links", "export", "people") == []
+    good(bed.run("flag", "people", "preview", "--why", "a test"))
     result = good(bed.run("links", "import", "people", "base", bed.path("pairs.csv"), "--why", "a test"), 1)
     has(result.out, "line 4: ", "line 5: ")
     has(result.err, "nothing was kept", "--partial")
@@ -368,6 +374,15 @@ def test_position(bed):
     explained(bed.run("position", "rewind", "erp.people", "1", "--why", "a test"), 2, "--flow")
     explained(bed.run("position", "set", "erp.people", "hex:0g", "--why", "a test"), 2, "is no position")
     explained(bed.run("position", "move", "erp.people"), 2, "rewind")
+    before = bed.json(0, "position")
+    good(bed.run("flag", "people", "off", "--why", "a test"))
+    for words in (("rewind", "erp.people"), ("set", "erp.people", reading[0]["position"])):
+        explained(bed.run("position", *words, "--why", "a test"), 1, "ledger-flag", "every flow that reads erp.people is off")
+    explained(bed.run("position", "rewind", "erp.people", "0", "--flow", "people", "--unit", "one", "--why", "a test"), 1, "ledger-flag",
+              "people is off for one")
+    assert bed.json(0, "position") == before
+    good(bed.run("flag", "people", "paused", "--why", "a test"))
+    good(bed.run("position", "rewind", "erp.people", "--why", "a test"))
     bed.run("run", "people")
     assert bed.table("select count(*) from person") == [(2,)]
 
