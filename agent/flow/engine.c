@@ -193,9 +193,9 @@ by_name(const void *a, const void *b)
 
 /* Over the settings in the order of their names: where they stand in the files says nothing. */
 static int
-fingerprint(const struct config_system *system, uint8_t ret_fingerprint[16], struct error *err)
+fingerprint(const struct config_system *system, const struct syncline_settings *settings, const char *tenant, uint8_t ret_fingerprint[16],
+            struct error *err)
 {
-	const struct syncline_settings *settings = &system->settings.settings;
 	const struct syncline_setting **sorted;
 	crypto_generichash_state state;
 	uint32_t count = 0;
@@ -218,22 +218,59 @@ fingerprint(const struct config_system *system, uint8_t ret_fingerprint[16], str
 		for (uint32_t k = 0; k < sorted[i]->list_count; k++)
 			hash_bytes(&state, sorted[i]->list[k], strlen(sorted[i]->list[k]));
 	}
+	if (tenant != NULL)
+		hash_bytes(&state, tenant, strlen(tenant));
 	crypto_generichash_final(&state, ret_fingerprint, 16);
 	free(sorted);
 	return 0;
 }
 
-/* Once a system and engine. */
-static int
-know_system(struct engine *engine, const struct config_system *system, struct error *err)
+/* Do any of the flows that use the system run for this unit? */
+static bool
+is_used_for(const struct engine *engine, const struct config_system *system, const struct config_unit *unit)
 {
-	uint8_t *known = &house_of(engine)->known[system - engine->model->systems];
+	for (uint32_t i = 0; i < engine->bound_count; i++)
+		if (engine->bounds[i].binding->system == system && engine->bounds[i].binding->flow->units.count > 0 &&
+		    flow_concerns(engine->bounds[i].binding->flow, unit))
+			return true;
+	return false;
+}
+
+/* Its tenant there, and the settings that it has of its own. */
+static int
+know_unit(struct engine *engine, const struct config_system *system, const struct config_unit *unit, struct error *err)
+{
+	static const struct syncline_settings none = { .count = 0 };
+	const struct config_unit_system *at = config_unit_system(unit, system->head.name);
+	const struct syncline_settings *own = at != NULL && at->has_settings ? &at->settings.settings : &none;
 	uint8_t print[16];
 
-	if (*known)
-		return 0;
-	if (fingerprint(system, print, err) != 0 || ledger_fingerprint(engine->ledger, system, print, err) != 1)
+	if (fingerprint(system, own, at != NULL && at->tenant != NULL ? at->tenant : "", print, err) != 0)
 		return -1;
+	return ledger_fingerprint(engine->ledger, system, ledger_unit_id(engine->ledger, unit), print, err) == 1 ? 0 : -1;
+}
+
+/*
+ * Once a system and engine.  The tenants say whose each row is: with another one than before, a unit's rows would be somebody
+ * else's, and its own nobody's.  So it stops what reads for that unit, which is all that goes with the same credentials.
+ */
+static int
+know_system(struct engine *engine, const struct config_system *system, const struct config_unit *unit, struct error *err)
+{
+	uint8_t *known = &house_of(engine)->known[system - engine->model->systems];
+	uint32_t credentials = engine_credentials(engine, system, unit);
+	uint8_t print[16];
+
+	if (*known == 0 &&
+	    (fingerprint(system, &system->settings.settings, NULL, print, err) != 0 || ledger_fingerprint(engine->ledger, system, 0, print, err) != 1))
+		return -1;
+	for (uint32_t i = 0; i < engine->model->unit_count; i++) {
+		const struct config_unit *other = &engine->model->units[i];
+
+		if (engine_credentials(engine, system, other) == credentials && is_used_for(engine, system, other) &&
+		    know_unit(engine, system, other, err) != 0)
+			return -1;
+	}
 	*known = 1;
 	return 0;
 }
@@ -291,7 +328,7 @@ engine_connector(struct engine *engine, const struct config_system *system, cons
 			*ret_connector = c->connector;
 			return 0;
 		}
-	if (know_system(engine, system, err) != 0)
+	if (know_system(engine, system, unit, err) != 0)
 		return -1;
 	if ((made = calloc(1, sizeof *made)) == NULL)
 		return error_memory(err);

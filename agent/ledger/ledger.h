@@ -130,9 +130,10 @@ void ledger_lease_end(struct ledger *ledger, const char *name);
 
 /*
  * Environment and fingerprints: each system is stamped with a hash over its address, account and tenants when it is first
- * used.  1: as stamped, or stamped now; 0: it is another one (err says so): stop this system.  ledger_rebase accepts it.
+ * used; so is what each unit is there (its tenant, its own settings; unit 0: the system itself).  1: as stamped, or stamped now;
+ * 0: it is another one (err says so): stop this system.  ledger_rebase accepts it.
  */
-int ledger_fingerprint(struct ledger *ledger, const struct config_system *system, const uint8_t fingerprint[16], struct error *err);
+int ledger_fingerprint(struct ledger *ledger, const struct config_system *system, uint32_t unit, const uint8_t fingerprint[16], struct error *err);
 int ledger_rebase(struct ledger *ledger, const struct config_system *system, const char *why, struct error *err);
 /*
  * state/1: small durable things of a connector's own, per system and credentials (the id of the unit whose own settings it runs

@@ -18,8 +18,9 @@ const char ledger_schema_core[] =
 	" UNIQUE (flow, version));\n"
 	"CREATE TABLE lease (name TEXT NOT NULL PRIMARY KEY, holder TEXT NOT NULL, engine INTEGER NOT NULL, pid INTEGER NOT NULL,"
 	" who TEXT, since_us INTEGER NOT NULL, until_us INTEGER NOT NULL) WITHOUT ROWID;\n"
-	/* fingerprint NULL: rebased, the next one that is seen is accepted. */
-	"CREATE TABLE fingerprint (system INTEGER PRIMARY KEY, fingerprint BLOB, stamped_us INTEGER NOT NULL);\n"
+	/* unit 0: the system itself; else its tenant there and its own settings.  fingerprint NULL: rebased, the next one is accepted. */
+	"CREATE TABLE fingerprint (system INTEGER NOT NULL, unit INTEGER NOT NULL, fingerprint BLOB, stamped_us INTEGER NOT NULL,"
+	" PRIMARY KEY (system, unit)) WITHOUT ROWID;\n"
 	"CREATE TABLE rebase (id INTEGER PRIMARY KEY, system INTEGER NOT NULL, former BLOB, at_us INTEGER NOT NULL, who TEXT, why TEXT NOT NULL);\n"
 	/* Who got every row of an object since a read of everything, and under which effective version. */
 	"CREATE TABLE feed (object INTEGER NOT NULL, credentials INTEGER NOT NULL, flow INTEGER NOT NULL, unit INTEGER NOT NULL,"

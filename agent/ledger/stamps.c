@@ -8,10 +8,10 @@
 #define FINGERPRINT 16
 
 static int
-stamp(struct ledger *ledger, uint32_t system, const uint8_t *fingerprint, struct error *err)
+stamp(struct ledger *ledger, uint32_t system, uint32_t unit, const uint8_t *fingerprint, struct error *err)
 {
 	sqlite3_stmt *statement = ledger_statement(ledger,
-	                                           "INSERT INTO fingerprint (system, fingerprint, stamped_us) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE"
+	                                           "INSERT INTO fingerprint (system, unit, fingerprint, stamped_us) VALUES (?1, ?4, ?2, ?3) ON CONFLICT DO UPDATE"
 	                                           " SET fingerprint = excluded.fingerprint, stamped_us = excluded.stamped_us", err);
 
 	if (statement == NULL)
@@ -20,20 +20,22 @@ stamp(struct ledger *ledger, uint32_t system, const uint8_t *fingerprint, struct
 	if (fingerprint != NULL)
 		ledger_bind_blob(statement, 2, fingerprint, FINGERPRINT);
 	sqlite3_bind_int64(statement, 3, ledger_now(ledger));
+	sqlite3_bind_int64(statement, 4, unit);
 	return ledger_run_statement(ledger, statement, err);
 }
 
 /* 1: the same; 0: another one; 2: none yet; -1. */
 static int
-compare(struct ledger *ledger, uint32_t system, const uint8_t *fingerprint, struct error *err)
+compare(struct ledger *ledger, uint32_t system, uint32_t unit, const uint8_t *fingerprint, struct error *err)
 {
-	sqlite3_stmt *statement = ledger_statement(ledger, "SELECT fingerprint FROM fingerprint WHERE system = ?1", err);
+	sqlite3_stmt *statement = ledger_statement(ledger, "SELECT fingerprint FROM fingerprint WHERE system = ?1 AND unit = ?2", err);
 	struct syncline_slice known;
 	int status;
 
 	if (statement == NULL)
 		return -1;
 	sqlite3_bind_int64(statement, 1, system);
+	sqlite3_bind_int64(statement, 2, unit);
 	status = ledger_step(ledger, statement, err);
 	if (status <= 0)
 		return status < 0 ? -1 : 2;
@@ -44,10 +46,10 @@ compare(struct ledger *ledger, uint32_t system, const uint8_t *fingerprint, stru
 }
 
 int
-ledger_fingerprint(struct ledger *ledger, const struct config_system *system, const uint8_t fingerprint[16], struct error *err)
+ledger_fingerprint(struct ledger *ledger, const struct config_system *system, uint32_t unit, const uint8_t fingerprint[16], struct error *err)
 {
 	uint32_t id = ledger_system_id(ledger, system);
-	int result = compare(ledger, id, fingerprint, err);
+	int result = compare(ledger, id, unit, fingerprint, err);
 	char hint[300];
 	bool own;
 
@@ -55,7 +57,11 @@ ledger_fingerprint(struct ledger *ledger, const struct config_system *system, co
 		return -1;
 	snprintf(hint, sizeof hint, "If it is the same system at another place, run `syncline rebase %.100s --why TEXT`; if not, correct the configuration.",
 	         system->head.name);
-	if (result == 0)
+	if (result == 0 && unit != 0)
+		error_fill(err, ERROR_LEDGER_FINGERPRINT, hint,
+		           "%s has another tenant, address or account in system %s than the one that this ledger knows",
+		           ledger_unit_name(ledger, unit)[0] != '\0' ? ledger_unit_name(ledger, unit) : "the house", system->head.name);
+	else if (result == 0)
 		error_fill(err, ERROR_LEDGER_FINGERPRINT, hint,
 		           "system %s has another address, account or tenants than the one that this ledger knows", system->head.name);
 	if (result != 2 || ledger->options.mode == LEDGER_READER)
@@ -63,9 +69,9 @@ ledger_fingerprint(struct ledger *ledger, const struct config_system *system, co
 	if (ledger_own_begin(ledger, &own, err) != 0)
 		return -1;
 	/* Looked up again: between the look and the transaction another thread may have stamped it. */
-	result = compare(ledger, id, fingerprint, err);
+	result = compare(ledger, id, unit, fingerprint, err);
 	if (result == 2)
-		result = stamp(ledger, id, fingerprint, err) == 0 ? 1 : -1;
+		result = stamp(ledger, id, unit, fingerprint, err) == 0 ? 1 : -1;
 	return ledger_own_end(ledger, own, result, err);
 }
 
@@ -87,6 +93,19 @@ trust_unread(struct ledger *ledger, uint32_t system, struct error *err)
 	return ledger_run_statement(ledger, statement, err);
 }
 
+/* What units are there is accepted anew, too. */
+static int
+forget_units(struct ledger *ledger, uint32_t system, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger, "UPDATE fingerprint SET fingerprint = NULL, stamped_us = ?2 WHERE system = ?1 AND unit <> 0", err);
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, system);
+	sqlite3_bind_int64(statement, 2, ledger_now(ledger));
+	return ledger_run_statement(ledger, statement, err);
+}
+
 int
 ledger_rebase(struct ledger *ledger, const struct config_system *system, const char *why, struct error *err)
 {
@@ -99,7 +118,7 @@ ledger_rebase(struct ledger *ledger, const struct config_system *system, const c
 		return -1;
 	statement = ledger_statement(ledger,
 	                             "INSERT INTO rebase (system, former, at_us, who, why) VALUES (?1,"
-	                             " (SELECT fingerprint FROM fingerprint WHERE system = ?1), ?2, ?3, ?4)", err);
+	                             " (SELECT fingerprint FROM fingerprint WHERE system = ?1 AND unit = 0), ?2, ?3, ?4)", err);
 	if (statement != NULL) {
 		sqlite3_bind_int64(statement, 1, id);
 		sqlite3_bind_int64(statement, 2, ledger_now(ledger));
@@ -108,7 +127,9 @@ ledger_rebase(struct ledger *ledger, const struct config_system *system, const c
 		result = ledger_run_statement(ledger, statement, err);
 	}
 	if (result == 0)
-		result = stamp(ledger, id, NULL, err);
+		result = stamp(ledger, id, 0, NULL, err);
+	if (result == 0)
+		result = forget_units(ledger, id, err);
 	if (result == 0)
 		result = trust_unread(ledger, id, err);
 	return ledger_own_end(ledger, own, result, err);

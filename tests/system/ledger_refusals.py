@@ -633,5 +633,41 @@ def test_address(bed):
     well(bed)
 
 
+def test_tenant(bed):
+    """With a unit that is given another tenant nothing is read of that system: its rows would be nobody's."""
+    loaded(bed)
+    bed.edit(["10001", "20001"], NAME="Renamed")
+    former, tenants = 'one: { systems: { erp: { tenant = "1"; }; }; }', 'one: { systems: { erp: { tenant = "3"; }; }; }'
+    before = bed.ledger("SELECT * FROM golden_customer ORDER BY 1")
+    for other in (tenants, tenants.replace("3", "2x")):
+        bed.change("conf.d/10-systems.conf", former, other)
+        runs = bed.json(FAILED, "run", "customers")
+        same("who ran", [(run["unit"], run["state"], run["counts"]["read"], run["error"]["code"]) for run in runs],
+             [(unit, "failed", 0, "ledger-fingerprint") for unit in ("one", "two")])
+        has(bed.run("run", "customers", "--unit", "two").out, "one has another tenant", "system erp", "syncline rebase erp")
+        same("its records", bed.ledger("SELECT * FROM golden_customer ORDER BY 1"), before)
+        same("findings", bed.ledger("SELECT count(*) FROM reject"), [(0,)])
+        # By mistake: as it was, it goes on.
+        bed.change("conf.d/10-systems.conf", other, former)
+    bed.flow("customers")
+    same("then", bed.log(), [("update", "10001"), ("update", "20001")])
+    well(bed)
+    # It is meant: the ERP calls the unit so from now on.
+    bed.change("conf.d/10-systems.conf", former, tenants)
+    for row in bed.rows + bed.orders:
+        row[1] = row[1].replace("1", "3")
+    bed.edit(["10001"], NAME="Again")
+    bed.json(FAILED, "run", "customers")
+    same("rebase", bed.run("rebase", "erp", "--why", "the ERP was merged").status, DONE)
+    bed.flow("customers")
+    same("after that", bed.log(), [("update", "10001")])
+    bed.whole()
+    # Another unit is no other tenant.
+    bed.change("conf.d/10-systems.conf", 'units: {', 'units: { four: { systems: { erp: { tenant = "4"; }; }; };')
+    bed.edit(["10001"], NAME="Once more")
+    bed.flow("customers")
+    same("with another unit", bed.log(), [("update", "10001")])
+
+
 if __name__ == "__main__":
     sys.exit(main(list(globals().items()), sys.argv[1] if len(sys.argv) > 1 else ""))

@@ -757,18 +757,23 @@ a_system_that_is_another_one_is_stopped_until_it_is_rebased(void **state)
 	struct error err = { 0 };
 
 	(void)state;
-	assert_int_equal(ledger_fingerprint(ledger, erp, one, &err), 1);
-	assert_int_equal(ledger_fingerprint(ledger, erp, one, &err), 1);
-	assert_int_equal(ledger_fingerprint(ledger, erp, two, &err), 0);
+	assert_int_equal(ledger_fingerprint(ledger, erp, 0, one, &err), 1);
+	assert_int_equal(ledger_fingerprint(ledger, erp, 0, one, &err), 1);
+	assert_int_equal(ledger_fingerprint(ledger, erp, 0, two, &err), 0);
 	assert_int_equal(err.code, ERROR_LEDGER_FINGERPRINT);
 	assert_non_null(strstr(err.message, "erp"));
-	assert_int_equal(ledger_fingerprint(ledger, crm, two, &err), 1);
+	/* What a unit is there is another matter. */
+	assert_int_equal(ledger_fingerprint(ledger, erp, 7, two, &err), 1);
+	assert_int_equal(ledger_fingerprint(ledger, erp, 7, one, &err), 0);
+	assert_int_equal(ledger_fingerprint(ledger, erp, 8, one, &err), 1);
+	assert_int_equal(ledger_fingerprint(ledger, erp, 0, one, &err), 1);
+	assert_int_equal(ledger_fingerprint(ledger, crm, 0, two, &err), 1);
 	reader = help_open(dir, model, LEDGER_READER);
-	assert_int_equal(ledger_fingerprint(reader, erp, two, &err), 0);
+	assert_int_equal(ledger_fingerprint(reader, erp, 0, two, &err), 0);
 	ledger_close(reader);
 	assert_ok(ledger_rebase(ledger, erp, "moved to the new machine", &err));
-	assert_int_equal(ledger_fingerprint(ledger, erp, two, &err), 1);
-	assert_int_equal(ledger_fingerprint(ledger, erp, one, &err), 0);
+	assert_int_equal(ledger_fingerprint(ledger, erp, 0, two, &err), 1);
+	assert_int_equal(ledger_fingerprint(ledger, erp, 0, one, &err), 0);
 	assert_string_equal(help_text(ledger, "SELECT why FROM rebase WHERE former = x'01000000000000000000000000000000'"), "moved to the new machine");
 	ledger_close(ledger);
 }
