@@ -70,7 +70,8 @@ struct read_ending {
 	const struct read_reject *reject;
 };
 
-#define READ_ROWS 5000u              /* a transaction takes about so many … */
+#define READ_ROWS 5000u              /* a transaction takes about so many rows that are kept, or can't be taken … */
+#define READ_LOOKED 50000u           /* … or so many that were only looked at, which cost nothing but to look again … */
 #define READ_BYTES (8u * 1024u * 1024u) /* … or so much that is kept */
 #define READ_SLOW_MS 50              /* who lets us wait longer for a batch gets it committed at once */
 #define READ_GROUP_MAX 16u           /* staged batches in a transaction */
@@ -82,7 +83,8 @@ struct read_group {
 	size_t bytes;           /* in them */
 	int64_t *seen;
 	size_t seen_count, seen_room;
-	uint64_t rows;
+	uint64_t rows;          /* looked at */
+	uint64_t kept;          /* of them, with those that can't be taken */
 	struct buffer position;
 	bool has_position;
 	struct read_finding *findings, **last_finding;

@@ -189,6 +189,7 @@ read_reject(struct reading *r, const struct batch *batch, uint32_t index, const 
 		g->last_finding = &g->findings;
 	*g->last_finding = row;
 	g->last_finding = &row->next;
+	g->kept++;
 	if (intake->run != NULL) {
 		intake->run->counts[LEDGER_COUNT_READ]++;
 		/* Rows of others are counted as such. */

@@ -253,6 +253,7 @@ read_keep(struct reading *r, struct batch *batch, const uint8_t *keep, uint32_t 
 	uint32_t records = batch->header->record_count;
 	int result;
 
+	r->group.kept += kept;
 	if (kept < records - records / 2) {
 		result = copy_rows(r, batch, keep, err);
 		batch_free(batch);
@@ -288,7 +289,7 @@ read_position(struct reading *r, const struct connector_read_state *state, struc
 bool
 read_group_full(const struct reading *r)
 {
-	return r->group.rows >= READ_ROWS || r->group.bytes >= READ_BYTES || r->group.batch_count + 3 >= READ_GROUP_MAX;
+	return r->group.kept >= READ_ROWS || r->group.rows >= READ_LOOKED || r->group.bytes >= READ_BYTES || r->group.batch_count + 3 >= READ_GROUP_MAX;
 }
 
 static void
@@ -300,6 +301,7 @@ clear(struct read_group *g)
 	g->bytes = 0;
 	g->seen_count = 0;
 	g->rows = 0;
+	g->kept = 0;
 	g->has_position = false;
 	g->findings = NULL;
 	g->last_finding = NULL;
