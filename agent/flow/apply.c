@@ -445,17 +445,15 @@ apply_waiters(struct work *work, struct error *err)
 	return 0;
 }
 
-/* A row that waits and that a complete full read no longer showed waits no more: the source doesn't have it. */
+/* Rows without a link that a complete full read no longer showed: none of them waits for a parent or a person any more. */
 static int
-forget_waiters(struct work *work, struct bound *bound, struct error *err)
+forget_unseen(struct work *work, struct bound *bound, struct error *err)
 {
 	const struct config_binding *binding = bound->binding;
 	uint32_t credentials = engine_credentials(work->engine, binding->system, work->intake->unit);
 	struct ledger_read read;
 	int result;
 
-	if (!work->waiting)
-		return 0;
 	if (ledger_read_complete(work->ledger, bound->object, credentials, apply_tenant(work, binding), work->intake->unit_id, &read, err) != 0)
 		return -1;
 	if (read.id == 0)
@@ -463,6 +461,8 @@ forget_waiters(struct work *work, struct bound *bound, struct error *err)
 	if (apply_begin(work, err) != 0)
 		return -1;
 	result = ledger_wait_end_unseen(work->ledger, work->intake->flow_id, work->intake->unit_id, bound->object, read.started, err);
+	if (result == 0)
+		result = ledger_findings_end_unseen(work->ledger, work->intake->flow_id, work->intake->unit_id, bound->object, read.started_us, err);
 	return apply_end(work, result, err);
 }
 
@@ -552,7 +552,7 @@ apply_all(struct work *work, struct error *err)
 	if (work->engine->stopped)
 		return 0;
 	for (uint32_t i = 0; i < flow->binding_count; i++)
-		if (flow->bindings[i].reads && forget_waiters(work, engine_bound(work->engine, &flow->bindings[i]), err) != 0)
+		if (flow->bindings[i].reads && forget_unseen(work, engine_bound(work->engine, &flow->bindings[i]), err) != 0)
 			return -1;
 	if (apply_decisions(work, err) != 0 || apply_waiters(work, err) != 0)
 		return -1;

@@ -230,6 +230,30 @@ ledger_findings_end(struct ledger *ledger, enum ledger_finding_kind kind, uint32
 }
 
 int
+ledger_findings_end_unseen(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t object, int64_t before_us, struct error *err)
+{
+#define UNSEEN " SET state = 1, ended_us = ?5, retry_us = NULL WHERE state = 0 AND flow = ?1 AND unit = ?2 AND object = ?3 AND last_us < ?4" \
+	       " AND native <> '' AND NOT EXISTS (SELECT 1 FROM link l WHERE l.object = ?3 AND l.unit = ?2 AND l.native = f.native AND l.state IN (0, 3))" \
+	       " AND NOT EXISTS (SELECT 1 FROM waiter w WHERE w.flow = ?1 AND w.unit = ?2 AND w.object = ?3 AND w.native = f.native)"
+	static const char *const sql[] = { "UPDATE reject AS f" UNSEEN, "UPDATE review AS f" UNSEEN };
+
+	for (size_t i = 0; i < sizeof sql / sizeof *sql; i++) {
+		sqlite3_stmt *statement = ledger_statement(ledger, sql[i], err);
+
+		if (statement == NULL)
+			return -1;
+		sqlite3_bind_int64(statement, 1, flow);
+		sqlite3_bind_int64(statement, 2, unit);
+		sqlite3_bind_int64(statement, 3, object);
+		sqlite3_bind_int64(statement, 4, before_us);
+		sqlite3_bind_int64(statement, 5, ledger_now(ledger));
+		if (ledger_run_statement(ledger, statement, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
 finding_locate(struct ledger *ledger, int64_t id, enum ledger_finding_kind *ret_kind, uint8_t *ret_state, struct error *err)
 {
 	static const char *const sql[] = EACH_FINDING_TABLE("SELECT state FROM ", " WHERE id = ?1");

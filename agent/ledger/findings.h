@@ -78,6 +78,11 @@ int ledger_find(struct ledger *ledger, const struct ledger_finding *finding, int
 /* Ends all open findings of a kind about this native id (or record, when native is empty); `field` NULL: of any field; "": of none. */
 int ledger_findings_end(struct ledger *ledger, enum ledger_finding_kind kind, uint32_t flow, uint32_t unit, uint32_t object,
                         struct syncline_slice native, int64_t record, const char *field, struct error *err);
+/*
+ * Ends rejects and reviews of rows that no native record of ours stands for, and that were seen last before that time: a complete
+ * read that began then did not show them.  Those that wait for a parent meanwhile stay.
+ */
+int ledger_findings_end_unseen(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t object, int64_t before_us, struct error *err);
 /* Ends one by its number, because what it was about is good again.  Nothing happens when it has ended already. */
 int ledger_finding_settle(struct ledger *ledger, int64_t id, struct error *err);
 /* A person's end: LEDGER_DECIDED or LEDGER_ARCHIVED. */

@@ -309,6 +309,13 @@ ending_is_by_native_id_or_record_and_field(void **state)
 	assert_ok(ledger_finding_open(ledger, LEDGER_FINDING_REJECT, 5, 0, NULL, &is, &err));
 	assert_false(is);
 	assert_int_equal(listed((struct ledger_finding_filter){ .kind = LEDGER_FINDING_REJECT, .all = true }), 4);
+	/* A complete read did not show it: only what was seen last before that read. */
+	assert_ok(ledger_findings_end_unseen(ledger, 1, 2, 1, help_clock_us, &err));
+	assert_int_equal(listed(open), 1);
+	assert_ok(ledger_findings_end_unseen(ledger, 1, 2, 2, help_clock_us + 1, &err));
+	assert_int_equal(listed(open), 1);
+	assert_ok(ledger_findings_end_unseen(ledger, 1, 2, 1, help_clock_us + 1, &err));
+	assert_int_equal(listed(open), 0);
 }
 
 struct causes {
