@@ -73,6 +73,7 @@ class Model:
         self.by_name = {}   # every name that a record ever had
         self.shown = {system: {} for system in SYSTEMS}  # as the system stood when the agent had last written to it
         self.decisions = []  # (record, system, part, "take" or "keep"), given since the last run
+        self.rejected = set()  # (system, key): rows that failed a check: nothing of them counts
         self.made = {}      # (system, key) -> seed: rows that users made and that no run has seen
         self.orders = {}    # (tenant, number) -> {customer, total, city}: what the CRM must show, the customer as its account's key
         self.waiting = set()  # orders whose customer did not come yet
@@ -211,11 +212,13 @@ class Model:
     def gone(self, record, system):
         seen = {"erp": "accept", "crm": self.config["crm_seen"], "desk": self.config["desk_seen"]}[system]
         record.tell(f"  rule: gone from {system}: {seen}")
+        self.rejected.discard((system, record.links[system]))
         del record.links[system]
         record.open = {asked: kind for asked, kind in record.open.items() if asked[0] != system}
         record.held = {held for held in record.held if held[0] != system}
         if seen == "accept":
             record.alive, record.open, record.held = False, {}, set()
+            self.rejected -= set(record.links.items())
         elif seen == "ignore":
             record.left.add(system)
 
@@ -224,6 +227,10 @@ class Model:
         for system in SYSTEMS:
             rows = systems[system]
             for key, row in rows.items():
+                self.rejected.discard((system, key))
+                if row["_bad"]:
+                    self.rejected.add((system, key))
+                    continue
                 record, ours = self.by_row.get((system, key)), False
                 if record is None:
                     record, ours = self.identify(system, key, row)
@@ -242,6 +249,7 @@ class Model:
         for record, system, part, choice in self.decisions:
             self.decide(record, system, part, choice, systems[system].get(record.links.get(system)))
         self.decisions = []
+        self.rejected = {(system, key) for system, key in self.rejected if key in systems[system]}
         for system in SYSTEMS:
             rows = systems[system]
             for key in self.shown[system]:
@@ -261,9 +269,18 @@ class Model:
             else:
                 self.orders[tenant, number] = {"customer": customer, "total": canonical("revenue", order["total"])}
 
+    def remember_rejected(self, rows, key, base, record):
+        """What was agreed before, but for what it shows as the record has it."""
+        if base is None or record is None:
+            rows.pop(key, None)
+        elif key in rows:
+            rows[key].update({field: base[field] for field in record.golden if field in base and rows[key][field] != record.golden[field]})
+
     def remember(self, systems):
         """The systems as they stand after the agent wrote and the imports were taken in."""
         before, self.shown = self.shown, systems
+        for system, key in self.rejected:
+            self.remember_rejected(systems[system], key, before[system].get(key), self.by_row.get((system, key)))
         for system in SYSTEMS:
             for key, row in systems[system].items():
                 row.update({field: before[system].get(key, {}).get(field, UNKNOWN) for field in FIELDS[system] if row[field] is UNKNOWN})

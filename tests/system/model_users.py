@@ -13,6 +13,7 @@ class Users:
     def __init__(self, seed, world, model):
         self.rand, self.seed, self.world, self.model = random.Random(seed), seed, world, model
         self.customers, self.orders = [], []  # keys of what was made in the ERP
+        self.spoiled = set()  # (system, key) of rows with a revenue that fails its check
         self.doomed = set()  # customers of the ERP that others gave up: nobody orders for them any more
 
     def text(self, what):
@@ -34,7 +35,7 @@ class Users:
             if record.seed == self.seed and record.alive and system in record.links and all(s in record.links or s in record.left for s in SYSTEMS):
                 yield record, record.links[system]
 
-    def create(self, system, number=None, tenant=None):
+    def create(self, system, number=None, tenant=None, slips=0.08):
         world, rand = self.world, self.rand
         tenant = tenant or rand.choice(list(UNITS.values()))
         values = {field: self.value(field) if field == "name" or rand.random() < 0.6 else None for field in FIELDS[system] if field != "number"}
@@ -54,15 +55,18 @@ class Users:
             world.desk[key].update(values, number=number, _stamp=clock, _consent=consent)
             if rand.random() < 0.5:
                 world.desk[key]["_absent"] = {field for field in values if values[field] is None and not any(field in fields for fields in GROUPS.values())}
+        if values["revenue"] is not None and rand.random() < slips:
+            self.put(system, key, {"revenue": f"-{values['revenue']}"}, clock)
+            self.spoiled.add((system, key))
         self.model.made[system, key] = self.seed
         return number, tenant
 
     def twins(self):
         """The same customer is entered in two or three systems on one day."""
-        number, tenant = self.create("erp")
+        number, tenant = self.create("erp", slips=0)
         others = self.rand.sample(["crm", "desk"], self.rand.choice([1, 1, 2]))
         for system in others:
-            self.create(system, number, tenant)
+            self.create(system, number, tenant, slips=0)
 
     def respell(self, field, value):
         """Another way to write the same value, or None."""
@@ -112,13 +116,7 @@ class Users:
         if values.get("name", "") is None:
             return
         record.tell(f"{system} {key}: a user writes {values} at {clock}" + (f", consent {consent}" if consent is not None else ""))
-        if system == "crm":
-            world.crm_set(key, values, clock, consent)
-        else:
-            row.update(values, _stamp=clock)
-            row.get("_absent", set()).difference_update(values)
-            if consent is not None:
-                row["_consent"] = consent
+        self.put(system, key, values, clock, consent)
 
     def delete(self, system):
         ordered = self.ordered()
@@ -128,17 +126,57 @@ class Users:
             return
         record, key = self.rand.choice(mine)
         record.tell(f"{system} {key}: a user deletes it")
+        record.noted["deleted"] = self.world.exports
         if (system, self.model.config["crm_seen"]) == ("crm", "accept"):
             self.doomed.add(record.links.get("erp"))
+        for order in ordered.get(key, []) if system == "erp" else []:
+            del self.world.orders[order]
+        self.remove(system, key)
+
+    # Rows that fail a check: the user corrects them, somebody else does here, or they go.
+
+    def spoil(self, system):
+        mine = [(record, key) for record, key in self.mine(system) if not record.locks and self.world.row(system, key) is not None]
+        if not mine:
+            return
+        record, key = self.rand.choice(mine)
+        record.tell(f"{system} {key}: a user slips")
+        self.put(system, key, {"revenue": f"-{self.value('revenue')}"}, self.world.tick())
+        self.spoiled.add((system, key))
+
+    def mend(self, all_of_them=False):
+        for system, key in sorted(self.spoiled & self.model.rejected, key=str):
+            record, dice = self.model.by_row.get((system, key)), self.rand.random()
+            if dice < 0.5 and not all_of_them:
+                continue
+            self.spoiled.discard((system, key))
+            if record is None and dice < 0.6:
+                self.remove(system, key)
+            elif dice < 0.8:
+                self.put(system, key, {"revenue": self.value("revenue")}, self.world.tick())
+            else:
+                self.world.correct(system, key, self.value("revenue"))
+            if record is not None:
+                record.tell(f"{system} {key}: mended, {self.world.row(system, key)['revenue']}, {self.world.corrections.get((system, key))}")
+
+    def put(self, system, key, values, clock, consent=None):
+        if system == "crm":
+            self.world.crm_set(key, values, clock, consent)
+            return
+        row = getattr(self.world, system)[key]
+        row.update(values, _stamp=clock)
+        row.get("_absent", set()).difference_update(values)
+        if consent is not None:
+            row["_consent"] = consent
+
+    def remove(self, system, key):
         if system == "crm":
             self.world.crm.execute("DELETE FROM account WHERE id = ?", (key,))
         else:
-            for order in [] if system == "desk" else ordered.get(key, []):
-                del self.world.orders[order]
             getattr(self.world, system).pop(key, None)
 
     def lock(self):
-        mine = [(record, key) for record, key in self.mine("crm") if not record.locks]
+        mine = [(record, key) for record, key in self.mine("crm") if not record.locks and record.noted.get("deleted") != self.world.exports]
         if not mine:
             return
         record, key = self.rand.choice(mine)
@@ -195,7 +233,7 @@ class Users:
         """What the last run asked about this seed's records."""
         for record in self.model.records:
             for (system, part), _ in list(record.open.items()) if record.seed == self.seed else []:
-                if all_of_them or self.rand.random() < 0.4:
+                if (system, record.links[system]) not in self.spoiled and (all_of_them or self.rand.random() < 0.4):
                     choice = self.rand.choice(["take", "keep"])
                     record.tell(f"{system} {record.links[system]}: a person decides {part}: {choice}")
                     self.model.decisions.append((record, system, part, choice))
@@ -213,6 +251,8 @@ class Users:
                 self.order()
             elif dice < 0.32:
                 self.lock()
+            elif dice < 0.35:
+                self.spoil(system)
             else:
                 self.edit(system)
 

@@ -54,7 +54,7 @@ entities: {
     fields: { number: { type = "text"; assigned_by = "erp"; unique = true; }; name: { type = "text"; required = true; };
       status: { type = "text"; owner = "crm"; }; terms: { type = "text"; }; phone: { type = "text"; policy = "newest"; tie = "crm"; };
       note: { type = "text"; policy = "set_if_empty"; }; street: { type = "text"; }; city: { type = "text"; };
-      revenue: { type = "decimal"; scale = 2; }; opt_in: { type = "boolean"; }; channel: { type = "text"; };
+      revenue: { type = "decimal"; scale = 2; min = "0"; }; opt_in: { type = "boolean"; }; channel: { type = "text"; };
       grade: { type = "text"; policy = "manual"; }; credit: { type = "text"; owner = "crm"; edits = "raise"; };
       tags: { type = "list"; policy = "union"; key = [ "tag" ]; fields: { tag: { type = "text"; }; }; }; };
     groups: { address: { fields = [ "street", "city" ]; };
@@ -148,6 +148,7 @@ class World:
         with open(self.path("conf.d/model.conf"), "w", encoding="utf-8") as file:
             file.write(CONFIG % {"folder": self.folder, **config})
         self.erp, self.desk, self.orders = {}, {}, {}  # (tenant, number), id, (tenant, number) -> row
+        self.corrections = {}  # (system, key) -> the revenue that is corrected, and to what
         self.withheld = {}  # customers of the ERP that are not in its exports yet -> how many more
         self.clock = 1000
         self.serial = 0
@@ -346,7 +347,34 @@ class World:
         self.desk[key] = {**dict.fromkeys(DESK), "_tenant": tenant, "_ext": ext, "_consent": None, "_stamp": self.clock, "_absent": set()}
         return key
 
+    def row(self, system, key):
+        return self.crm_rows().get(key) if system == "crm" else getattr(self, system).get(key)
+
+    def revenue(self, system, key, row):
+        """As corrected, as long as the system shows what was corrected."""
+        wrong, right = self.corrections.get((system, key), (None, None))
+        if wrong is None or row["revenue"] == wrong:
+            return right or row["revenue"]
+        del self.corrections[system, key]
+        return row["revenue"]
+
     # What people decide.
+
+    def native(self, system, key):
+        return "|".join(key) if system == "erp" else str(key)
+
+    def rejects(self):
+        """(system, native) -> id"""
+        ledger = self.ledger()
+        found = {(obj.split(".")[0], native): number for number, obj, native in
+                 ledger.execute("SELECT id, object, native FROM reject_view WHERE state = 'open'")}
+        ledger.close()
+        return found
+
+    def correct(self, system, key, right):
+        number = self.rejects()[system, self.native(system, key)]
+        self.corrections[system, key] = (self.row(system, key)["revenue"], right)
+        self.syncline("rejects", "edit", str(number), "UMSATZ" if system == "erp" else "revenue", right, "--why", "a test")
 
     def findings(self):
         """What is open: {(system, native, field): (id, kind)}"""
