@@ -37,6 +37,8 @@ struct ledger {
 	bool created;                 /* by this opening */
 	bool started;                 /* ENGINE: it is open, recovered and stamped */
 	char holder[32];              /* of leases: this open ledger, no other */
+	uint32_t leases;              /* that it has */
+	int64_t lease_due_us;         /* when they are to be renewed by the next commit */
 	uint32_t wal_pages;           /* in the log, not carried over to the file yet */
 	struct packer *packer;        /* packed.c; NULL until it is needed */
 	struct buffer scratch;        /* texts of the last ledger_flag_get() */
@@ -164,6 +166,8 @@ int ledger_check_findings(struct ledger *ledger, ledger_fault *fault, void *data
 int ledger_prune_staging(struct ledger *ledger, int64_t before_us, uint32_t budget, uint32_t *ret_dropped, struct error *err);
 int ledger_prune_history(struct ledger *ledger, int64_t before_us, uint32_t budget, uint32_t *ret_dropped, struct error *err);
 int ledger_prune_runs(struct ledger *ledger, int64_t before_us, uint32_t budget, uint32_t *ret_dropped, struct error *err);
+/* leases.c: before a commit: those that it has go on.  One that somebody else has by now is an error: what was done is not to be. */
+int ledger_leases_renew(struct ledger *ledger, struct error *err);
 int ledger_prune_plans(struct ledger *ledger, int64_t before_us, uint32_t budget, uint32_t *ret_dropped, struct error *err);
 
 #endif

@@ -123,7 +123,8 @@ int ledger_version_id(struct ledger *ledger, uint32_t flow, const uint8_t versio
 
 /*
  * Leases across processes: "run customers/berlin", "match 3f…".  Taken for `for_ms` and renewed by taking them again under the
- * same holder.  1: taken; 0: another holder has it (told in `err` as a sentence); -1: error.  No transaction needed.
+ * same holder, and by every commit once a third of its time is over; a commit after somebody else took it fails
+ * (ERROR_LEDGER_LEASE).  1: taken; 0: another holder has it (told in `err` as a sentence); -1: error.  No transaction needed.
  */
 int ledger_lease(struct ledger *ledger, const char *name, int64_t for_ms, struct error *err);
 void ledger_lease_end(struct ledger *ledger, const char *name);

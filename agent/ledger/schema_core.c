@@ -17,7 +17,7 @@ const char ledger_schema_core[] =
 	"CREATE TABLE version (id INTEGER PRIMARY KEY, flow INTEGER NOT NULL, version BLOB NOT NULL, first_us INTEGER NOT NULL,"
 	" UNIQUE (flow, version));\n"
 	"CREATE TABLE lease (name TEXT NOT NULL PRIMARY KEY, holder TEXT NOT NULL, engine INTEGER NOT NULL, pid INTEGER NOT NULL,"
-	" who TEXT, since_us INTEGER NOT NULL, until_us INTEGER NOT NULL) WITHOUT ROWID;\n"
+	" who TEXT, since_us INTEGER NOT NULL, until_us INTEGER NOT NULL, for_us INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;\n"
 	/* unit 0: the system itself; else its tenant there and its own settings.  fingerprint NULL: rebased, the next one is accepted. */
 	"CREATE TABLE fingerprint (system INTEGER NOT NULL, unit INTEGER NOT NULL, fingerprint BLOB, stamped_us INTEGER NOT NULL,"
 	" PRIMARY KEY (system, unit)) WITHOUT ROWID;\n"

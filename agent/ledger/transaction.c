@@ -128,7 +128,7 @@ ledger_commit(struct ledger *ledger, struct error *err)
 	/* After some errors SQLite rolls back by itself; what came later would otherwise count as done. */
 	if (sqlite3_get_autocommit(ledger->db) != 0)
 		error_fill(err, ERROR_LEDGER_FAILED, NULL, "a transaction of the ledger had failed before it was to be committed");
-	else if (ledger_make_durable(ledger, err) == 0)
+	else if (ledger_leases_renew(ledger, err) == 0 && ledger_make_durable(ledger, err) == 0)
 		return 0;
 	/* What could not be committed (the disk is full) is over: nobody has to roll it back. */
 	ledger_rollback(ledger);

@@ -169,6 +169,9 @@ finish_unit(struct unit_run *u, const struct error *read_failed, struct error *e
 	bool applied;
 	int result;
 
+	/* Another unit may have taken long. */
+	if (ledger_lease(u->engine->ledger, u->lease, UNIT_LEASE_MS, err) != 1)
+		return -1;
 	if (!engine_progress(u->engine, "looking at what was read", 0, 0))
 		return unit_end(u, LEDGER_RUN_STOPPED, NULL, NULL, err);
 	if (u->flag.mode == LEDGER_FLAG_PAUSED)

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #define PRUNE_ROWS 10000u
-#define LEASE_MS (INT64_C(15) * 60 * 1000)
 
 void
 unit_lease_name(char *name, size_t size, const char *flow, const char *unit)
@@ -49,7 +48,7 @@ unit_begin(struct unit_run *u, const char *cause, struct error *err)
 	uint8_t version[RULES_VERSION_BYTES];
 	int taken, result;
 
-	if ((taken = ledger_lease(ledger, u->lease, LEASE_MS, err)) <= 0)
+	if ((taken = ledger_lease(ledger, u->lease, UNIT_LEASE_MS, err)) <= 0)
 		return taken;
 	u->leased = true;
 	if (ledger_run_begin(ledger, u->intake.flow_id, u->intake.unit_id, cause, &u->run.number, err) != 0)

@@ -5,6 +5,8 @@
 
 #include "schedule/run.h"
 
+#define UNIT_LEASE_MS (INT64_C(15) * 60 * 1000) /* it goes on with every commit */
+
 struct unit_run {
 	struct intake intake;
 	struct ledger_run run;

@@ -701,6 +701,50 @@ readers_see_what_was_committed_while_an_engine_writes(void **state)
 }
 
 static void
+a_lease_goes_on_as_long_as_its_holder_commits(void **state)
+{
+	struct ledger *a = help_open(dir, model, LEDGER_ENGINE), *b = help_open(dir, model, LEDGER_VISITOR);
+	struct error err = { 0 };
+
+	(void)state;
+	assert_int_equal(ledger_lease(a, "run customers/berlin", 9000, &err), 1);
+	assert_int_equal(ledger_lease(a, "run customers/munich", 900000, &err), 1);
+	/* Ten times as long as it was taken for; what is rolled back renews nothing. */
+	for (int i = 0; i < 20; i++) {
+		help_clock_us += 4500000;
+		assert_ok(ledger_begin(a, &err));
+		ledger_rollback(a);
+		assert_ok(ledger_begin(a, &err));
+		assert_ok(ledger_commit(a, &err));
+		assert_int_equal(ledger_lease(b, "run customers/berlin", 9000, &err), 0);
+		assert_int_equal(err.code, ERROR_LEDGER_LEASE);
+	}
+	/* It ran out, and nobody took it: it goes on. */
+	help_clock_us += 60000000;
+	assert_ok(ledger_begin(a, &err));
+	assert_ok(ledger_commit(a, &err));
+	assert_int_equal(ledger_lease(b, "run customers/berlin", 9000, &err), 0);
+	/* It ran out, and somebody took it: what was done meanwhile is not done; and once that is known, others go on. */
+	help_clock_us += 10000000;
+	assert_int_equal(ledger_lease(b, "run customers/berlin", 9000, &err), 1);
+	assert_ok(ledger_begin(a, &err));
+	assert_int_equal(ledger_commit(a, &err), -1);
+	assert_int_equal(err.code, ERROR_LEDGER_LEASE);
+	assert_ok(ledger_begin(a, &err));
+	assert_ok(ledger_commit(a, &err));
+	assert_int_equal(ledger_lease(b, "run customers/munich", 9000, &err), 0);
+	assert_int_equal(ledger_lease(a, "run customers/berlin", 9000, &err), 0);
+	/* What was given back is not missed. */
+	ledger_lease_end(a, "run customers/munich");
+	help_clock_us += 900000000;
+	assert_int_equal(ledger_lease(b, "run customers/munich", 9000, &err), 1);
+	assert_ok(ledger_begin(a, &err));
+	assert_ok(ledger_commit(a, &err));
+	ledger_close(a);
+	ledger_close(b);
+}
+
+static void
 a_lease_is_one_s_own_until_it_ends(void **state)
 {
 	struct ledger *a = help_open(dir, model, LEDGER_ENGINE), *b = help_open(dir, model, LEDGER_ENGINE);
@@ -888,6 +932,7 @@ main(void)
 		TEST(an_older_file_that_is_put_back_is_noticed),
 		TEST(stamping_survives_being_killed),
 		TEST(readers_see_what_was_committed_while_an_engine_writes),
+		TEST(a_lease_goes_on_as_long_as_its_holder_commits),
 		TEST(a_lease_is_one_s_own_until_it_ends),
 		TEST(a_system_that_is_another_one_is_stopped_until_it_is_rebased),
 		TEST(versions_get_small_numbers),
