@@ -145,9 +145,10 @@ class Judge:
         with lock:
             self.good += 1
             self.missed += not reached
+            tell = self.good % 50 == 0
         if self.talkative:
             say("%s %-60s %.1f s" % ("ok     " if reached else "ok (-) ", spell(case), time.monotonic() - start))
-        elif self.good % 100 == 0:
+        elif tell:
             self.tell_progress()
 
     def tell_progress(self):
@@ -226,6 +227,14 @@ def draw_case(generator, names, way, faults, kind):
     return case
 
 
+def around_writes(generator, names, way):
+    """Killed while a target writes, or right before or after it, by both processes: where a plain retry would double."""
+    for kind, point in (("kill", "call.write."), ("host", "guest.write.")):
+        phase = generator.choice((1, 2))
+        points = [i + 1 for i, name in enumerate(names[phase - 1][kind]) if name.startswith(point) and not name.endswith(".before")]
+        yield {"way": way, "faults": (), "kind": kind, "phase": phase, "point": generator.choice(points)}
+
+
 def short_cases(seed):
     generator = random.Random(seed)
     alike = {"key": "upsert", "forgets": "upsert", "none": "upsert"}
@@ -234,6 +243,8 @@ def short_cases(seed):
     kinds = ["kill", "stop", "host", "plain", "kill", "torn", "mixed", "fsync"]
     cases = [draw_case(generator, names[way], way, faults, kinds[i % len(kinds)]) for i, (way, faults) in enumerate(combinations())]
     cases += [draw_case(generator, names["tables"], "tables", (), kind) for kind in kinds[:4] + kinds[5:]]
+    for way in WAYS:
+        cases += around_writes(generator, names[way], way)
     return [parse(spec) for spec in FOUND] + cases
 
 
