@@ -99,6 +99,8 @@ link_bind_native(sqlite3_stmt *statement, int at, struct syncline_slice native)
 	sqlite3_bind_text64(statement, at, native.length > 0 ? native.data : "", native.length, SQLITE_STATIC, SQLITE_UTF8);
 }
 
+#define WALK_LEAST 16u /* rows that are worth a walk */
+
 /* A vector may be older than the newest field: what it does not reach is not known. */
 static int
 read_vector(sqlite3_stmt *statement, int at, uint32_t words, struct arena *arena, const uint64_t **ret_vector)
@@ -148,7 +150,19 @@ link_read(sqlite3_stmt *statement, uint32_t words, struct arena *arena, struct l
 	return 0;
 }
 
-/* One row of the index; state 0 comes first. */
+/* The row of the index that a statement stands on: its id, state, flags, effective version and raw hash. */
+static void
+take_glance(sqlite3_stmt *statement, const uint8_t raw[16], uint32_t effective, struct ledger_glance *ret_glance)
+{
+	struct syncline_slice known = ledger_column_view(statement, 4);
+	bool same = sqlite3_column_int64(statement, 1) == (int64_t)LEDGER_LINK_LIVE && sqlite3_column_int64(statement, 2) == 0 &&
+	            sqlite3_column_int64(statement, 3) == effective && known.length == 16 && memcmp(known.data, raw, 16) == 0;
+
+	ret_glance->link = sqlite3_column_int64(statement, 0);
+	ret_glance->what = same ? LEDGER_UNCHANGED : LEDGER_CHANGED;
+}
+
+/* State 0 comes first. */
 static int
 glance(struct ledger *ledger, sqlite3_stmt *statement, struct syncline_slice native, const uint8_t raw[16], uint32_t effective,
        struct ledger_glance *ret_glance, struct error *err)
@@ -158,15 +172,67 @@ glance(struct ledger *ledger, sqlite3_stmt *statement, struct syncline_slice nat
 	*ret_glance = (struct ledger_glance){ 0, LEDGER_UNKNOWN };
 	link_bind_native(statement, 3, native);
 	if ((step = ledger_step(ledger, statement, err)) == 1) {
-		struct syncline_slice known = ledger_column_view(statement, 4);
-		bool same = sqlite3_column_int64(statement, 1) == (int64_t)LEDGER_LINK_LIVE && sqlite3_column_int64(statement, 2) == 0 &&
-		            sqlite3_column_int64(statement, 3) == effective && known.length == 16 && memcmp(known.data, raw, 16) == 0;
-
-		ret_glance->link = sqlite3_column_int64(statement, 0);
-		ret_glance->what = same ? LEDGER_UNCHANGED : LEDGER_CHANGED;
+		take_glance(statement, raw, effective, ret_glance);
 		sqlite3_reset(statement);
 	}
 	return step < 0 ? -1 : 0;
+}
+
+static int
+compare_natives(struct syncline_slice a, struct syncline_slice b)
+{
+	size_t both = a.length < b.length ? a.length : b.length;
+	int order = both > 0 ? memcmp(a.data, b.data, both) : 0;
+
+	return order != 0 ? order : a.length < b.length ? -1 : a.length > b.length;
+}
+
+static bool
+ascend(const struct syncline_slice *natives, uint32_t count)
+{
+	for (uint32_t i = 1; i < count; i++)
+		if (compare_natives(natives[i - 1], natives[i]) > 0)
+			return false;
+	return true;
+}
+
+/*
+ * Rows in the order of the index, as most sources give them, are met by walking along it, which costs a third of a search for each.
+ * Where many others lie between them, the walk ends early: *ret_done are answered.
+ */
+static int
+walk(struct ledger *ledger, uint32_t object, uint32_t unit, const struct syncline_slice *natives, const uint8_t (*raws)[16], uint32_t count,
+     uint32_t effective, struct ledger_glance *ret_glances, uint32_t *ret_done, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger,
+		"SELECT id, state, flags, effective, raw, native FROM link INDEXED BY link_native WHERE object = ?1 AND unit = ?2 AND native >= ?3"
+		" AND native <= ?4 ORDER BY native, state", err);
+	uint32_t done = 0, passed = 0;
+	int step = 1;
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, object);
+	sqlite3_bind_int64(statement, 2, unit);
+	link_bind_native(statement, 3, natives[0]);
+	link_bind_native(statement, 4, natives[count - 1]);
+	while (done < count && passed <= count + WALK_LEAST && (step = ledger_step(ledger, statement, err)) == 1) {
+		struct syncline_slice there = ledger_column_view(statement, 5);
+		int order = -1;
+
+		while (done < count && (order = compare_natives(natives[done], there)) < 0)
+			ret_glances[done++] = (struct ledger_glance){ 0, LEDGER_UNKNOWN };
+		passed += done < count && order > 0;
+		for (; done < count && compare_natives(natives[done], there) == 0; done++)
+			take_glance(statement, raws[done], effective, &ret_glances[done]);
+	}
+	sqlite3_reset(statement);
+	if (step < 0)
+		return -1;
+	for (; step == 0 && done < count; done++)
+		ret_glances[done] = (struct ledger_glance){ 0, LEDGER_UNKNOWN };
+	*ret_done = done;
+	return 0;
 }
 
 /* The unchanged path: the index alone. */
@@ -177,6 +243,7 @@ ledger_links_glance(struct ledger *ledger, uint32_t object, uint32_t unit, const
 	sqlite3_stmt *statement = ledger_statement(ledger,
 		"SELECT id, state, flags, effective, raw FROM link INDEXED BY link_native WHERE object = ?1 AND unit = ?2 AND native = ?3"
 		" ORDER BY state LIMIT 1", err);
+	uint32_t done = 0;
 	bool own;
 	int result = 0;
 
@@ -184,7 +251,9 @@ ledger_links_glance(struct ledger *ledger, uint32_t object, uint32_t unit, const
 		return link_failed(ledger, err);
 	sqlite3_bind_int64(statement, 1, object);
 	sqlite3_bind_int64(statement, 2, unit);
-	for (uint32_t i = 0; i < count && result == 0; i++)
+	if (count >= WALK_LEAST && ascend(natives, count))
+		result = walk(ledger, object, unit, natives, raws, count, effective, ret_glances, &done, err);
+	for (uint32_t i = done; i < count && result == 0; i++)
 		result = glance(ledger, statement, natives[i], raws[i], effective, &ret_glances[i], err);
 	if (result != 0)
 		result = link_failed(ledger, err);

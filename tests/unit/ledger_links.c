@@ -179,6 +179,52 @@ plan_of(const char *part)
 	return plan;
 }
 
+/* Many rows in the order of the index, with others between them, repeats, twins and strangers, against each looked at alone. */
+void
+a_walk_says_what_single_glances_say(void **state)
+{
+	enum { LINKS = 600, ASKED = 60 };
+	static char names[LINKS * 2][12];
+	struct syncline_slice natives[ASKED];
+	struct ledger_glance walked[ASKED], alone;
+	uint8_t raws[ASKED][16];
+	struct error err;
+	int found = 0;
+
+	(void)state;
+	for (int i = 0; i < LINKS * 2; i++)
+		snprintf(names[i], sizeof names[i], "%s%05d", i % 7 == 0 ? "k" : "K", i);
+	for (int i = 0; i < LINKS; i++) {
+		struct ledger_link link = bed_link(bed.kunden, bed.berlin, names[i * 2], bed_customer(names[i * 2], bed.berlin), (unsigned char)(i % 250));
+
+		link.state = i % 11 == 0 ? LEDGER_LINK_TOMBSTONE : LEDGER_LINK_LIVE;
+		bed_put_link(link);
+		if (i % 22 == 0)
+			bed_put_link(bed_link(bed.kunden, bed.berlin, names[i * 2], bed_customer("twin", bed.berlin), (unsigned char)(i % 250)));
+	}
+	/* From all of a stretch to one in twenty, where a walk gives up. */
+	for (int stride = 1; stride <= 20; stride++) {
+		uint32_t count = 0;
+
+		for (int i = stride; count < ASKED && i < LINKS * 2; i += stride) {
+			if (i % 7 == 0)
+				continue;
+			for (int times = 0; times < (i % 5 == 0 ? 2 : 1) && count < ASKED; times++) {
+				natives[count] = bed_slice(names[i]);
+				memset(raws[count++], i / 2 % 250, 16);
+			}
+		}
+		assert_ok(ledger_links_glance(bed.ledger, bed.kunden, bed.berlin, natives, (const uint8_t(*)[16])raws, count, 1, walked, &err));
+		for (uint32_t i = 0; i < count; i++) {
+			assert_ok(ledger_links_glance(bed.ledger, bed.kunden, bed.berlin, &natives[i], (const uint8_t(*)[16])raws[i], 1, 1, &alone, &err));
+			assert_int_equal(walked[i].what, alone.what);
+			assert_true(walked[i].link == alone.link);
+			found += alone.what == LEDGER_UNCHANGED;
+		}
+	}
+	assert_true(found > 200);
+}
+
 void
 a_glance_tells_what_is_unchanged(void **state)
 {

@@ -41,7 +41,8 @@ const char *bed_faults(void);
 /* The tests of other files, for main. */
 #define LINK_TESTS                                                                                                                \
 	BED_TEST(a_link_comes_back_as_it_was_put), BED_TEST(states_are_told_and_live_ones_come_first), BED_TEST(twins_are_refused),         \
-		BED_TEST(a_glance_tells_what_is_unchanged), BED_TEST(links_of_records_and_at_objects), BED_TEST(live_links_are_counted),       \
+		BED_TEST(a_glance_tells_what_is_unchanged), BED_TEST(a_walk_says_what_single_glances_say),                               \
+		BED_TEST(links_of_records_and_at_objects), BED_TEST(live_links_are_counted),                                          \
 		BED_TEST(understood_links_take_the_new_hash), BED_TEST(old_vectors_are_shorter), \
 		BED_TEST(match_keys_find_their_records), BED_TEST(links_that_a_full_read_did_not_show), \
 		BED_TEST(put_away_indexes_are_an_error_and_no_slow_answer)
@@ -52,6 +53,7 @@ void a_link_comes_back_as_it_was_put(void **state);
 void states_are_told_and_live_ones_come_first(void **state);
 void twins_are_refused(void **state);
 void a_glance_tells_what_is_unchanged(void **state);
+void a_walk_says_what_single_glances_say(void **state);
 void links_of_records_and_at_objects(void **state);
 void live_links_are_counted(void **state);
 void understood_links_take_the_new_hash(void **state);
