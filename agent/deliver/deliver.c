@@ -161,6 +161,18 @@ is_doubted(const struct outlet *outlet, struct error *ret_why)
 	return true;
 }
 
+/*
+ * What was in the air was settled while this was claimed: a parent that is missing in its eyes may be linked by now, and has woken
+ * its children already.  Those are claimed once more.
+ */
+static void
+doubt_missing(struct claim *claim)
+{
+	for (uint32_t i = 0; i < claim->count; i++)
+		if (claim->picks[i].fate == PICK_WAIT || claim->picks[i].fate == PICK_DEAD)
+			claim->picks[i].fate = PICK_LEAVE;
+}
+
 /* One batch.  ret_any: something was due. */
 static int
 turn(struct outlet *outlet, bool *ret_any, struct error *err)
@@ -168,6 +180,7 @@ turn(struct outlet *outlet, bool *ret_any, struct error *err)
 	struct deliver *deliver = outlet->deliver;
 	struct error why = { 0 };
 	struct trip *trip = outlet->air == &outlet->trips[0] ? &outlet->trips[1] : &outlet->trips[0];
+	bool flying = outlet->air != NULL;
 	char what[160];
 
 	*ret_any = false;
@@ -181,6 +194,8 @@ turn(struct outlet *outlet, bool *ret_any, struct error *err)
 		return refused(outlet, &why, err);
 	if (claim_make(outlet, &trip->claim, err) != 0)
 		return -1;
+	if (flying && outlet->air == NULL)
+		doubt_missing(&trip->claim);
 	if (claim_keep(outlet, &trip->claim, err) != 0) {
 		claim_free(&trip->claim);
 		return -1;

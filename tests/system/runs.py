@@ -603,6 +603,49 @@ def test_target_is_down(bed):
     bed.whole()
 
 
+# what is in the air while the next batch is claimed
+
+STAFF = """
+entities: { person: { owner = "erp"; match = ( { exact = [ "number" ]; } );
+  fields: { number: { type = "text"; required = true; }; name: { type = "text"; }; scope: { type = "text"; };
+            boss: { type = "ref"; entity = "person"; wait = "3d"; }; }; }; };
+flows: { staff: { entity = "person";
+  responsible: { business = "hr@example.com"; technical = "it@example.com"; runbook = "https://wiki.example.com/staff"; };
+  guards: { creates = "100%"; updates = "100%"; };
+  bindings: {
+    erp: { object = "people"; trigger: { file = true; }; originates = true;
+      read: { number = "NR"; name = "NAME"; scope = "SCOPE"; boss = "ref('people', BOSS)"; }; };
+    crm: { object = "staff"; trigger: { every = "1h"; }; create_if = "scope = 'y'"; map = ( [ "number", "number" ], [ "name", "name" ] );
+      write = ( [ "boss", "link('crm', boss)" ] ); }; }; }; };
+"""
+
+
+def test_parent_in_the_air(bed):
+    """A batch creates the parent; the next one has its child, and a change that must read the target first, which waits for the parent."""
+    count = 1100
+    bed.execute("crm", "CREATE TABLE staff(id INTEGER PRIMARY KEY AUTOINCREMENT, ext TEXT UNIQUE, number TEXT, name TEXT, boss INTEGER)")
+    bed.change("conf.d/10-systems.conf", "objects: { customers:", 'objects: { people: { native = "people.csv"; key = [ "NR" ]; reads = "full"; };\n customers:')
+    bed.change("conf.d/10-systems.conf", "objects: { account: { key = [ \"id\" ]; external_key = \"ext\"; }; deal:",
+               'objects: { staff: { key = [ "id" ]; external_key = "ext"; reads = "full"; }; account: { key = [ "id" ]; external_key = "ext"; }; deal:')
+    bed.write("conf.d/40-staff.conf", STAFF)
+    rows = [[f"P{i:04}", f"Name {i}", "", "y"] for i in range(count)]
+    parent, child = rows[0], rows[1050]
+    child[2] = parent[0]
+    parent[3] = child[3] = "n"
+    bed.write_csv("people.csv", ["NR", "NAME", "BOSS", "SCOPE"], rows)
+    bed.on("staff")
+    bed.flow("staff")
+    same("at first", bed.ask("crm", "SELECT count(*) FROM staff"), [(count - 2,)])
+    bed.flow("staff")
+    for row in rows:
+        row[1:] = ["New " + row[0], row[2], "y"]
+    bed.write_csv("people.csv", ["NR", "NAME", "BOSS", "SCOPE"], rows)
+    (state, counts), = bed.flow("staff").values()
+    same("sent", (state, counts.get("sent-creates"), counts.get("sent-updates")), ("done", 2, count - 2))
+    same("their link", bed.ask("crm", "SELECT c.number, p.number FROM staff c JOIN staff p ON p.id = c.boss"), [(child[0], parent[0])])
+    same("all", bed.ask("crm", "SELECT number, name FROM staff ORDER BY number"), [(row[0], row[1]) for row in rows])
+
+
 # interrupts and leases
 
 
