@@ -56,14 +56,27 @@ touches(const struct work *work, const struct bound *target, const struct work_r
 	return false;
 }
 
-/* A link at this object in any state: one that ended is a reason not to create a second one. */
+/* The last link at this object, in any state: one that ended is a reason not to create a second one. */
 static struct work_link *
-any_link(const struct work_record *record, uint32_t object)
+last_link(const struct work_record *record, uint32_t object)
 {
+	struct work_link *last = NULL;
+
 	for (uint32_t i = 0; i < record->link_count; i++)
-		if (record->links[i]->at.object == object)
-			return record->links[i];
-	return NULL;
+		if (record->links[i]->at.object == object && (last == NULL || record->links[i]->at.id > last->at.id))
+			last = record->links[i];
+	return last;
+}
+
+static int
+unlink_deleted(struct work *work, const struct work_record *record, struct work_link *link, struct error *err)
+{
+	const struct ledger_history event = { .record = record->at.id, .object = link->at.object, .event = LEDGER_EVENT_UNLINKED,
+		.generation = record->at.generation, .native = link->at.native, .note = "deletes.do is unlink" };
+
+	link->at.state = LEDGER_LINK_UNLINKED;
+	link->dirty = true;
+	return work_history(work, &event, err);
 }
 
 static int
@@ -79,8 +92,8 @@ mark_deleted(struct work *work, const struct bound *target, struct work_record *
 	case CONFIG_DO_DEACTIVATE:
 		return mark(work, target, record, link, LEDGER_WANT_DEACTIVATE, err);
 	case CONFIG_DO_UNLINK:
-		link->at.state = LEDGER_LINK_UNLINKED;
-		link->dirty = true;
+		if (unlink_deleted(work, record, link, err) != 0)
+			return -1;
 		break;
 	default:
 		break;
@@ -107,17 +120,34 @@ mark_lacking(struct work *work, const struct bound *target, struct work_record *
 	return waits ? work_mark(work, target, record, LEDGER_WANT_WRITE, err) : mark(work, target, record, link, LEDGER_WANT_WRITE, err);
 }
 
+/*
+ * What has no live link there: it is created, unless a link ended that nobody wants to have again.  What we deactivated is still there
+ * and is written once it is in scope again; what was deleted there with its record comes back with it.
+ */
+static int
+mark_unlinked(struct work *work, const struct bound *target, struct work_record *record, bool changed, struct error *err)
+{
+	const struct work_link *last = last_link(record, ledger_object_id(work->ledger, target->binding->object));
+	bool ended = last != NULL && last->at.state == LEDGER_LINK_TOMBSTONE, deactivated = ended && (last->at.flags & LEDGER_LINK_SCOPED_OUT) != 0;
+
+	if (!changed && !record->fresh && !record->restored && !record->wanted)
+		return 0;
+	if (deactivated)
+		return mark(work, target, record, last, LEDGER_WANT_WRITE, err);
+	if (target->condition < 0 || (last != NULL && !record->wanted && !(ended && record->restored)))
+		return 0;
+	return mark(work, target, record, NULL, LEDGER_WANT_WRITE, err);
+}
+
 static int
 mark_live(struct work *work, const struct bound *target, struct work_record *record, struct work_link *link, bool changed, struct error *err)
 {
 	if (target->binding->attach_to != NULL)
 		return changed && (record->fresh || touches(work, target, record)) ? mark(work, target, record, NULL, LEDGER_WANT_WRITE, err) : 0;
-	if (link != NULL)
-		return lacks_any(work, target, record, link) || (record->restored && link->at.flags & LEDGER_LINK_SCOPED_OUT) ?
-		       mark_lacking(work, target, record, link, changed || record->restored, err) : 0;
-	if (target->condition < 0 || (!record->wanted && any_link(record, ledger_object_id(work->ledger, target->binding->object)) != NULL))
-		return 0;
-	return changed || record->fresh || record->restored || record->wanted ? mark(work, target, record, NULL, LEDGER_WANT_WRITE, err) : 0;
+	if (link == NULL)
+		return mark_unlinked(work, target, record, changed, err);
+	return lacks_any(work, target, record, link) || (record->restored && link->at.flags & LEDGER_LINK_SCOPED_OUT) ?
+	       mark_lacking(work, target, record, link, changed || record->restored, err) : 0;
 }
 
 /* The index of the ref field when a rule of `child` follows it to this changed field of ours; -1. */

@@ -117,6 +117,47 @@ match_unit(const struct work *work)
 	return work->entity->shared ? 0 : work->intake->unit_id;
 }
 
+static void
+add_record(int64_t records[LEDGER_MATCHES_MAX], uint32_t *count, int64_t record)
+{
+	for (uint32_t i = 0; i < *count; i++)
+		if (records[i] == record)
+			return;
+	if (*count < LEDGER_MATCHES_MAX)
+		records[(*count)++] = record;
+}
+
+static struct work_key **
+key_bucket(struct work *work, const uint8_t hash[16])
+{
+	uint32_t start;
+
+	memcpy(&start, hash, sizeof start);
+	return &work->keys[start % WORK_BUCKETS];
+}
+
+int
+work_note_keys(struct work *work, const struct work_record *record, struct error *err)
+{
+	struct ledger_match *keys;
+	uint32_t count;
+
+	if (work->entity->match_count == 0)
+		return 0;
+	if (work_record_keys(work, record->at.values, &keys, &count, err) != 0)
+		return -1;
+	for (uint32_t i = 0; i < count; i++) {
+		struct work_key **bucket = key_bucket(work, keys[i].hash), *key = arena_zalloc(&work->arena, sizeof *key);
+
+		if (key == NULL)
+			return error_memory(err);
+		*key = (struct work_key){ .rule = keys[i].rule, .record = record->at.id, .chain = *bucket };
+		memcpy(key->hash, keys[i].hash, sizeof key->hash);
+		*bucket = key;
+	}
+	return 0;
+}
+
 int
 work_match(struct work *work, const struct row *row, int64_t ret_records[LEDGER_MATCHES_MAX], uint32_t *ret_count, bool *ret_exact,
            struct error *err)
@@ -139,14 +180,11 @@ work_match(struct work *work, const struct row *row, int64_t ret_records[LEDGER_
 		/* Shared by so many, it tells nobody apart. */
 		if (found_count >= LEDGER_MATCHES_MAX)
 			continue;
-		for (uint32_t i = 0; i < found_count; i++) {
-			uint32_t k = 0;
-
-			while (k < count && ret_records[k] != found[i])
-				k++;
-			if (k == count && count < LEDGER_MATCHES_MAX)
-				ret_records[count++] = found[i];
-		}
+		for (uint32_t i = 0; i < found_count; i++)
+			add_record(ret_records, &count, found[i]);
+		for (const struct work_key *key = *key_bucket(work, hash); key != NULL; key = key->chain)
+			if (key->rule == rule && memcmp(key->hash, hash, sizeof hash) == 0)
+				add_record(ret_records, &count, key->record);
 	}
 	*ret_count = count;
 	return 0;

@@ -278,13 +278,20 @@ ranks_above(const struct work *work, const struct work_record *record, const str
 	return shown && here < best;
 }
 
+/* A null where nothing was agreed, or where `clear` is false. */
+static bool
+clears_in_vain(const struct row *row, const struct work_record *record, const struct unit *unit)
+{
+	return row_is_null(row, unit) && !golden_is_null(record, unit) && (!unit->base || !unit->first->clear);
+}
+
 static enum verdict
 by_owner(const struct work *work, const struct row *row, const struct work_record *record, const struct unit *unit)
 {
 	const char *here = work->bound->binding->system->head.name;
 
 	if (strcmp(work_owner(work, record, unit->first), here) == 0) {
-		if (row_is_null(row, unit) && !golden_is_null(record, unit) && (!unit->base || !unit->first->clear))
+		if (clears_in_vain(row, record, unit))
 			return unit->base ? VERDICT_RESTORE : VERDICT_SEND;
 		return VERDICT_TAKE;
 	}
@@ -315,17 +322,17 @@ by_policy(const struct work *work, const struct row *row, const struct work_reco
 		return VERDICT_CONFLICT;
 	switch (policy) {
 	case CONFIG_POLICY_NEWEST:
-		if (!unit->base && row_is_null(row, unit))
-			return VERDICT_SEND;
+		if (clears_in_vain(row, record, unit))
+			return unit->base ? VERDICT_RESTORE : VERDICT_SEND;
 		return newer(work, record, unit) ? VERDICT_TAKE : VERDICT_SEND;
 	case CONFIG_POLICY_SET_IF_EMPTY:
 		return if_empty(work, row, record, unit);
 	case CONFIG_POLICY_UNION:
 		return VERDICT_UNION;
 	case CONFIG_POLICY_MANUAL:
-		if (unit->base || golden_is_null(record, unit))
-			return VERDICT_TAKE;
-		return row_is_null(row, unit) ? VERDICT_SEND : VERDICT_CONFLICT;
+		if (clears_in_vain(row, record, unit))
+			return unit->base ? VERDICT_RESTORE : VERDICT_SEND;
+		return unit->base || golden_is_null(record, unit) ? VERDICT_TAKE : VERDICT_CONFLICT;
 	default:
 		return by_owner(work, row, record, unit);
 	}
@@ -405,10 +412,11 @@ agreed_list(struct work *work, const struct work_record *record, const struct wo
 	return 0;
 }
 
+/* No list and an empty one are the same to whoever joins them. */
 static bool
-is_empty_list(const struct syncline_value *value)
+has_no_elements(const struct syncline_value *value)
 {
-	return value->length == 2 && memcmp(value->u.data, "[]", 2) == 0;
+	return value->type == SYNCLINE_TYPE_NULL || (value->length == 2 && memcmp(value->u.data, "[]", 2) == 0);
 }
 
 static int
@@ -428,17 +436,21 @@ join_lists(struct work *work, const struct row *row, struct work_record *record,
 			return -1;
 		if (vector_word(ledger_hash_key(work->ledger), &joined, &work->scratch, &joined_word) != 0)
 			return error_memory(err);
-		/* No list and an empty one are the same to whoever joins them. */
-		if (is_empty_list(&joined) && record->at.values[field].type == SYNCLINE_TYPE_NULL) {
-			link->sent[word] = record->words[word];
+		if (has_no_elements(&joined) && has_no_elements(&record->at.values[field])) {
+			link->sent[word] = has_no_elements(&row->values[field]) ? record->words[word] : VECTOR_UNKNOWN;
 			continue;
 		}
+		if (has_no_elements(&joined) && has_no_elements(&row->values[field]))
+			joined_word = row->words[word];
 		if (joined_word == row->words[word])
 			joined = row->values[field];
 		if (joined_word != record->words[word] && work_set(work, record, field, &joined, err) != 0)
 			return -1;
+		/* As in take(): what was sent before is over. */
 		if (record->words[word] != row->words[word])
 			link->sent[word] = VECTOR_UNKNOWN;
+		else if (link->sent[word] != VECTOR_UNKNOWN)
+			link->sent[word] = row->words[word];
 	}
 	return 0;
 }

@@ -10,6 +10,21 @@
 #include "flow/values.h"
 #include "flow/work.h"
 
+/* A person was asked about this very row, and said that it is to be left alone. */
+static int
+was_ignored(struct work *work, const struct row *row, bool *ret_ignored, struct error *err)
+{
+	*ret_ignored = false;
+	if (row->decision != NULL)
+		return 0;
+	if (ledger_review_ignored(work->ledger, work->intake->flow_id, work->intake->unit_id, work->bound->object, row->native, row->raw, ret_ignored,
+	                          err) != 0)
+		return -1;
+	if (*ret_ignored)
+		work_count(work, LEDGER_COUNT_IGNORED, 1);
+	return 0;
+}
+
 /* Held by a person's decision, or asked for. */
 static int
 review(struct work *work, const struct row *row, enum ledger_review_kind kind, int64_t record, const char *message, const char *hint,
@@ -17,7 +32,12 @@ review(struct work *work, const struct row *row, enum ledger_review_kind kind, i
 {
 	struct ledger_finding finding = { .kind = LEDGER_FINDING_REVIEW, .record = record, .cause = ledger_review_name(kind), .message = message,
 		.hint = hint, .detail = detail };
+	bool ignored;
 
+	if (was_ignored(work, row, &ignored, err) != 0)
+		return -1;
+	if (ignored)
+		return 0;
 	work_count(work, LEDGER_COUNT_REVIEWS, 1);
 	if (row->link != NULL && row->link->at.state == LEDGER_LINK_LIVE) {
 		row->link->at.flags |= LEDGER_LINK_HELD;
@@ -203,7 +223,7 @@ resurrect(struct work *work, struct row *row, struct work_link *link, struct wor
 	return merge(work, row, link, record, true, err);
 }
 
-/* A record that was deleted and left here changes no more. */
+/* A record that was deleted and left here, or deactivated here, changes no more. */
 static int
 ignore(struct work *work, const struct row *row, struct work_link *link)
 {
@@ -211,6 +231,16 @@ ignore(struct work *work, const struct row *row, struct work_link *link)
 	link->understood = true;
 	work_count(work, LEDGER_COUNT_IGNORED, 1);
 	return 0;
+}
+
+/* Did the system change anything since we saw it, or wrote it?  What it shows unchanged, and our own write, are nothing to be held. */
+static bool
+says_something(const struct work *work, const struct row *row, const struct work_link *link)
+{
+	for (uint32_t i = 0; i < work->entity->field_count; i++)
+		if (row->values[i].type != SYNCLINE_TYPE_ABSENT && row->words[work_word(work, i)] != link->seen[work_word(work, i)])
+			return true;
+	return false;
 }
 
 static int
@@ -227,8 +257,8 @@ linked(struct work *work, struct row *row, struct error *err)
 		work_count(work, LEDGER_COUNT_IGNORED, 1);
 		return 0;
 	case LEDGER_LINK_TOMBSTONE:
-		/* We deactivated it, and there it stays. */
-		if (record->deleted && (link->at.flags & LEDGER_LINK_SCOPED_OUT) != 0 && row->decision == NULL)
+		/* We deactivated it, because the record was deleted or is out of scope, and there it stays. */
+		if ((link->at.flags & LEDGER_LINK_SCOPED_OUT) != 0 && row->decision == NULL)
 			return ignore(work, row, link);
 		return resurrect(work, row, link, record, err);
 	case LEDGER_LINK_MISSING:
@@ -240,7 +270,7 @@ linked(struct work *work, struct row *row, struct error *err)
 	}
 	if (record->deleted)
 		return ignore(work, row, link);
-	if (work->bound->binding->situations->linked == CONFIG_ACTION_HOLD) {
+	if (work->bound->binding->situations->linked == CONFIG_ACTION_HOLD && says_something(work, row, link)) {
 		work_count(work, LEDGER_COUNT_HELD, 1);
 		return 0;
 	}
@@ -288,7 +318,9 @@ create(struct work *work, struct row *row, struct error *err)
 	if (record == NULL || make_link(work, row, record, err) != 0)
 		return -1;
 	record->source = work->bound->object;
-	return settle(work, row, err) != 0 ? -1 : merge(work, row, row->link, record, false, err);
+	if (settle(work, row, err) != 0 || merge(work, row, row->link, record, false, err) != 0)
+		return -1;
+	return work_note_keys(work, record, err);
 }
 
 static int
@@ -297,7 +329,12 @@ hold(struct work *work, struct row *row, struct error *err)
 	struct ledger_finding finding = { .kind = LEDGER_FINDING_REVIEW, .cause = ledger_review_name(LEDGER_REVIEW_UNMATCHED),
 		.message = "no record matches, and nothing says that this system may bring new ones",
 		.hint = "`syncline reviews decide` creates or links it; `originates = true` in the binding creates all." };
+	bool ignored;
 
+	if (was_ignored(work, row, &ignored, err) != 0)
+		return -1;
+	if (ignored)
+		return 0;
 	work_count(work, LEDGER_COUNT_HELD, 1);
 	return work_find(work, row, &finding, true, err);
 }

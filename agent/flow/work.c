@@ -64,6 +64,7 @@ work_begin(struct work *work, struct bound *bound, const struct batch *native, u
 	work->last = &work->records;
 	memset(work->record_buckets, 0, sizeof work->record_buckets);
 	memset(work->slots, 0, sizeof work->slots);
+	memset(work->keys, 0, sizeof work->keys);
 	work->history = NULL;
 	work->history_count = work->history_room = 0;
 	work->marks = NULL;
@@ -655,9 +656,10 @@ work_flush(struct work *work, struct error *err)
 			records[record_count++] = record->at;
 		}
 		record->dirty = record->fresh || changed;
+		/* Marking ends links of deleted records. */
 		if (tell_change(work, record, changed, err) != 0 || (record->dirty && work_match_keys(work, record, err) != 0) ||
-		    collect_links(work, record, changed, &sets, links, from, &link_count, err) != 0 ||
-		    marks_of_record(work, record, changed, state, err) != 0)
+		    marks_of_record(work, record, changed, state, err) != 0 ||
+		    collect_links(work, record, changed, &sets, links, from, &link_count, err) != 0)
 			return -1;
 	}
 	if ((record_count > 0 && ledger_records_put(work->ledger, work->entity, records, record_count, err) != 0) ||

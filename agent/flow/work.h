@@ -73,6 +73,14 @@ struct work_slot {
 	struct work_slot *chain;
 };
 
+/* A match key of a record that this batch made, which the ledger does not know yet. */
+struct work_key {
+	uint32_t rule;
+	uint8_t hash[16];
+	int64_t record;
+	struct work_key *chain;
+};
+
 #define WORK_BUCKETS 2048u
 struct work {
 	struct intake *intake;
@@ -102,6 +110,7 @@ struct work {
 	struct work_record *records, **last;
 	struct work_record *record_buckets[WORK_BUCKETS];
 	struct work_slot *slots[WORK_BUCKETS];
+	struct work_key *keys[WORK_BUCKETS];
 	struct ledger_history *history;
 	uint32_t history_count, history_room;
 	struct ledger_delivery *marks;
@@ -168,6 +177,8 @@ int work_match(struct work *work, const struct row *row, int64_t ret_records[LED
 /* The match keys of these values, in the arena. */
 int work_record_keys(struct work *work, const struct syncline_value *values, struct ledger_match **ret_keys, uint32_t *ret_count,
                      struct error *err);
+/* The next rows of the batch find this new record by its keys, as those of the next batch will. */
+int work_note_keys(struct work *work, const struct work_record *record, struct error *err);
 int work_match_keys(struct work *work, struct work_record *record, struct error *err);
 
 /* merge.c: base false: this link is new, nothing was agreed before. */

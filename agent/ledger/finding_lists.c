@@ -223,6 +223,29 @@ ledger_finding_open(struct ledger *ledger, enum ledger_finding_kind kind, int64_
 	return 0;
 }
 
+int
+ledger_review_ignored(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t object, struct syncline_slice native, const uint8_t raw[16],
+                      bool *ret_ignored, struct error *err)
+{
+	static const char sql[] = "SELECT 1 FROM review WHERE state = 2 AND decision = 'ignore' AND native = ?1 AND raw = ?2 AND flow = ?3 AND unit = ?4"
+				  " AND object = ?5 LIMIT 1";
+	sqlite3_stmt *statement = ledger_statement(ledger, sql, err);
+	int got;
+
+	if (statement == NULL)
+		return -1;
+	ledger_bind_slice(statement, 1, native);
+	sqlite3_bind_blob(statement, 2, raw, 16, SQLITE_STATIC);
+	sqlite3_bind_int64(statement, 3, flow);
+	sqlite3_bind_int64(statement, 4, unit);
+	sqlite3_bind_int64(statement, 5, object);
+	if ((got = ledger_step(ledger, statement, err)) < 0)
+		return -1;
+	sqlite3_reset(statement);
+	*ret_ignored = got == 1;
+	return 0;
+}
+
 /* Parents were found before the children that need them, so the order of the numbers is the order of dependence. */
 int
 ledger_findings_to_retry(struct ledger *ledger, uint32_t flow, uint32_t unit, int64_t *ret_ids, uint32_t max, uint32_t *ret_count,

@@ -26,6 +26,8 @@
 
 const char ledger_schema_findings[] =
 	FINDING_TABLE("reject") FINDING_TABLE("conflict") FINDING_TABLE("review") FINDING_TABLE("flip") FINDING_TABLE("dead_letter")
+	/* Rows that a person said are to be left alone. */
+	"CREATE INDEX review_ignored ON review (native) WHERE state = 2 AND decision = 'ignore';\n"
 	/* One row. */
 	"CREATE TABLE finding_number (last INTEGER NOT NULL);\n"
 	"INSERT INTO finding_number (last) VALUES (0);\n"

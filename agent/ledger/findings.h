@@ -107,6 +107,9 @@ int ledger_finding_get(struct ledger *ledger, int64_t id, struct arena *arena, s
 /* Is there an open finding of this kind about the record (object 0, field NULL: any)? */
 int ledger_finding_open(struct ledger *ledger, enum ledger_finding_kind kind, int64_t record, uint32_t object, const char *field, bool *ret_open,
                         struct error *err);
+/* Did a person decide "ignore" about this very row, as `raw` tells it?  Then nobody is asked about it again until it changes. */
+int ledger_review_ignored(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t object, struct syncline_slice native, const uint8_t raw[16],
+                          bool *ret_ignored, struct error *err);
 
 /*
  * The raw row of a reject or an undecided inbound record, kept with its finding so that a retry needs no new read: a batch of
