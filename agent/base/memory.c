@@ -40,8 +40,10 @@ add_block(struct arena *arena, size_t size)
 			return NULL;
 		wanted = size;
 	}
-	if (wanted > SIZE_MAX - sizeof *block || (block = malloc(sizeof *block + wanted)) == NULL)
+	if (wanted > SIZE_MAX - sizeof *block || (block = malloc(sizeof *block + wanted)) == NULL) {
+		arena->starved = 1;
 		return NULL;
+	}
 	block->size = wanted;
 	if (arena->current != NULL) {
 		block->next = arena->current->next;
@@ -132,6 +134,7 @@ arena_reset(struct arena *arena)
 {
 	arena->current = arena->first;
 	arena->used = 0;
+	arena->starved = 0;
 }
 
 void
@@ -159,24 +162,23 @@ buffer_reserve(struct buffer *buffer, size_t more)
 
 	if (more <= buffer->capacity - buffer->length)
 		return 0;
-	if (more > SIZE_MAX / 2 - buffer->length)
-		goto fail;
+	if (more > SIZE_MAX / 2 - buffer->length || (buffer->max != 0 && buffer->length + more > buffer->max)) {
+		buffer->failed = BUFFER_FULL;
+		return -1;
+	}
 	wanted = buffer->length + more;
-	if (buffer->max != 0 && wanted > buffer->max)
-		goto fail;
 	capacity = buffer->capacity != 0 ? buffer->capacity * 2 : 256;
 	if (capacity < wanted)
 		capacity = wanted;
 	if (buffer->max != 0 && capacity > buffer->max)
 		capacity = buffer->max;
-	if ((data = realloc(buffer->data, capacity)) == NULL)
-		goto fail;
+	if ((data = realloc(buffer->data, capacity)) == NULL) {
+		buffer->failed = BUFFER_NO_MEMORY;
+		return -1;
+	}
 	buffer->data = data;
 	buffer->capacity = capacity;
 	return 0;
-fail:
-	buffer->failed = 1;
-	return -1;
 }
 
 int

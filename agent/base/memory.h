@@ -25,6 +25,7 @@ struct arena {
 	size_t used;  /* of the current block */
 	size_t total; /* bytes of all blocks */
 	size_t max;   /* refuses beyond this; 0: no limit */
+	int starved;  /* since it was reset something found no memory (a limit is not that) */
 };
 void arena_init(struct arena *arena, size_t max);
 /* Aligned to 16 bytes, not zeroed. */
@@ -38,7 +39,9 @@ char *arena_format(struct arena *arena, const char *format, ...) __attribute__((
 void arena_reset(struct arena *arena);
 void arena_free(struct arena *arena);
 
-/* A growing buffer.  After a failed append the buffer is as it was and `failed` is set, so that a caller may check once. */
+/* A growing buffer.  After a failed append the buffer is as it was and `failed` says why, so that a caller may check once. */
+#define BUFFER_NO_MEMORY 1
+#define BUFFER_FULL 2 /* at its maximum */
 struct buffer {
 	char *data;
 	size_t length;

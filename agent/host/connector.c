@@ -52,7 +52,11 @@ keep_opening(struct connector *c, const struct connector_options *o, struct erro
 	for (uint32_t i = 0; i < o->secret_count; i++)
 		secrets += 8 + strlen(o->secrets[i].name) + o->secrets[i].value.length;
 	if (head.failed || buffer_reserve(&head, secrets) != 0) {
+		bool starved = head.failed == BUFFER_NO_MEMORY;
+
 		buffer_free(&head);
+		if (starved)
+			return error_memory(err);
 		return error_set(err, ERROR_HOST_MESSAGE, NULL, "the settings of system %s are too large", c->system);
 	}
 	wire_put32(&head, o->secret_count);

@@ -43,9 +43,11 @@ message_new(enum frame_type type, uint16_t call, uint32_t number, struct buffer 
 	size_t head_length = head != NULL ? head->length : 0;
 	struct message *message = NULL;
 
-	if ((head != NULL && head->failed) || head_length > rules[type].head_max || body_length > rules[type].body_max)
-		error_fill(err, ERROR_HOST_MESSAGE, "Fewer fields, ids or settings in one call; or more memory.",
-		           "a message of %zu and %zu bytes is too large or found no memory", head_length, body_length);
+	if (head != NULL && head->failed == BUFFER_NO_MEMORY)
+		error_fill_memory(err);
+	else if ((head != NULL && head->failed) || head_length > rules[type].head_max || body_length > rules[type].body_max)
+		error_fill(err, ERROR_HOST_MESSAGE, "Fewer fields, ids or settings in one call.",
+		           "a message of %zu and %zu bytes is too large", head_length, body_length);
 	else if ((message = calloc(1, sizeof *message)) == NULL)
 		error_fill_memory(err);
 	if (message == NULL) {

@@ -30,7 +30,7 @@ void
 wire_put_bytes(struct buffer *to, const void *data, size_t length)
 {
 	if (length >= NONE) {
-		to->failed = 1;
+		to->failed = BUFFER_FULL;
 		return;
 	}
 	wire_put32(to, (uint32_t)length);
