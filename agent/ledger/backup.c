@@ -161,10 +161,12 @@ ledger_backup(struct ledger *ledger, const char *file, const struct ledger_progr
 	if (name_part(file, part, sizeof part, err) != 0)
 		return -1;
 	/* As long as this reads, what others write doesn't make the copy begin again. */
-	if (ledger_execute(ledger, "BEGIN; SELECT count(*) FROM sqlite_schema;", err) != 0)
+	if (ledger_execute(ledger, "BEGIN; SELECT count(*) FROM sqlite_schema;", err) != 0) {
+		ledger_undo(ledger);
 		return -1;
+	}
 	result = make_copy(ledger, part, progress, err);
-	sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL, NULL);
+	ledger_undo(ledger);
 	if (result != 0)
 		return -1;
 	if (rename(part, file) != 0 || sync_folder_of(file) != 0) {

@@ -72,7 +72,7 @@ ledger_check(struct ledger *ledger, void (*fault)(void *data, const char *senten
 		result = check_all(ledger, fault, data, err);
 	sqlite3_progress_handler(ledger->db, 0, NULL, NULL);
 	if (own)
-		sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL, NULL);
+		ledger_undo(ledger);
 	return result;
 }
 

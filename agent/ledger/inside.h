@@ -31,6 +31,9 @@ struct ledger {
 	uint8_t hash_key[16];
 	bool in_transaction;
 	unsigned savepoints;
+	sqlite3_stmt *undo;           /* ROLLBACK, made when it was opened: there may be no memory for it when it is needed */
+	bool torn;                    /* not even that went: what is open in SQLite ends before anything else is asked of it */
+	bool spoiled;                 /* a savepoint could not be rolled back to: the whole transaction must be */
 	bool stale;                   /* a transaction was rolled back: what is kept in memory is read anew */
 	unsigned data_version;        /* of the file, as SQLite counts other connections' commits */
 	struct engine_lock *engine;   /* ENGINE: shared by the ledgers of this process; NULL */
@@ -64,6 +67,8 @@ int ledger_execute(struct ledger *ledger, const char *sql, struct error *err);
 /* What SQLite said, as a sentence with a next step: full disk, read-only, busy, damaged, …  -1. */
 int ledger_sql_error(struct ledger *ledger, const char *what, struct error *err);
 void ledger_statements_free(struct ledger *ledger);
+/* Ends whatever SQLite has open without keeping it. */
+void ledger_undo(struct ledger *ledger);
 
 /*
  * Binding; texts and blobs stay the caller's until the statement was reset (SQLITE_STATIC).  A slice is bound as TEXT (native

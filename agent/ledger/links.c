@@ -79,11 +79,9 @@ link_look_begin(struct ledger *ledger, bool *ret_own, struct error *err)
 int
 link_look_end(struct ledger *ledger, bool own, int result)
 {
-	sqlite3_stmt *statement;
-
-	/* Nothing was changed: that it can't be ended is no news that anybody could use. */
-	if (own && sqlite3_get_autocommit(ledger->db) == 0 && (statement = ledger_statement(ledger, "COMMIT", NULL)) != NULL)
-		ledger_run_statement(ledger, statement, NULL);
+	/* Nothing was changed. */
+	if (own)
+		ledger_undo(ledger);
 	return result;
 }
 

@@ -164,6 +164,8 @@ configure(struct ledger *ledger, struct error *err)
 	if (ledger_execute(ledger, sql, err) != 0)
 		return -1;
 	sqlite3_wal_hook(ledger->db, carry_over, ledger);
+	if (sqlite3_prepare_v3(ledger->db, "ROLLBACK", -1, SQLITE_PREPARE_PERSISTENT, &ledger->undo, NULL) != SQLITE_OK)
+		return ledger_sql_error(ledger, "the ledger could not be opened", err);
 	return 0;
 }
 
@@ -228,7 +230,7 @@ bring_up_to_date(struct ledger *ledger, struct error *err)
 	if (what == 0)
 		what = ledger_make_durable(ledger, err);
 	if (what != 0)
-		sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL, NULL);
+		ledger_undo(ledger);
 	ledger->in_transaction = false;
 	return what;
 }
@@ -309,7 +311,7 @@ adopt(struct ledger *ledger, const char *begin, struct error *err)
 	if (result == 0)
 		result = ledger_make_durable(ledger, err);
 	if (result != 0) {
-		sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL, NULL);
+		ledger_undo(ledger);
 		ledger_names_free(ledger);
 	}
 	ledger->in_transaction = false;

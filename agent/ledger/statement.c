@@ -73,13 +73,22 @@ find(const struct statements *s, uint64_t hash, const char *sql)
 	return NULL;
 }
 
+/* Nothing is looked at or begun in what a rollback without memory left open. */
+static bool
+is_whole(struct ledger *ledger)
+{
+	if (ledger->torn)
+		ledger_undo(ledger);
+	return !ledger->torn;
+}
+
 sqlite3_stmt *
 ledger_statement(struct ledger *ledger, const char *sql, struct error *err)
 {
 	uint64_t hash = hash_text(sql);
 	sqlite3_stmt *statement;
 
-	if (ledger->statements == NULL && (ledger->statements = calloc(1, sizeof *ledger->statements)) == NULL) {
+	if ((ledger->statements == NULL && (ledger->statements = calloc(1, sizeof *ledger->statements)) == NULL) || !is_whole(ledger)) {
 		error_memory(err);
 		return NULL;
 	}
@@ -130,6 +139,8 @@ ledger_run_statement(struct ledger *ledger, sqlite3_stmt *statement, struct erro
 int
 ledger_execute(struct ledger *ledger, const char *sql, struct error *err)
 {
+	if (!is_whole(ledger))
+		return error_memory(err);
 	errno = 0;
 	if (sqlite3_exec(ledger->db, sql, NULL, NULL, NULL) != SQLITE_OK)
 		return ledger_sql_error(ledger, NULL, err);
@@ -141,6 +152,8 @@ ledger_statements_free(struct ledger *ledger)
 {
 	struct statements *s = ledger->statements;
 
+	sqlite3_finalize(ledger->undo);
+	ledger->undo = NULL;
 	if (s == NULL)
 		return;
 	for (size_t i = 0; i < s->room; i++)

@@ -120,13 +120,26 @@ ledger_make_durable(struct ledger *ledger, struct error *err)
 	return error_set(err, ERROR_LEDGER_FAILED, NULL, "the ledger in %s was stopped after a commit", ledger->state_dir);
 }
 
+/* Without another allocation, if the layout was not changed since; else as soon as there is memory for it. */
+void
+ledger_undo(struct ledger *ledger)
+{
+	if (ledger->db != NULL && sqlite3_get_autocommit(ledger->db) == 0 && ledger->undo != NULL) {
+		sqlite3_step(ledger->undo);
+		sqlite3_reset(ledger->undo);
+	}
+	if (ledger->db != NULL && sqlite3_get_autocommit(ledger->db) == 0)
+		sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL, NULL);
+	ledger->torn = ledger->db != NULL && sqlite3_get_autocommit(ledger->db) == 0;
+}
+
 int
 ledger_commit(struct ledger *ledger, struct error *err)
 {
 	if (!ledger->in_transaction)
 		return error_set(err, ERROR_INTERNAL, NULL, "a transaction of the ledger was ended that was never begun");
 	/* After some errors SQLite rolls back by itself; what came later would otherwise count as done. */
-	if (sqlite3_get_autocommit(ledger->db) != 0)
+	if (ledger->spoiled || sqlite3_get_autocommit(ledger->db) != 0)
 		error_fill(err, ERROR_LEDGER_FAILED, NULL, "a transaction of the ledger had failed before it was to be committed");
 	else if (ledger_leases_renew(ledger, err) == 0 && ledger_make_durable(ledger, err) == 0)
 		return 0;
@@ -140,10 +153,10 @@ ledger_rollback(struct ledger *ledger)
 {
 	if (!ledger->in_transaction)
 		return;
-	if (sqlite3_get_autocommit(ledger->db) == 0)
-		sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL, NULL);
+	ledger_undo(ledger);
 	ledger->in_transaction = false;
 	ledger->savepoints = 0;
+	ledger->spoiled = false;
 	ledger->stale = true;
 }
 
@@ -184,8 +197,8 @@ ledger_rollback_savepoint(struct ledger *ledger)
 	if (ledger->savepoints == 0)
 		return;
 	/* When the whole transaction is gone already, so is the savepoint; commit will say so. */
-	if (savepoint(ledger, "ROLLBACK TO", ledger->savepoints, NULL) == 0)
-		savepoint(ledger, "RELEASE", ledger->savepoints, NULL);
+	if (savepoint(ledger, "ROLLBACK TO", ledger->savepoints, NULL) != 0 || savepoint(ledger, "RELEASE", ledger->savepoints, NULL) != 0)
+		ledger->spoiled = true;
 	ledger->savepoints--;
 	ledger->stale = true;
 }
