@@ -81,6 +81,21 @@ runs_read_counts(const char *text, uint64_t ret_counts[LEDGER_COUNT_COUNT])
 
 /* Runs. */
 
+static int
+end_former(struct ledger *ledger, uint32_t flow, uint32_t unit, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger,
+	                                           "UPDATE run SET state = 5, ended_us = ?1, message = 'its end could not be written; what it had"
+	                                           " committed stays' WHERE state = 0 AND flow = ?2 AND unit = ?3", err);
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, ledger_now(ledger));
+	sqlite3_bind_int64(statement, 2, flow);
+	sqlite3_bind_int64(statement, 3, unit);
+	return ledger_run_statement(ledger, statement, err);
+}
+
 int
 ledger_run_begin(struct ledger *ledger, uint32_t flow, uint32_t unit, const char *cause, int64_t *ret_number, struct error *err)
 {
@@ -90,7 +105,7 @@ ledger_run_begin(struct ledger *ledger, uint32_t flow, uint32_t unit, const char
 
 	if (ledger_begin(ledger, err) != 0)
 		return -1;
-	statement = ledger_statement(ledger,
+	statement = end_former(ledger, flow, unit, err) != 0 ? NULL : ledger_statement(ledger,
 	                             "INSERT INTO run (flow, unit, cause, who, state, started_us, version, \"plan\", counts)"
 	                             " VALUES (?1, ?2, ?3, ?4, 0, ?5, 0, 0, '{}')", err);
 	if (statement == NULL) {

@@ -75,7 +75,11 @@ struct ledger_run {
 	uint64_t counts[LEDGER_COUNT_COUNT];
 	const char *message; /* how it ended, a sentence; or NULL */
 };
-/* Its own transaction: the number is durable when it returns.  Runs of this engine's predecessors that never ended become STOPPED when an engine opens. */
+/*
+ * Its own transaction: the number is durable when it returns.  Who begins one holds the lease of (flow, unit), so that an earlier one
+ * that still counts as running is over and could not say so: it becomes STOPPED, as those of this engine's predecessors do when an
+ * engine opens.
+ */
 int ledger_run_begin(struct ledger *ledger, uint32_t flow, uint32_t unit, const char *cause, int64_t *ret_number, struct error *err);
 /* In a transaction: what it counted so far, and its version. */
 int ledger_run_keep(struct ledger *ledger, const struct ledger_run *run, struct error *err);
