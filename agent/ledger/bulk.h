@@ -37,6 +37,11 @@ struct ledger_bulk_row {
 	uint32_t key_count;
 };
 int ledger_bulk_add(struct ledger_bulk *bulk, struct ledger_bulk_row *rows, uint32_t count, uint8_t *ret_aside, struct error *err);
+/*
+ * What a load left that failed in this engine: its indexes are built, so that all else goes on, and it goes on when its flow runs
+ * again.  Nothing is done while another one is at work.  Makes its own transaction.
+ */
+int ledger_bulk_settle(struct ledger *ledger, struct error *err);
 /* Indexes, in transactions of its own. */
 int ledger_bulk_close(struct ledger_bulk *bulk, const struct ledger_progress *progress, struct error *err);
 void ledger_bulk_free(struct ledger_bulk *bulk); /* without closing: the load stays unfinished */

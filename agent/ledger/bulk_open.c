@@ -153,6 +153,43 @@ ledger_recover_bulk(struct ledger *ledger, struct error *err)
 	return result;
 }
 
+/* Is somebody else at work on a first load? */
+static int
+others_load(struct ledger *ledger, bool *ret_others, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger, "SELECT count(*) FROM first_load WHERE holder IS NOT ?1 AND until_us > ?2", err);
+
+	if (statement == NULL)
+		return -1;
+	ledger_bind_text(statement, 1, ledger->holder);
+	sqlite3_bind_int64(statement, 2, ledger_now(ledger));
+	if (ledger_step(ledger, statement, err) != 1)
+		return -1;
+	*ret_others = sqlite3_column_int64(statement, 0) > 0;
+	sqlite3_reset(statement);
+	return 0;
+}
+
+int
+ledger_bulk_settle(struct ledger *ledger, struct error *err)
+{
+	bool stand, others;
+	int result;
+
+	if (bulk_stand(ledger, &stand, err) != 0 || (!stand && ledger_begin(ledger, err) != 0))
+		return -1;
+	if (stand)
+		return 0;
+	result = others_load(ledger, &others, err);
+	if (result == 0 && !others)
+		result = bulk_build(ledger, NULL, err);
+	if (result == 0)
+		result = ledger_commit(ledger, err);
+	if (result != 0)
+		ledger_rollback(ledger);
+	return result;
+}
+
 /* Opening. */
 
 int

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ledger/bulk.h"
+
 #define PRUNE_ROWS 10000u
 
 void
@@ -51,6 +53,8 @@ unit_begin(struct unit_run *u, const char *cause, struct error *err)
 	if ((taken = ledger_lease(ledger, u->lease, UNIT_LEASE_MS, err)) <= 0)
 		return taken;
 	u->leased = true;
+	if (ledger_bulk_settle(ledger, err) != 0)
+		return -1;
 	if (ledger_run_begin(ledger, u->intake.flow_id, u->intake.unit_id, cause, &u->run.number, err) != 0)
 		return -1;
 	u->begun = true;
