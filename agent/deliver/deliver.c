@@ -43,6 +43,7 @@ deliver_open(struct deliver *deliver, const struct deliver_options *options, str
 			continue;
 		deliver->outlet_count++;
 		if (outlet_init(&deliver->outlets[deliver->outlet_count - 1], deliver, bound, err) != 0 ||
+		    ledger_attempts_left(deliver->ledger, bound->id, deliver->intake->unit_id, err) != 0 ||
 		    gate_open(&deliver->outlets[deliver->outlet_count - 1], err) != 0) {
 			deliver_close(deliver);
 			return -1;

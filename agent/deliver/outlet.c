@@ -118,8 +118,12 @@ static int
 make_builders(struct outlet *outlet, struct error *err)
 {
 	if ((outlet->golden = batch_builder_new(err)) == NULL || (outlet->written = batch_builder_new(err)) == NULL ||
-	    (outlet->payload = batch_builder_new(err)) == NULL)
+	    (outlet->payload = batch_builder_new(err)) == NULL) {
+		batch_builder_free(outlet->golden);
+		batch_builder_free(outlet->written);
+		outlet->golden = outlet->written = NULL;
 		return -1;
+	}
 	batch_builder_trust(outlet->golden);
 	batch_builder_trust(outlet->written);
 	batch_builder_trust(outlet->payload);
@@ -141,14 +145,21 @@ outlet_open(struct outlet *outlet, struct error *err)
 	}
 	outlet->can = *connector_capabilities(outlet->sink);
 	/* What discover knows better it says; what it can't say now stands as the descriptor has it. */
-	if (connector_offers(outlet->sink, "discover/1"))
-		(void)connector_discover_objects(outlet->sink, &findings, &ignored);
+	if (connector_offers(outlet->sink, "discover/1") && connector_discover_objects(outlet->sink, &findings, &ignored) != 0 &&
+	    ignored.code == ERROR_MEMORY) {
+		outlet->sink = NULL;
+		*err = ignored;
+		return -1;
+	}
 	outlet->guard = choose_guard(outlet);
 	if (outlet->guard == CONFIG_GUARD_NONE && outlet->binding->guard != CONFIG_GUARD_NONE && outlet->reader != NULL)
 		engine_say(deliver->engine, SYNCLINE_LOG_WARNING,
 		           "%s.%s can neither be written by version nor be read again before a write: a change made there between reading and writing "
 		           "is overwritten.  Set guard = \"none\" to accept that.", outlet->binding->system->head.name, outlet->binding->object->head.name);
-	return make_builders(outlet, err);
+	if (make_builders(outlet, err) == 0)
+		return 0;
+	outlet->sink = NULL;
+	return -1;
 }
 
 int

@@ -423,7 +423,7 @@ ledger_attempt_open(struct ledger *ledger, struct ledger_attempt *attempt, struc
 
 /* All items whose answer was awaited: nobody knows. */
 static int
-doubt(struct ledger *ledger, int64_t id, struct error *err)
+doubt(struct ledger *ledger, int64_t id, const char *reason, struct error *err)
 {
 	struct ledger_outcome *outcomes = NULL;
 	struct delivery_attempt a;
@@ -437,8 +437,7 @@ doubt(struct ledger *ledger, int64_t id, struct error *err)
 	else {
 		for (uint32_t i = 0; i < a.count; i++)
 			if (!delivery_answered(&a, i))
-				outcomes[count++] = (struct ledger_outcome){ .index = i, .kind = LEDGER_UNSURE,
-					.reason = "the process that sent it ended before the answer came" };
+				outcomes[count++] = (struct ledger_outcome){ .index = i, .kind = LEDGER_UNSURE, .reason = reason };
 		status = ledger_attempt_close(ledger, id, outcomes, count, err);
 	}
 	free(outcomes);
@@ -446,28 +445,59 @@ doubt(struct ledger *ledger, int64_t id, struct error *err)
 	return status;
 }
 
+/* The first one after `last` whose answer is awaited; binding 0: of any.  1, 0: none, -1. */
+static int
+next_sending(struct ledger *ledger, uint32_t binding, uint32_t unit, int64_t *last, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(
+		ledger, "SELECT id FROM attempt WHERE sending > 0 AND id > ?1 AND (?2 = 0 OR (binding = ?2 AND unit = ?3)) ORDER BY id LIMIT 1", err);
+	int got;
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, *last);
+	sqlite3_bind_int64(statement, 2, binding);
+	sqlite3_bind_int64(statement, 3, unit);
+	if ((got = ledger_step(ledger, statement, err)) == 1) {
+		*last = sqlite3_column_int64(statement, 0);
+		sqlite3_reset(statement);
+	}
+	return got;
+}
+
+int
+ledger_attempts_left(struct ledger *ledger, uint32_t binding, uint32_t unit, struct error *err)
+{
+	int64_t last = 0;
+	int more = next_sending(ledger, binding, unit, &last, err);
+
+	if (more <= 0)
+		return more;
+	if (ledger_begin(ledger, err) != 0)
+		return -1;
+	while (more == 1) {
+		if (doubt(ledger, last, "its answer could not be kept", err) != 0)
+			more = -1;
+		else
+			more = next_sending(ledger, binding, unit, &last, err);
+	}
+	if (more == 0)
+		return ledger_commit(ledger, err);
+	ledger_rollback(ledger);
+	return -1;
+}
+
 static int
 recover(struct ledger *ledger, bool new_epoch, struct error *err)
 {
 	int64_t last = 0;
+	int more;
 
-	for (;;) {
-		sqlite3_stmt *statement =
-			ledger_statement(ledger, "SELECT id FROM attempt WHERE sending > 0 AND id > ?1 ORDER BY id LIMIT 1", err);
-		int got;
-
-		if (statement == NULL)
+	while ((more = next_sending(ledger, 0, 0, &last, err)) == 1)
+		if (doubt(ledger, last, "the process that sent it ended before the answer came", err) != 0)
 			return -1;
-		sqlite3_bind_int64(statement, 1, last);
-		if ((got = ledger_step(ledger, statement, err)) < 0)
-			return -1;
-		if (got == 0)
-			break;
-		last = sqlite3_column_int64(statement, 0);
-		sqlite3_reset(statement);
-		if (doubt(ledger, last, err) != 0)
-			return -1;
-	}
+	if (more < 0)
+		return -1;
 	if (!new_epoch)
 		return 0;
 	/* A file that was handed over may belong to the ledger that this one is a copy of. */

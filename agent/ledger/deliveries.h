@@ -136,6 +136,11 @@ struct ledger_outcome {
  * the attempt goes.  ERROR_LEDGER_ATTEMPT when one was decided before.
  */
 int ledger_attempt_close(struct ledger *ledger, int64_t attempt, const struct ledger_outcome *outcomes, uint32_t count, struct error *err);
+/*
+ * What is still sending for (binding, unit) though nobody sends: its answer came and could not be kept, for the ledger or memory
+ * failed.  It becomes uncertain, as it does when an engine opens.  For who holds the lease.  Makes its own transaction.
+ */
+int ledger_attempts_left(struct ledger *ledger, uint32_t binding, uint32_t unit, struct error *err);
 
 /*
  * Uncertain items (or those handed over) whose due_us has come, those that have been due longest first, with the attempt that
