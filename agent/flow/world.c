@@ -63,7 +63,7 @@ ask_ref(void *data, const struct rules_record_context *record, const char *name,
 	}
 	buffer_clear(&world->value);
 	buffer_format(&world->value, "%u:", ledger_object_id(world->engine->ledger, object));
-	if (batch_join_key(&world->value, parts, count) != 0)
+	if (batch_join_key(&world->value, parts, count) != 0 || world->value.failed)
 		return no_memory(err);
 	return answer(world, world->value.data, world->value.length, ret_value, err);
 }

@@ -194,10 +194,12 @@ try_sql(struct compiler *c, const struct rule *rule, struct slip *slip)
 	worker->mapping = NULL;
 	worker->first_row = 0;
 	worker->ticks = 0;
-	worker->fault_set = false;
+	worker->fault_set = worker->no_memory = false;
 	if (tail != rule->sql + rule->sql_length || sqlite3_column_count(statement) != 1)
 		slip_set(slip, 0, 1, "Write one SQL expression.", "this is more than one expression");
-	else if ((rc = sqlite3_step(statement)) == SQLITE_ROW)
+	else if ((rc = sqlite3_step(statement)) == SQLITE_NOMEM)
+		c->no_memory = true;
+	else if (rc == SQLITE_ROW)
 		slip_set(slip, 0, 1, "Aggregates belong inside a subquery over a list of the record: (SELECT sum(value) FROM json_each(FIELD)).",
 		         "the rule adds up records, and a rule has one record");
 	else if (rc != SQLITE_DONE)
@@ -206,7 +208,8 @@ try_sql(struct compiler *c, const struct rule *rule, struct slip *slip)
 	sqlite3_finalize(statement);
 	worker->rule = NULL;
 	worker->rows = NULL;
-	return slip->set ? -1 : 0;
+	c->no_memory = c->no_memory || worker->no_memory;
+	return slip->set || c->no_memory ? -1 : 0;
 }
 
 static bool

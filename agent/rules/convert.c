@@ -30,6 +30,13 @@ fault_set(struct fault *fault, const char *hint, const char *format, ...)
 	return -1;
 }
 
+int
+fault_memory(struct rules_worker *worker, struct fault *fault)
+{
+	worker->no_memory = true;
+	return fault_set(fault, "Give the process more memory.", "there was no memory for what the rule makes of this record");
+}
+
 /* `length` bytes of UTF-8 cut so that no character is torn. */
 static size_t
 whole_characters(const char *text, size_t length, size_t most)
@@ -95,7 +102,7 @@ give_text(struct rules_worker *worker, const char *text, size_t length, uint8_t 
 	char *copy = arena_copy(&worker->arena, text, length);
 
 	if (copy == NULL)
-		return fault_set(fault, "Give the process more memory.", "there was no memory for the value");
+		return fault_memory(worker, fault);
 	*ret_value = (struct syncline_value){ .type = type, .length = (uint32_t)length, .u.data = copy };
 	return 0;
 }
@@ -203,7 +210,7 @@ to_decimal(struct rules_worker *worker, const struct rule *rule, bool copied, co
 		                 number_scale(value->u.data, value->length), rule->target.scale);
 	}
 	if ((rounded = arena_alloc(&worker->arena, value->length + rule->target.scale + 8u)) == NULL)
-		return fault_set(fault, NULL, "there was no memory for the value");
+		return fault_memory(worker, fault);
 	ret_value->length = (uint32_t)number_round(value->u.data, value->length, rule->target.scale, true, rounded);
 	ret_value->u.data = rounded;
 	return 0;
@@ -344,7 +351,7 @@ to_json(struct rules_worker *worker, const struct rule *rule, const struct syncl
 	case SYNCLINE_TYPE_DATE: text_json_string(buffer, number, text_from_date(value->u.integer, number)); break;
 	default: text_json_string(buffer, number, text_from_timestamp(value->u.integer, number)); break;
 	}
-	return buffer->failed ? fault_set(fault, NULL, "there was no memory for the value")
+	return buffer->failed ? fault_memory(worker, fault)
 	                      : give_text(worker, buffer->data, buffer->length, SYNCLINE_TYPE_JSON, ret_value, fault);
 }
 
@@ -375,6 +382,8 @@ normalise(struct rules_worker *worker, const struct rule *rule, struct syncline_
 		for (size_t i = 0; i < length && rc == 0; i++)
 			if (text[i] >= '0' && text[i] <= '9')
 				rc = buffer_char(buffer, text[i]);
+	if (rc != 0 && buffer->failed == BUFFER_NO_MEMORY)
+		return fault_memory(worker, fault);
 	if (rc != 0)
 		return fault_set(fault, NULL, "the value is too long to be normalised");
 	return give_text(worker, buffer->length > 0 ? buffer->data : "", buffer->length, value->type, value, fault);

@@ -317,6 +317,7 @@ struct rules_worker {
 	bool over_budget;
 	struct fault fault;     /* what our own code said before SQLite's error */
 	bool fault_set;
+	bool no_memory;         /* for something that a rule makes: the run fails, for that says nothing of the record */
 	struct rules_record_context context;
 	struct syncline_record head;
 	int64_t today;
@@ -358,6 +359,8 @@ int rule_evaluate(struct rules_worker *worker, const struct rule *rule, const st
 /* The rule's value as its target has to be: converted, normalised, checked.  -1: `fault` says why. */
 int value_convert(struct rules_worker *worker, const struct rule *rule, bool copied, const struct syncline_value *value,
                   struct syncline_value *ret_value, struct fault *fault);
+/* No memory for a value: fails the whole run. */
+int fault_memory(struct rules_worker *worker, struct fault *fault);
 int fault_set(struct fault *fault, const char *hint, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Runs the elements of a list for all rows. */
 int list_evaluate(struct rules_worker *worker, const struct rule *rule, const struct rows *rows, row_result *result, void *data, struct error *err);

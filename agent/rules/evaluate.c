@@ -168,7 +168,7 @@ fetch_text(struct rules_worker *worker, const struct rule *rule, sqlite3_stmt *s
 		if (!text_is_utf8(text, length))
 			return fault_set(fault, "Texts are UTF-8 without NUL; bytes become text by hex().", "the rule gave a text that is not UTF-8");
 		if ((text = arena_copy(&worker->arena, text, length)) == NULL)
-			return fault_set(fault, NULL, "there was no memory for the value");
+			return fault_memory(worker, fault);
 	}
 	*ret_value = (struct syncline_value){ .type = SYNCLINE_TYPE_TEXT, .length = (uint32_t)length, .u.data = text };
 	if (rule->target.type != RULES_NATIVE)
@@ -194,7 +194,7 @@ fetch_double(struct rules_worker *worker, const struct rule *rule, double number
 	if (length == 0)
 		return fault_set(fault, "Look at what the rule divides by.", "the result is infinite or has too many digits");
 	if ((rounded = arena_alloc(&worker->arena, length + rule->target.scale + 8u)) == NULL)
-		return fault_set(fault, NULL, "there was no memory for the value");
+		return fault_memory(worker, fault);
 	if (rule->target.has_scale)
 		length = number_round(digits, length, rule->target.scale, true, rounded);
 	else
@@ -227,7 +227,7 @@ fetch(struct rules_worker *worker, const struct rule *rule, sqlite3_stmt *statem
 		data = sqlite3_column_blob(statement, 0);
 		length = (size_t)sqlite3_column_bytes(statement, 0);
 		if ((data = arena_copy(&worker->arena, data != NULL ? data : "", length)) == NULL)
-			return fault_set(fault, NULL, "there was no memory for the value");
+			return fault_memory(worker, fault);
 		*ret_value = (struct syncline_value){ .type = SYNCLINE_TYPE_BYTES, .length = (uint32_t)length, .u.data = data };
 		return 0;
 	default:
@@ -245,7 +245,7 @@ failed(struct rules_worker *worker, int rc, struct fault *fault)
 	else if (worker->fault_set)
 		*fault = worker->fault;
 	else if ((rc & 0xFF) == SQLITE_NOMEM)
-		fault_set(fault, "Make the rule's values smaller, or give the process more memory.", "there was no memory for what the rule makes of this record");
+		fault_memory(worker, fault);
 	else if ((rc & 0xFF) == SQLITE_TOOBIG)
 		fault_set(fault, "Copy the field instead of computing with it.", "a value is longer than 1 MiB, which is the most that an expression takes");
 	else

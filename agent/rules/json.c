@@ -315,10 +315,25 @@ unicode_escape(const char *p, const char *end, char **out)
 	return p;
 }
 
+/* A byte, or what an escape stands for, at most four.  NULL: a bad escape. */
+static const char *
+next_piece(const char *p, const char *end, char **out)
+{
+	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+
+	if (*p == '\\' && p[1] == 'u')
+		return unicode_escape(p + 2, end, out);
+	if (*p != '\\') {
+		*(*out)++ = *p;
+		return p + 1;
+	}
+	*(*out)++ = to[strchr(from, p[1]) - from];
+	return p + 2;
+}
+
 bool
 json_string(struct arena *arena, const struct json_value *value, struct syncline_slice *ret_text)
 {
-	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
 	const char *p = value->at + 1, *end = value->at + value->length - 1;
 	char *text, *out;
 
@@ -328,17 +343,9 @@ json_string(struct arena *arena, const struct json_value *value, struct syncline
 	}
 	if ((text = out = arena_alloc(arena, (size_t)(end - p))) == NULL)
 		return false;
-	while (p < end) {
-		if (*p != '\\') {
-			*out++ = *p++;
-		} else if (p[1] == 'u') {
-			if ((p = unicode_escape(p + 2, end, &out)) == NULL)
-				return false;
-		} else {
-			*out++ = to[strchr(from, p[1]) - from];
-			p += 2;
-		}
-	}
+	while (p < end)
+		if ((p = next_piece(p, end, &out)) == NULL)
+			return false;
 	*ret_text = (struct syncline_slice){ text, (size_t)(out - text) };
 	return true;
 }
@@ -346,18 +353,20 @@ json_string(struct arena *arena, const struct json_value *value, struct syncline
 bool
 json_string_equals(const struct json_value *value, const char *text, size_t length)
 {
-	const char *p = value->at + 1;
-	size_t inner = value->length - 2;
-	struct arena arena;
-	struct syncline_slice slice;
-	bool same;
+	const char *p = value->at + 1, *end = value->at + value->length - 1;
+	size_t done = 0;
 
-	if (memchr(p, '\\', inner) == NULL)
-		return inner == length && memcmp(p, text, length) == 0;
-	arena_init(&arena, 0);
-	same = json_string(&arena, value, &slice) && slice.length == length && memcmp(slice.data, text, length) == 0;
-	arena_free(&arena);
-	return same;
+	if (memchr(p, '\\', (size_t)(end - p)) == NULL)
+		return (size_t)(end - p) == length && memcmp(p, text, length) == 0;
+	while (p < end) {
+		char piece[8], *behind = piece;
+
+		if ((p = next_piece(p, end, &behind)) == NULL || length - done < (size_t)(behind - piece) ||
+		    memcmp(piece, text + done, (size_t)(behind - piece)) != 0)
+			return false;
+		done += (size_t)(behind - piece);
+	}
+	return done == length;
 }
 
 /* "1.5e3" as "1500": plain digits, at most 1,000 of them. */

@@ -269,6 +269,8 @@ compose(struct group *g, uint32_t row, uint32_t *at)
 	fault.path[0] = '\0';
 	value.length = (uint32_t)buffer->length;
 	if (buffer->failed || buffer->length > SYNCLINE_RECORD_MAX) {
+		if (buffer->failed == BUFFER_NO_MEMORY)
+			return -1;
 		buffer_free(buffer);
 		fault_set(&fault, "Shorten the list at its source.", "the list is longer than 4 MiB");
 		return g->result(g->data, g->rule, row, &value, &fault);

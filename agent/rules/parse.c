@@ -228,21 +228,25 @@ field(struct parser *p)
 		size_t length;
 		char *part = token_name(p->arena, p->text, now(p), &length);
 
-		if (part == NULL || buffer_append(&name, part, length) != 0)
+		if (part == NULL)
 			goto fail;
+		(void)buffer_append(&name, part, length);
 		step(p);
 		if (!is_sign(p, ".") || (after(p)->kind != TOKEN_WORD && after(p)->kind != TOKEN_NAME))
 			break;
 		step(p);
-		buffer_char(&name, '.');
+		(void)buffer_char(&name, '.');
 	}
+	if (name.failed)
+		goto fail;
 	node->end = behind_last(p);
 	node->name_length = name.length;
 	node->name = arena_copy(p->arena, name.length > 0 ? name.data : "", name.length);
 	buffer_free(&name);
 	return node->name != NULL ? node : NULL;
 fail:
-	slip_set(p->slip, node->at, 1, "Names have at most 255 bytes.", "this name is too long");
+	if (name.failed == BUFFER_FULL)
+		slip_set(p->slip, node->at, 1, "Names have at most 255 bytes.", "this name is too long");
 	buffer_free(&name);
 	return NULL;
 }

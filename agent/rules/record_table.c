@@ -198,6 +198,7 @@ follow(struct rules_worker *worker, const struct column *column, uint32_t row, c
 	known = world->follow(world->data, &worker->context, column->entity, &slice, column->follow, ret_value, &err);
 	if (known == RULES_KNOWN_FAILED) {
 		worker->fault_set = true;
+		worker->no_memory = worker->no_memory || err.code == ERROR_MEMORY;
 		return fault_set(&worker->fault, err.hint, "%s", err.message);
 	}
 	if (known != RULES_KNOWN_YES)

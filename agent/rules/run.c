@@ -22,6 +22,12 @@ struct run {
 	bool checking;
 };
 
+static bool
+found_no_memory(const struct rules_worker *worker)
+{
+	return worker->no_memory || worker->arena.starved != 0;
+}
+
 static void
 tell(struct run *run, const struct rule *rule, uint32_t row, const struct syncline_value *value, const struct fault *fault)
 {
@@ -30,6 +36,8 @@ tell(struct run *run, const struct rule *rule, uint32_t row, const struct syncli
 
 	if (run->checked[row] < 255)
 		run->checked[row]++;
+	if (found_no_memory(run->worker))
+		return;
 	if (run->report->rejected == NULL)
 		return;
 	run->worker->context.record = NULL;
@@ -198,6 +206,7 @@ prepare(struct run *run, struct error *err)
 	struct arena *arena = &worker->arena;
 
 	arena_reset(arena);
+	worker->no_memory = false;
 	worker->mapping = run->mapping;
 	worker->batch = run->in;
 	worker->context.record = NULL;
@@ -306,7 +315,13 @@ mapping_run(struct rules_worker *worker, const struct mapping *mapping, const st
 			goto out;
 		run.checking = false;
 	}
-	if (evaluate_set(&run, &mapping->conditions, &run.rows, took_condition, err) != 0 || hand_on(&run, out, err) != 0)
+	if (evaluate_set(&run, &mapping->conditions, &run.rows, took_condition, err) != 0)
+		goto out;
+	if (found_no_memory(worker)) {
+		error_memory(err);
+		goto out;
+	}
+	if (hand_on(&run, out, err) != 0)
 		goto out;
 	report->conditions = run.conditions;
 	report->sources = run.sources;

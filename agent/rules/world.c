@@ -310,5 +310,6 @@ world_answer(void *context, enum rules_question question, const struct syncline_
 	/* The reject keeps the reason and the next step as they were said here. */
 	fault_set(&worker->fault, err->hint, "%s", err->message);
 	worker->fault_set = true;
+	worker->no_memory = worker->no_memory || err->code == ERROR_MEMORY;
 	return -1;
 }

@@ -450,9 +450,9 @@ compile_and_run(void *data)
 	if ((mapping = mapping_compile(&spec, NULL, NULL, NULL)) == NULL || (worker = rules_worker_new(NULL)) == NULL ||
 	    (builder = batch_builder_new(NULL)) == NULL || mapping_run(worker, mapping, NULL, data, builder, &report, NULL) != 0)
 		return -1;
-	/* No memory within one rule is that record's reject. */
-	assert_int_equal(report.accepted + report.rejects, 1);
-	return report.accepted == 1 ? 0 : -1;
+	/* No memory within one rule says nothing of the record: it is never its reject. */
+	assert_int_equal(report.accepted, 1);
+	return 0;
 }
 
 static void

@@ -503,7 +503,7 @@ hash_files(const char *path, unsigned depth, unsigned char *data, uint64_t *sum)
 {
 	DIR *directory = opendir(path);
 	struct dirent *entry;
-	int result = 0;
+	int result = 0, number;
 
 	if (directory == NULL)
 		return -1;
@@ -530,7 +530,9 @@ hash_files(const char *path, unsigned depth, unsigned char *data, uint64_t *sum)
 			*sum += hash;
 		}
 	}
+	number = errno;
 	closedir(directory);
+	errno = number;
 	return result;
 }
 
@@ -540,7 +542,7 @@ zone_data_version(const char *directory, struct buffer *out, struct error *err)
 	static const char *const files[] = { "tzdata.zi", "+VERSION", "version" };
 	unsigned char *data = malloc(FILE_MAX);
 	uint64_t sum = 0;
-	int result = 0;
+	int result = 0, hashed;
 
 	if (data == NULL)
 		return error_memory(err);
@@ -556,11 +558,15 @@ zone_data_version(const char *directory, struct buffer *out, struct error *err)
 			got = read(fd, line, sizeof line);
 			close(fd);
 		}
+		result = path.failed == BUFFER_NO_MEMORY ? error_memory(err) : 0;
 		buffer_free(&path);
-		if (got > 0 && said_version(line, (size_t)got, out))
+		if (result != 0 || (got > 0 && said_version(line, (size_t)got, out)))
 			goto out;
 	}
-	if (hash_files(place(directory), 0, data, &sum) != 0)
+	hashed = out->failed ? -1 : hash_files(place(directory), 0, data, &sum);
+	if (out->failed || (hashed != 0 && errno == ENOMEM))
+		result = error_memory(err);
+	else if (hashed != 0)
 		result = error_set(err, ERROR_RULES_ZONE, "Install the system's time zone data (package tzdata).",
 		                   "the time zone data in %s can't be read: %s", place(directory), strerror(errno));
 	else if (buffer_format(out, "%016llx", (unsigned long long)sum) != 0)
