@@ -13,6 +13,8 @@ systems_connector_path(const struct systems *systems, const char *connector, str
 	char *directory = realpath(systems->connector_dir, NULL);
 	const char *path;
 
+	if (directory == NULL && errno == ENOMEM)
+		return error_memory(err);
 	if (directory == NULL) {
 		(void)error_system(err, ERROR_CONNECTOR_MISSING, errno, "the folder of the connectors, %s", systems->connector_dir);
 		error_hint(err, "Name the folder that holds them with --connectors DIR.");
@@ -21,7 +23,7 @@ systems_connector_path(const struct systems *systems, const char *connector, str
 	buffer_clear(ret_path);
 	buffer_format(ret_path, "%s/%s.so", directory, connector);
 	free(directory);
-	if ((path = buffer_string(ret_path)) == NULL)
+	if ((path = buffer_string(ret_path)) == NULL || ret_path->failed)
 		return error_memory(err);
 	if (strchr(connector, '/') != NULL || access(path, R_OK) != 0)
 		return error_set(err, ERROR_CONNECTOR_MISSING, "`syncline connectors` lists those that are installed.",
