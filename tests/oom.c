@@ -38,6 +38,7 @@ static struct {
 	unsigned failed;
 	unsigned live;
 	int overflow;
+	int enough;          /* what is live is watched, and nothing fails */
 	int armed;           /* for good: nobody asks what is live */
 	volatile uint32_t *told;
 	uintptr_t table[LIVE_MAX]; /* open addressing; 1 marks a slot whose pointer left */
@@ -90,7 +91,7 @@ forget(void *pointer)
 static int
 must_fail(void)
 {
-	if (!watch.watching)
+	if (!watch.watching || watch.enough)
 		return 0;
 	watch.seen++;
 	if (watch.all_after ? watch.seen < watch.fail_at : watch.seen != watch.fail_at)
@@ -182,17 +183,53 @@ __wrap_free(void *at)
 	pthread_mutex_unlock(&lock);
 }
 
-static int
-call(int (*function)(void *arg), void *arg, unsigned fail_at, int all_after)
+void
+oom_begin(unsigned fail_at, int all_after)
 {
-	int result;
-
 	pthread_mutex_lock(&lock);
 	memset(&watch, 0, sizeof watch);
 	watch.fail_at = fail_at;
 	watch.all_after = all_after;
 	watch.watching = 1;
 	pthread_mutex_unlock(&lock);
+}
+
+unsigned
+oom_enough(void)
+{
+	unsigned failed;
+
+	pthread_mutex_lock(&lock);
+	watch.enough = 1;
+	failed = watch.failed;
+	pthread_mutex_unlock(&lock);
+	return failed;
+}
+
+unsigned
+oom_seen(void)
+{
+	return watch.seen;
+}
+
+unsigned
+oom_left(void)
+{
+	unsigned live;
+
+	pthread_mutex_lock(&lock);
+	watch.watching = 0;
+	live = watch.overflow ? LIVE_MAX : watch.live;
+	pthread_mutex_unlock(&lock);
+	return live;
+}
+
+static int
+call(int (*function)(void *arg), void *arg, unsigned fail_at, int all_after)
+{
+	int result;
+
+	oom_begin(fail_at, all_after);
 	result = function(arg);
 	pthread_mutex_lock(&lock);
 	watch.watching = 0;
@@ -250,6 +287,30 @@ void
 oom_arm(unsigned fail_at, int all_after, volatile uint32_t *failed)
 {
 	(void)fail_at, (void)all_after, (void)failed;
+}
+
+void
+oom_begin(unsigned fail_at, int all_after)
+{
+	(void)fail_at, (void)all_after;
+}
+
+unsigned
+oom_enough(void)
+{
+	return 0;
+}
+
+unsigned
+oom_seen(void)
+{
+	return 0;
+}
+
+unsigned
+oom_left(void)
+{
+	return 0;
 }
 
 int

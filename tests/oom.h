@@ -26,6 +26,15 @@ unsigned oom_each(int (*function)(void *arg), void *arg);
  * one and all after it.  *failed, which may lie in shared memory, says how many did.
  */
 void oom_arm(unsigned fail_at, int all_after, volatile uint32_t *failed);
+/*
+ * For a test that goes on afterwards, in the process itself or in a child that was forked for it: oom_begin: from now on as
+ * oom_each says; oom_enough: no more fails, and how many did; oom_left: how many of those made since oom_begin are live, which
+ * ends the watch.  oom_seen: how many were asked for until oom_enough.
+ */
+void oom_begin(unsigned fail_at, int all_after);
+unsigned oom_enough(void);
+unsigned oom_seen(void);
+unsigned oom_left(void);
 /* Can this build's linker wrap at all? */
 int oom_works(void);
 

@@ -32,3 +32,4 @@ include tests/unit/ledger_records.mk
 include tests/unit/ledger_deliveries.mk
 include tests/unit/flow_read.mk
 include tests/unit/flow_situations.mk
+include tests/unit/spine_oom.mk

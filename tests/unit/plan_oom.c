@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* plan_oom.c: plans applied without memory: a first load, and one that is stale in part. */
+#include "spine_help.h"
+
+static void
+first_rows(struct spine *spine)
+{
+	spine_sql(spine, "erp.db", "INSERT INTO kunden VALUES ('K1', 'Anna', 10, '[{\"tag\":\"a\"}]'), ('K2', 'Berta', 20, NULL), ('K3', 'Carla', 30, NULL)");
+}
+
+static void
+changes(struct spine *spine)
+{
+	first_rows(spine);
+	spine_rest(spine);
+	spine_sql(spine, "erp.db", "UPDATE kunden SET name = 'Anneliese', size = NULL WHERE nr = 'K1'; DELETE FROM kunden WHERE nr = 'K3';"
+	                           "INSERT INTO kunden VALUES ('K4', 'Dora', 40, NULL), ('K5', 'a name that is far too long for it', 1, NULL)");
+	spine_sql(spine, "crm.db", "UPDATE accounts SET phone = '+49 22', version = version + 1 WHERE number = 'K1'");
+}
+
+static void
+held(struct spine *spine)
+{
+	struct error err = { 0 };
+
+	first_rows(spine);
+	must(spine_run(spine, "customers", &err), err);
+	if (spine->plan == 0)
+		spine_fail("the first run has no plan");
+}
+
+/* A plan that is stale in part. */
+static void
+held_and_changed(struct spine *spine)
+{
+	struct error err = { 0 };
+
+	changes(spine);
+	spine_flag(spine, LEDGER_FLAG_PREVIEW);
+	must(spine_run(spine, "customers", &err), err);
+	if (spine->plan == 0)
+		spine_fail("a preview has no plan");
+	spine_flag(spine, LEDGER_FLAG_ON);
+	spine_sql(spine, "crm.db", "UPDATE accounts SET name = 'Annette', version = version + 1 WHERE number = 'K1'");
+}
+
+static const struct spine_story stories[] = {
+	{ "a first plan is applied", held, spine_apply_plan, SPINE_CUSTOMERS },
+	{ "a plan that is stale in part", held_and_changed, spine_apply_plan, SPINE_CUSTOMERS },
+};
+
+static void
+plans_without_memory(void **state)
+{
+	(void)state;
+	spine_all(stories, sizeof stories / sizeof *stories);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(plans_without_memory) };
+
+	spine_begin();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
