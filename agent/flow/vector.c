@@ -67,19 +67,22 @@ four_digits(const char *p, const char *end, uint32_t *ret)
 {
 	*ret = 0;
 	for (int i = 0; i < 4; i++, p++) {
-		if (p >= end)
+		if (p >= end || !((*p >= '0' && *p <= '9') || ((*p | 0x20) >= 'a' && (*p | 0x20) <= 'f')))
 			return NULL;
 		*ret = *ret << 4 | (uint32_t)(*p <= '9' ? *p - '0' : (*p | 0x20) - 'a' + 10);
 	}
 	return p;
 }
 
-/* Behind the quote that opens a text, to behind the one that closes it: escapes are what they stand for. */
+/*
+ * Behind the quote that opens a text, to behind the one that closes it: escapes are what they stand for, and a quote or a backslash
+ * of the text's own has a backslash before it, however it was written.
+ */
 static const char *
 put_json_text(struct buffer *out, const char *p, const char *end)
 {
 	for (; p < end && *p != '"'; p++) {
-		static const char from[] = "nrtbf", to[] = "\n\r\t\b\f";
+		static const char from[] = "nrtbf/", to[] = "\n\r\t\b\f/";
 		const char *found, *next;
 		uint32_t c, low;
 
@@ -88,17 +91,19 @@ put_json_text(struct buffer *out, const char *p, const char *end)
 			continue;
 		}
 		p++;
-		if ((found = strchr(from, *p)) != NULL) {
+		if ((found = memchr(from, *p, sizeof from - 1)) != NULL) {
 			buffer_char(out, to[found - from]);
 		} else if (*p == 'u' && (next = four_digits(p + 1, end, &c)) != NULL) {
 			p = next - 1;
-			if (c >= 0xD800 && c < 0xDC00 && end - p > 2 && p[1] == '\\' && p[2] == 'u' && (next = four_digits(p + 3, end, &low)) != NULL) {
+			if (c >= 0xD800 && c < 0xDC00 && end - p > 2 && p[1] == '\\' && p[2] == 'u' && (next = four_digits(p + 3, end, &low)) != NULL &&
+			    low >= 0xDC00 && low < 0xE000) {
 				c = 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00);
 				p = next - 1;
 			}
+			if (c == '"' || c == '\\')
+				buffer_char(out, '\\');
 			put_code_point(out, c);
 		} else {
-			/* A quote or a backslash of the text's own. */
 			buffer_char(out, '\\');
 			buffer_char(out, *p);
 		}
