@@ -49,6 +49,7 @@ tests_bin_seeds_batch_LDADD = libbatch.a libbase.a $(AGENT_LIBS)
 
 include tests/fuzz/csv.mk
 include tests/fuzz/rules.mk
+include tests/fuzz/vector.mk
 
 # Both sides of the border between agent and host process.
 FUZZ_TARGETS += frame_agent frame_host
