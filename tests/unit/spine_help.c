@@ -847,7 +847,10 @@ each(const struct spine_story *story, bool sqlite_too)
 	assert_int_equal(memory_vfs_open(), 0);
 }
 
-/* For who looks at one of them: OOM_ONLY is the story's number, OOM_FROM the allocation's, OOM_SHOW prints what it should come to. */
+/*
+ * For who looks at one of them: OOM_ONLY is the number of the story, OOM_FROM the first allocation, OOM_SHOW prints what it should come
+ * to.  SYNCLINE_OOM_SQLITE: the allocations of SQLite too.
+ */
 void
 spine_all(const struct spine_story *stories, size_t count)
 {
@@ -859,7 +862,7 @@ spine_all(const struct spine_story *stories, size_t count)
 	}
 	for (size_t i = 0; i < count; i++)
 		if (only == NULL || (size_t)atoi(only) == i)
-			each(&stories[i], getenv("SYNCLINE_LONG") != NULL);
+			each(&stories[i], getenv("SYNCLINE_OOM_SQLITE") != NULL);
 }
 
 void
