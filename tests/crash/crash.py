@@ -4,9 +4,9 @@ crash.py: a flow with creates, updates, deletes, references and documents is sto
 with nothing lost, nothing doubled and nothing stuck.
 
     crash.py short [SEED]            a sample for `make check`: every way of creating once with every fault
-    crash.py whole [SEED]            every point, for every way of creating once, without a fault and with each; 200 random kills over 20,000 records
+    crash.py whole [SEED]            every point, for every way of creating once, without a fault and with each; and the random kills
     crash.py case SPEC               one case again, as a failing one prints it; its folder is kept
-    crash.py random SEED [ROWS [KILLS]]
+    crash.py random SEED [ROWS [KILLS]]    the program or a connector's process killed at any moment, over 20,000 records
 
 The whole takes a night and more.  CRASH_PART=3/8 runs the third of eight disjoint parts, which every machine makes alike; CRASH_SECONDS
 ends after so long and says how many of how many were run (their order is random, so what ran is a sample of all); CRASH_WORKERS is how many
@@ -308,7 +308,7 @@ def kill_one(generator, process):
 
 def play_random(seed, rows, kills, folder):
     generator = random.Random(seed)
-    way = generator.choice(("upsert", "key", "find"))
+    way = generator.choice(("upsert", "key", "find", "tables"))
     bed = Bed(folder, way, ("fails-applied", "loses-answer"), every=997, times=5)
     bed.fill(rows, min(rows, 50))
     bed.switch_on()
