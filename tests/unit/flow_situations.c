@@ -106,7 +106,7 @@ live(const struct story *story, unsigned policy)
 	house_do(house, story->when);
 	told = house_tell(house);
 	differences = differs(story, policy, &story->then, &told, "");
-	if (differences == 0 && !story->twice)
+	if (differences == 0)
 		differences = stirs(house, story, policy, told);
 	house_check(house);
 	house_free(house);

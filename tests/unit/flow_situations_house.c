@@ -574,8 +574,6 @@ do_one(struct house *house, char **words, unsigned count)
 		lock(house, words[1]);
 	else if (strcmp(words[0], "rewrites") == 0)
 		rewrite(house, words[1]);
-	else if (strcmp(words[0], "pass") == 0)
-		house->clock_us += strtoll(words[1], NULL, 10) * 1000000;
 	else
 		change_system(house, words, count);
 }
