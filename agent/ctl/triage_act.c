@@ -161,6 +161,10 @@ revive(struct triage *triage, const struct ledger_finding *finding, struct outco
 	const struct config_flow *flow = ledger_flow(triage->ledger, finding->flow);
 	const char *why = ctl_value(triage->ctl, "why");
 
+	/* Who lets it be sent once more answers for there not being two of it. */
+	if (finding->cause != NULL && strcmp(finding->cause, error_name(ERROR_DELIVERY_UNCERTAIN)) == 0 && (why == NULL || why[0] == '\0'))
+		return error_set(err, ERROR_USAGE, "Look for the record at the system.  If it is not there: --why TEXT, kept with who and when; if it is: dead archive.",
+		                 "nobody knows whether the delivery of dead letter %lld arrived, and it may come to be there twice", (long long)finding->id);
 	for (uint32_t i = 0; flow != NULL && i < flow->binding_count; i++) {
 		const struct config_binding *binding = &flow->bindings[i];
 		struct ledger_delivery delivery;

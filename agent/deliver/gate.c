@@ -55,9 +55,10 @@ keep_row(void *data, const struct ledger_delivery *row)
 }
 
 static int
-rows_in(struct outlet *outlet, enum ledger_delivery_state state, uint32_t max, struct rows *rows, struct error *err)
+rows_in(struct outlet *outlet, enum ledger_delivery_state state, int64_t after, uint32_t max, struct rows *rows, struct error *err)
 {
-	const struct ledger_delivery_filter filter = { .binding = outlet->id, .unit = outlet->deliver->intake->unit_id, .states = 1u << state, .max = max };
+	const struct ledger_delivery_filter filter = { .binding = outlet->id, .unit = outlet->deliver->intake->unit_id, .after = after,
+		.states = 1u << state, .max = max };
 
 	*rows = (struct rows){ .arena = &outlet->arena, .items = arena_array(&outlet->arena, max, sizeof *rows->items) };
 	if (rows->items == NULL)
@@ -94,39 +95,59 @@ set_pending(struct outlet *outlet, const struct ledger_delivery *row, struct err
 	return ledger_delivery_set(outlet->deliver->ledger, &delivery, err);
 }
 
+/* In the place of the row, which is pending again and judged anew. */
+static int
+make_pending(struct outlet *outlet, const struct ledger_delivery *row, struct error *err)
+{
+	struct ledger *ledger = outlet->deliver->ledger;
+
+	if (ledger_begin(ledger, err) != 0)
+		return -1;
+	if (set_pending(outlet, row, err) != 0) {
+		ledger_rollback(ledger);
+		return -1;
+	}
+	return ledger_commit(ledger, err);
+}
+
+/* Held for a record that was missing and is there again. */
+static int
+release_found(struct outlet *outlet, const struct rows *rows, struct error *err)
+{
+	for (uint32_t i = 0; i < rows->count; i++) {
+		struct ledger_link link;
+
+		if (rows->items[i].cause == NULL || strcmp(rows->items[i].cause, CAUSE_MISSING) != 0)
+			continue;
+		if (ledger_link_at(outlet->deliver->ledger, outlet->linked, rows->items[i].record, outlet->object_id, &outlet->arena, &link, err) != 0)
+			return -1;
+		if (link.id != 0 && make_pending(outlet, &rows->items[i], err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* Held by a flag that is another one by now, or for a record that is there again. */
 static int
 release_held(struct outlet *outlet, struct error *err)
 {
-	struct ledger *ledger = outlet->deliver->ledger;
+	int64_t after = 0;
 	char reason[160];
 	struct rows rows;
 
 	flag_reason(&outlet->flag, reason, sizeof reason);
-	if (rows_in(outlet, LEDGER_DELIVERY_HELD, ROWS_MAX, &rows, err) != 0)
-		return -1;
-	for (uint32_t i = 0; i < rows.count; i++)
-		if (rows.items[i].cause != NULL && strcmp(rows.items[i].cause, CAUSE_FLAG) == 0 &&
-		    (outlet->flag.mode == LEDGER_FLAG_ON || rows.items[i].reason == NULL || strcmp(rows.items[i].reason, reason) != 0))
-			return release(outlet, LEDGER_DELIVERY_HELD, err);
-	for (uint32_t i = 0; i < rows.count; i++) {
-		struct ledger_link link;
-
-		if (rows.items[i].cause == NULL || strcmp(rows.items[i].cause, CAUSE_MISSING) != 0)
-			continue;
-		if (ledger_link_at(ledger, outlet->linked, rows.items[i].record, outlet->object_id, &outlet->arena, &link, err) != 0)
+	do {
+		arena_reset(&outlet->arena);
+		if (rows_in(outlet, LEDGER_DELIVERY_HELD, after, ROWS_MAX, &rows, err) != 0)
 			return -1;
-		if (link.id == 0)
-			continue;
-		if (ledger_begin(ledger, err) != 0)
+		for (uint32_t i = 0; i < rows.count; i++)
+			if (rows.items[i].cause != NULL && strcmp(rows.items[i].cause, CAUSE_FLAG) == 0 &&
+			    (outlet->flag.mode == LEDGER_FLAG_ON || rows.items[i].reason == NULL || strcmp(rows.items[i].reason, reason) != 0))
+				return release(outlet, LEDGER_DELIVERY_HELD, err);
+		if (release_found(outlet, &rows, err) != 0)
 			return -1;
-		if (set_pending(outlet, &rows.items[i], err) != 0) {
-			ledger_rollback(ledger);
-			return -1;
-		}
-		if (ledger_commit(ledger, err) != 0)
-			return -1;
-	}
+		after = rows.count > 0 ? rows.items[rows.count - 1].record : 0;
+	} while (rows.count == ROWS_MAX);
 	return 0;
 }
 
@@ -155,27 +176,26 @@ static int
 end_waiting(struct outlet *outlet, struct error *err)
 {
 	struct ledger *ledger = outlet->deliver->ledger;
+	int64_t after = 0;
 	struct rows rows;
 
-	if (rows_in(outlet, LEDGER_DELIVERY_WAITING, ROWS_MAX, &rows, err) != 0)
-		return -1;
-	for (uint32_t i = 0; i < rows.count; i++) {
-		struct ledger_record record;
-		bool required;
+	do {
+		arena_reset(&outlet->arena);
+		if (rows_in(outlet, LEDGER_DELIVERY_WAITING, after, ROWS_MAX, &rows, err) != 0)
+			return -1;
+		for (uint32_t i = 0; i < rows.count; i++) {
+			struct ledger_record record;
+			bool required;
 
-		if (ledger_records_get(ledger, outlet->entity, &rows.items[i].record, 1, &outlet->arena, &record, err) != 0)
-			return -1;
-		if (record.id == 0 || !gate_waited_enough(outlet, &record, rows.items[i].parent, rows.items[i].since_us, &required))
-			continue;
-		if (ledger_begin(ledger, err) != 0)
-			return -1;
-		if (set_pending(outlet, &rows.items[i], err) != 0) {
-			ledger_rollback(ledger);
-			return -1;
+			after = rows.items[i].record;
+			if (ledger_records_get(ledger, outlet->entity, &rows.items[i].record, 1, &outlet->arena, &record, err) != 0)
+				return -1;
+			if (record.id == 0 || !gate_waited_enough(outlet, &record, rows.items[i].parent, rows.items[i].since_us, &required))
+				continue;
+			if (make_pending(outlet, &rows.items[i], err) != 0)
+				return -1;
 		}
-		if (ledger_commit(ledger, err) != 0)
-			return -1;
-	}
+	} while (rows.count == ROWS_MAX);
 	return 0;
 }
 
@@ -187,7 +207,7 @@ look_at_parked(struct outlet *outlet, struct error *err)
 	bool person = cause != NULL && (strcmp(cause, "manual") == 0 || strncmp(cause, "apply", 5) == 0);
 	struct rows rows;
 
-	if (rows_in(outlet, LEDGER_DELIVERY_PARKED, 1, &rows, err) != 0 || rows.count == 0)
+	if (rows_in(outlet, LEDGER_DELIVERY_PARKED, 0, 1, &rows, err) != 0 || rows.count == 0)
 		return rows.count == 0 ? 0 : -1;
 	if (!person && rows.items[0].due_us > ledger_now(outlet->deliver->ledger)) {
 		outlet->system->parked = true;

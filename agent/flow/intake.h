@@ -21,6 +21,7 @@ struct intake {
 	struct ledger_run *run;         /* its counts are raised here */
 	int64_t run_time_us;
 	bool full;                      /* read everything, whatever the positions say */
+	struct error unread;            /* why nothing could be read for this unit alone; code ERROR_NONE: it could */
 };
 
 /*

@@ -115,9 +115,24 @@ is_emptied(struct reading *r, const struct read_unit *unit, bool *ret_emptied, s
 	return 0;
 }
 
+/* The unit's run fails with it, when it runs now. */
+static void
+tell_emptied(struct reading *r, const struct read_unit *unit)
+{
+	struct error unread = { 0 };
+
+	(void)error_set(&unread, ERROR_READ_EMPTY, "Have the export looked at.  While it shows nothing of the unit, nothing of it counts as deleted.",
+	                "%s.%s was read in full and shows no row of %s, though some are linked", r->system->head.name, r->object->head.name,
+	                ledger_unit_name(r->ledger, unit->id)[0] != '\0' ? ledger_unit_name(r->ledger, unit->id) : "the house");
+	if (unit->intake == NULL)
+		engine_say(r->engine, SYNCLINE_LOG_WARNING, "%s", unread.message);
+	else if (unit->intake->unread.code == ERROR_NONE)
+		unit->intake->unread = unread;
+}
+
 /*
  * A source that shows nothing where there were records is a failed export until a person says otherwise.  Of all units: an
- * error, and the read counts for nothing.  Of one among others: nothing of that unit counts as deleted.
+ * error, and the read counts for nothing.  Of one among others: an error of that unit, of which nothing counts as deleted.
  */
 static enum read_step
 check_empty(struct reading *r, const struct connector_read_state *state, bool asked_all, bool *emptied, struct error *err)
@@ -132,8 +147,7 @@ check_empty(struct reading *r, const struct connector_read_state *state, bool as
 		emptied[u] = emptied[u] && (all || claimed(state, unit->tenant) || asked_all);
 		any = any || emptied[u];
 		if (emptied[u] && r->rows > 0)
-			engine_say(r->engine, SYNCLINE_LOG_WARNING, "%s.%s shows no row of unit %s any more, though it had some; that is taken for a "
-			           "failed export, and not for deletions", r->system->head.name, r->object->head.name, ledger_unit_name(r->ledger, unit->id));
+			tell_emptied(r, unit);
 	}
 	if (!any || r->rows > 0)
 		return READ_GOOD;

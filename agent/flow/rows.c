@@ -161,6 +161,46 @@ close_reject(struct ruling *r)
 	return work_find(r->work, row, &r->finding, true, r->err);
 }
 
+/*
+ * A reason without the values in it, by which rejects are counted and listed together: 'Ann' is not a number -> the value is not a
+ * number; the text has … characters and the field takes ….  Values are people's data, and each would be a cause of its own.
+ */
+static const char *
+without_values(struct work *work, const char *reason)
+{
+	static const char *const verbs[] = { " is ", " has ", " are " };
+	const char *from = reason, *end = NULL;
+	char *text = arena_alloc(&work->arena, strlen(reason) * 3 + 16), *to = text;
+
+	if (text == NULL)
+		return NULL;
+	/* A value is shown first, and may hold quotes and words itself: it goes up to the last verb behind a quote or bracket. */
+	for (size_t i = 0; i < sizeof verbs / sizeof *verbs && strchr("'[{\"", reason[0]) != NULL && reason[0] != '\0'; i++)
+		for (const char *p = reason; (p = strstr(p, verbs[i])) != NULL; p++)
+			if (p > reason && strchr("']}\"", p[-1]) != NULL && (end == NULL || p > end))
+				end = p;
+	if (end != NULL) {
+		to += sprintf(to, "the value");
+		from = end;
+	}
+	while (*from != '\0') {
+		size_t run = strspn(from, "0123456789");
+
+		if (run == 0) {
+			*to++ = *from++;
+			continue;
+		}
+		from += run;
+		while ((run = strspn(from, ".,:+-TZ")) > 0 && from[run] >= '0' && from[run] <= '9')
+			from += run + strspn(from + run, "0123456789");
+		if (*from == 'Z')
+			from++;
+		to += sprintf(to, "…");
+	}
+	*to = '\0';
+	return text;
+}
+
 static void
 begin_reject(struct ruling *r, struct row *row, const struct rules_reject *fault)
 {
@@ -175,8 +215,13 @@ begin_reject(struct ruling *r, struct row *row, const struct rules_reject *fault
 	r->finding = (struct ledger_finding){ .kind = LEDGER_FINDING_REJECT, .field = keep_text(r, fault->field), .message = keep_text(r, fault->reason),
 		.hint = keep_text(r, fault->hint), .rule = keep_text(r, fault->rule),
 		.place = fault->origin.length > 0 || fault->record->place > 0 ? keep_text(r, place) : NULL };
-	r->finding.cause = fault->field == NULL ? r->finding.message :
-	                   arena_format(&r->work->arena, "%s: %s", fault->field, fault->reason != NULL ? fault->reason : "");
+	if (fault->field == NULL) {
+		r->finding.cause = r->finding.message; /* the name of a check */
+	} else {
+		const char *field = without_values(r->work, fault->field), *why = without_values(r->work, fault->reason != NULL ? fault->reason : "");
+
+		r->finding.cause = field != NULL && why != NULL ? arena_format(&r->work->arena, "%s: %s", field, why) : NULL;
+	}
 	r->failed = r->failed || r->finding.cause == NULL;
 }
 

@@ -254,6 +254,18 @@ move_aside(const char *dir, const char *suffix, struct error *err)
 	return 0;
 }
 
+/* The log of an earlier one that was put aside is none of this one's; an index of the log is made anew by whoever needs it. */
+static int
+forget(const char *dir, const char *name, struct error *err)
+{
+	char path[4096];
+
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	if (unlink(path) != 0 && errno != ENOENT)
+		return error_system(err, ERROR_SYSTEM, errno, "%s can't be removed", path);
+	return 0;
+}
+
 /*
  * The old file gets a second name before the copy takes its first one, so that there is a ledger at every moment.  Where the
  * file system knows no second names it is renamed: ledger.stamp keeps an engine from taking the gap for a new beginning.
@@ -269,7 +281,8 @@ put_in_place(const char *dir, const char *part, struct error *err)
 		if (settle_old(path, err) != 0)
 			return -1;
 		/* A log that is left belongs to the old file and would be read into the new one. */
-		if (move_aside(dir, "-wal", err) != 0 || move_aside(dir, "-shm", err) != 0)
+		if (forget(dir, BEFORE "-wal", err) != 0 || forget(dir, BEFORE "-shm", err) != 0 || forget(dir, LEDGER_FILE "-shm", err) != 0 ||
+		    move_aside(dir, "-wal", err) != 0)
 			return -1;
 		if ((unlink(before) != 0 && errno != ENOENT) || (link(path, before) != 0 && rename(path, before) != 0))
 			return error_system(err, ERROR_SYSTEM, errno, "%s can't be put aside", path);

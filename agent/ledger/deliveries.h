@@ -196,6 +196,7 @@ int ledger_delivery_counts(struct ledger *ledger, int (*each)(void *data, const 
 struct ledger_delivery_filter {
 	uint32_t binding, unit; /* 0: any */
 	int64_t record;         /* 0: any */
+	int64_t after;          /* rows of records behind this one, for going on; spans are not told then */
 	uint32_t states;        /* bit 1u << state; 0: any */
 	uint32_t max;
 };

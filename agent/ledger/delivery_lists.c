@@ -161,6 +161,8 @@ prepare(struct listing *l, const char *sql, struct error *err)
 	sqlite3_bind_int64(statement, 2, l->filter->unit);
 	sqlite3_bind_int64(statement, 3, l->filter->record);
 	sqlite3_bind_int64(statement, 4, l->filter->states);
+	if (sqlite3_bind_parameter_count(statement) >= 5)
+		sqlite3_bind_int64(statement, 5, l->filter->after);
 	return statement;
 }
 
@@ -175,7 +177,8 @@ tell(struct listing *l, const struct ledger_delivery *row)
 }
 
 #define LISTED "SELECT binding, record, unit, want, operation, state, backfill, tries, run, since_us, due_us, parent, cause, reason FROM delivery "
-#define OF_STATES " AND (?2 = 0 OR unit = ?2) AND (?3 = 0 OR record = ?3) AND (?4 = 0 OR (?4 >> state) & 1) ORDER BY binding, record"
+#define OF_STATES " AND (?2 = 0 OR unit = ?2) AND (?3 = 0 OR record = ?3) AND (?4 = 0 OR (?4 >> state) & 1)" \
+	" AND record > ?5 ORDER BY binding, record"
 #define ASIDE (1u << LEDGER_DELIVERY_WAITING | 1u << LEDGER_DELIVERY_PARKED | 1u << LEDGER_DELIVERY_HELD | 1u << LEDGER_DELIVERY_DEAD)
 
 /* Those aside have an index of their own and are mostly few; what is in one binding stands together. */
@@ -292,7 +295,11 @@ ledger_deliveries(struct ledger *ledger, const struct ledger_delivery_filter *fi
 	struct listing l = { .ledger = ledger, .filter = filter, .each = each, .data = data,
 		.left = filter->max > 0 ? filter->max : UINT32_MAX };
 
-	if (list_rows(&l, err) != 0 || (l.answer == 0 && list_spans(&l, err) != 0) || (l.answer == 0 && list_rowless(&l, err) != 0))
+	if (list_rows(&l, err) != 0)
+		return -1;
+	if (filter->after != 0)
+		return l.answer < 0 ? -1 : 0;
+	if ((l.answer == 0 && list_spans(&l, err) != 0) || (l.answer == 0 && list_rowless(&l, err) != 0))
 		return -1;
 	return l.answer < 0 ? -1 : 0;
 }

@@ -169,6 +169,8 @@ finish_unit(struct unit_run *u, const struct error *read_failed, struct error *e
 	bool applied;
 	int result;
 
+	if (read_failed == NULL && u->intake.unread.code != ERROR_NONE)
+		read_failed = &u->intake.unread;
 	/* Another unit may have taken long. */
 	if (ledger_lease(u->engine->ledger, u->lease, UNIT_LEASE_MS, err) != 1)
 		return -1;

@@ -286,6 +286,67 @@ def test_guard_missing(bed):
     held(bed, "4 missing rows, and the limit is 3 of 20")
 
 
+def test_unit_is_emptied(bed):
+    """An export without any row of a unit that has records is a failed one for that unit; nothing of it is deleted, and the others go on."""
+    loaded(bed)
+    kept = bed.rows
+    bed.rows = [row for row in bed.rows if row[1] == "2"]
+    bed.edit(["20001"], NAME="Renamed")
+    runs = {run["unit"]: run for run in bed.json(FAILED, "run", "customers")}
+    same("states", {unit: run["state"] for unit, run in runs.items()}, {"one": "failed", "two": "done"})
+    same("why", runs["one"]["error"]["code"], "read-empty")
+    has(runs["one"]["message"], "erp.customers", "shows no row of one")
+    same("written", (bed.log(), bed.log("shop")), ([("update", "20001")], [("update", "20001")]))
+    same("who is there", bed.accounts(), sorted(row[0] for row in kept))
+    bed.rows = kept
+    bed.edit(["10001"], NAME="Back")
+    same("mended", {unit: (state, counts.get("changed")) for unit, (state, counts) in bed.flow("customers").items()}, {"one": ("done", 1), "two": ("done", None)})
+    bed.whole()
+    bed.quiet("customers")
+
+
+def test_guard_missing_reviewed(bed):
+    """Missing rows that only a person decides about are held by their guard all the same."""
+    bed.change("conf.d/30-flows.conf", 'originates = true; deletes: { seen = "accept"; };\n        read: { number = "NR"', 'originates = true;\n        read: { number = "NR"')
+    loaded(bed)
+    kept = bed.rows
+    bed.rows = [row for row in bed.rows if row[0] not in bed.numbers(1)[:4]]
+    bed.export()
+    before = fingerprint(bed)
+    runs = {run["unit"]: run for run in bed.json(HELD, "run", "customers")}
+    same("which unit is held", {unit: run["state"] for unit, run in runs.items()}, {"one": "held", "two": "done"})
+    has(runs["one"]["message"], "4 missing rows, and the limit is 3 of 20")
+    same("written", (fingerprint(bed), bed.json(DONE, "reviews")["open"]), (before, 0))
+    bed.rows = kept
+    bed.export()
+    bed.flow("customers")
+    same("nobody is asked", bed.json(DONE, "reviews")["open"], 0)
+
+
+def test_causes(bed):
+    """Rejects are counted and listed by a cause without the values in them."""
+    loaded(bed)
+    bed.rows += [["19001", "1", "An O'Brien is 'far' too long", "B", "1"], ["19002", "1", "Another one of these", "B", "2"],
+                 ["19003", "1", "A third name that is longer still", "B", "3"]]
+    bed.export()
+    bed.json(FINDINGS, "run", "customers", "--unit", "one")
+    groups = bed.json(FINDINGS, "rejects")["causes"]
+    same("one cause", [(group["cause"], group["count"]) for group in groups], [("name: the text has … characters and the field takes …", 2)])
+    has(bed.run("rejects", "--each").out, "33 characters")
+    same("by it", bed.run("rejects", "archive", "--cause", groups[0]["cause"], "--why", "test").status, DONE)
+    # Numbers and words, at their places.
+    bed.change("conf.d/20-entities.conf", 'total: { type = "decimal"; scale = 2; }', 'total: { type = "decimal"; scale = 2; max = "100"; }')
+    bed.orders = [["A1", "1", "10001", "12,O'Brien is late"], ["A2", "1", "10001", "it's 'x' is"], ["A3", "1", "10001", "101.5"], ["A4", "1", "10001", "200"]]
+    bed.export()
+    bed.on("orders")
+    bed.json(FINDINGS, "run", "orders", "--unit", "one")
+    groups = {group["cause"]: group["count"] for group in bed.json(FINDINGS, "rejects", "--flow", "orders")["causes"]}
+    same("causes", sorted(groups.values()), [2, 2])
+    for cause in groups:
+        for word in ("Brien", "late", "it's", "x'", "101", "200"):
+            assert word not in cause, cause
+
+
 def test_guard_percent(bed):
     """The share counts where it is more than at_least."""
     bed.rows = [[f"1{i:04}", "1", f"Name {i}", "B", "1"] for i in range(100)] + [row for row in bed.rows if row[1] == "2"]
