@@ -113,7 +113,10 @@ live(const struct story *story, unsigned policy)
 	return differences;
 }
 
-/* Of a story that is the same for several policies each is lived through; where all is twenty times slower, another one each time. */
+/*
+ * Of a story that is the same for several policies each is lived through.  Where all is twenty times slower, one story in four is, and by
+ * another policy each time: what is looked for then are reads of memory, and all stories go the same ways.
+ */
 static unsigned
 policies_of(const struct story *story, size_t number)
 {
@@ -121,6 +124,8 @@ policies_of(const struct story *story, size_t number)
 
 	if (getenv("SYNCLINE_VALGRIND") == NULL)
 		return story->policies;
+	if (number % 4 != 0)
+		return 0;
 	while ((story->policies & policy) == 0)
 		policy = policy == 1u << (POLICIES - 1) ? 1u : policy << 1;
 	return policy;
