@@ -56,7 +56,7 @@ compare_row(struct outlet *outlet, const struct batch *payload, const struct bat
 	for (uint32_t i = 0; i < payload->header->field_count; i++) {
 		struct syncline_value mine = batch_value(payload, &sent->cells[i]), theirs;
 		struct batch_field field;
-		bool same;
+		bool same = false;
 		int at;
 
 		if (mine.type == SYNCLINE_TYPE_ABSENT || mine.type == SYNCLINE_TYPE_CONTENT)
@@ -103,7 +103,7 @@ compare_documents(const struct batch *payload, const struct batch *rows, uint32_
 }
 
 int
-compare_as_stored(struct outlet *outlet, const struct batch *payload, const struct batch *rows, uint32_t row,
+compare_as_stored(struct outlet *outlet, const struct batch *payload, const struct batch *rows, uint32_t row, bool same_only,
                   const struct syncline_record **ret_stored, struct error *err)
 {
 	uint32_t count = payload->header->field_count;
@@ -117,9 +117,17 @@ compare_as_stored(struct outlet *outlet, const struct batch *payload, const stru
 		struct batch_field field;
 		int at;
 
+		struct syncline_value mine = batch_value(payload, &batch_record(payload, 0)->cells[i]), theirs;
+		bool same = false;
+
 		batch_field(payload, i, &field);
-		if (batch_record(payload, 0)->cells[i].type != SYNCLINE_TYPE_ABSENT && (at = batch_find_field(rows, field.name, field.name_length)) >= 0)
-			values[i] = batch_value(rows, &there->cells[at]);
+		if (mine.type == SYNCLINE_TYPE_ABSENT || (at = batch_find_field(rows, field.name, field.name_length)) < 0)
+			continue;
+		theirs = batch_value(rows, &there->cells[at]);
+		if (same_only && mine.type != SYNCLINE_TYPE_CONTENT && same_value(outlet, &mine, &theirs, &same) != 0)
+			return error_memory(err);
+		if (!same_only || mine.type == SYNCLINE_TYPE_CONTENT || same)
+			values[i] = theirs;
 	}
 	*record = (struct syncline_record){ .struct_size = sizeof *record, .op = SYNCLINE_OP_SEEN, .value_count = count, .values = values,
 		.native_id = batch_value(rows, &there->native_id), .version = batch_value(rows, &there->version) };

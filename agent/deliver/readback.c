@@ -188,14 +188,12 @@ by_reading(struct outlet *outlet, struct handed *all, uint32_t count, struct bat
 		if (comparison != COMPARE_SAME) {
 			if (is_in_it(outlet, asked[i], rows, row[i], &is_in, err) != 0)
 				return -1;
-			if (is_in) {
-				confirm(asked[i], natives[i]);
-				(*ret_observe)[row[i]] = 1;
-			}
-			continue;
+			if (!is_in)
+				continue;
+			(*ret_observe)[row[i]] = 1;
 		}
 		confirm(asked[i], natives[i]);
-		if (compare_as_stored(outlet, asked[i]->item->payload, rows, row[i], &asked[i]->answer.stored, err) != 0)
+		if (compare_as_stored(outlet, asked[i]->item->payload, rows, row[i], true, &asked[i]->answer.stored, err) != 0)
 			return -1;
 	}
 	return 0;

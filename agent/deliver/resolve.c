@@ -238,7 +238,7 @@ adopt(struct outlet *outlet, struct doubt *doubt, const struct batch *hits, uint
 	doubt->answer.read_back = true;
 	doubt->answer.native = (struct syncline_slice){ batch_cell_data(hits, &row->native_id), row->native_id.length };
 	doubt->answer.version = (struct syncline_slice){ batch_cell_data(hits, &row->version), row->version.type == SYNCLINE_TYPE_TEXT ? row->version.length : 0 };
-	if (compare_as_stored(outlet, doubt->item->payload, hits, hit, &doubt->answer.stored, err) != 0 || settle_doubt(outlet, doubt, err) != 0)
+	if (compare_as_stored(outlet, doubt->item->payload, hits, hit, false, &doubt->answer.stored, err) != 0 || settle_doubt(outlet, doubt, err) != 0)
 		return -1;
 	which[hit] = 1;
 	return guard_observe(outlet, hits, which, err);
@@ -344,7 +344,7 @@ judge_row(struct outlet *outlet, struct doubt *doubt, const struct batch *rows, 
 		doubt->answer.read_back = true;
 		if (record->version.type == SYNCLINE_TYPE_TEXT)
 			doubt->answer.version = (struct syncline_slice){ batch_cell_data(rows, &record->version), record->version.length };
-		return compare_as_stored(outlet, doubt->item->payload, rows, row, &doubt->answer.stored, err);
+		return compare_as_stored(outlet, doubt->item->payload, rows, row, false, &doubt->answer.stored, err);
 	}
 	if (is_base(outlet, doubt, rows, row, raws[row], &base, err) != 0)
 		return -1;

@@ -305,7 +305,7 @@ confirm_all(struct outlet *outlet, const struct answer *answers, uint32_t count,
 		}
 		items[used++] = (struct intake_confirmation){ .record = answer->item->record, .bound = outlet->bound, .generation = answer->item->generation,
 			.op = answer->item->op, .deactivate = answer->item->deactivate, .native = answer->native, .version = answer->version,
-			.sent = answer->vector, .stored = answer->stored, .payload = answer->payload, .adopted = answer->adopted };
+			.sent = answer->vector, .stored = answer->stored, .payload = answer->payload, .adopted = answer->adopted, .read_back = answer->read_back };
 	}
 	return used > 0 ? intake_confirm(outlet->deliver->intake, items, used, err) : 0;
 }

@@ -72,8 +72,22 @@ says_all(const struct bound *reader, uint32_t output, const struct batch *stored
 	return true;
 }
 
+/*
+ * Of what we did not send: may be somebody's edit, which the next read brings to the merge.  But what a whole record gave back to
+ * its target as it was, and what it shows again since, has been written over by us: it gets ours anew.
+ */
+static void
+take_unsent(const struct intake_confirmation *item, const struct bound *reader, uint32_t output, uint32_t word, uint64_t stored,
+            struct work_link *link)
+{
+	if (!item->read_back || (link->at.flags & LEDGER_LINK_HELD) != 0 || link->seen[word] == stored || !says_all(reader, output, item->payload))
+		return;
+	link->seen[word] = stored;
+	link->sent[word] = VECTOR_UNKNOWN;
+}
+
 static int
-stored_words(struct work *work, const struct intake_confirmation *item, struct bound *reader, uint64_t *seen, struct error *err)
+stored_words(struct work *work, const struct intake_confirmation *item, struct bound *reader, struct work_link *link, struct error *err)
 {
 	struct batch *stored = batch_of_stored(item, err), *canonical = NULL;
 	struct batch_builder *builder = stored != NULL ? batch_builder_new(err) : NULL;
@@ -89,12 +103,17 @@ stored_words(struct work *work, const struct intake_confirmation *item, struct b
 		const struct config_field *field = config_field(work->entity, mapping_output_fields(reader->read)[i].name);
 		struct syncline_value value = batch_value(canonical, &batch_record(canonical, 0)->cells[i]);
 
-		/* What we did not send may be somebody's edit, which the next read brings to the merge. */
-		if (item->sent[ledger_field_id(work->ledger, work->entity, field)] == VECTOR_UNKNOWN || !says_all(reader, i, stored) ||
-		    field->type == CONFIG_FIELD_REF || field->type == CONFIG_FIELD_CONTENT)
+		uint32_t at = ledger_field_id(work->ledger, work->entity, field);
+		uint64_t word;
+
+		if (!says_all(reader, i, stored) || field->type == CONFIG_FIELD_REF || field->type == CONFIG_FIELD_CONTENT)
 			continue;
-		if (vector_word(ledger_hash_key(work->ledger), &value, &work->scratch, &seen[ledger_field_id(work->ledger, work->entity, field)]) != 0)
+		if (vector_word(ledger_hash_key(work->ledger), &value, &work->scratch, &word) != 0)
 			result = error_memory(err);
+		else if (item->sent[at] != VECTOR_UNKNOWN)
+			link->seen[at] = word;
+		else
+			take_unsent(item, reader, i, at, word, link);
 	}
 	world_free(&world);
 	batch_builder_free(builder);
@@ -158,7 +177,7 @@ confirm_words(struct work *work, const struct intake_confirmation *item, struct 
 	link->at.flags |= LEDGER_LINK_UNSEEN;
 	if (item->stored == NULL || reader == NULL || reader->read == NULL)
 		return 0;
-	return stored_words(work, item, reader, link->seen, err);
+	return stored_words(work, item, reader, link, err);
 }
 
 /* The link that a confirmed write is about: the record's own at this object, or a new one. */

@@ -109,6 +109,7 @@ struct intake_confirmation {
 	const struct syncline_record *stored;
 	const struct batch *payload;    /* whose fields `stored` has */
 	bool adopted;           /* found, not answered */
+	bool read_back;         /* `stored` is what the target's own data shows of the payload, which is of this record alone */
 	const char *note;       /* for history; or NULL */
 };
 /* Links, vectors, history, and marks for whatever depends on link() and url(); the attempt is the caller's to close. */
