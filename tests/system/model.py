@@ -18,12 +18,13 @@ from model_users import Users
 from model_world import FIELDS, Trouble, World, moment
 
 REST_RUNS = 8
+LATE = 0.2  # of the exports and imports
 
 
 def view(world):
     """The systems' customers in canonical values."""
     result = {}
-    for system, rows in (("erp", world.exported()), ("crm", world.crm_rows()), ("desk", world.desk)):
+    for system, rows in (("erp", world.known["erp"]), ("crm", world.crm_rows()), ("desk", world.known["desk"])):
         result[system] = {}
         for key, row in rows.items():
             plain = {field: UNKNOWN if world.is_absent(row, field) else canonical(field, row[field]) for field in FIELDS[system]}
@@ -64,15 +65,15 @@ class Bundle:
     def complain(self, record, text):
         self.problems.append((record, text))
 
-    def step(self):
-        self.world.export(self.rand)
+    def step(self, late=0):
+        self.world.export(self.rand, late)
         self.give_decisions()
         self.model.observe(view(self.world))
-        self.model.observe_orders(self.world.orders)
+        self.model.observe_orders(self.world.known["orders"])
         counts = self.world.run()
         self.check_orders()
         self.check_asked()
-        imported = self.world.imports()
+        imported = self.world.imports(self.rand, late)
         self.model.remember(view(self.world))
         return counts, imported
 
@@ -101,12 +102,13 @@ class Bundle:
         self.world.export(self.rand)
         self.world.switch_on()
         for _ in range(self.rounds):
+            self.world.punctual = self.rand.random() < 0.4
             for users in self.users:
                 users.mend()
                 users.act()
                 users.decide()
                 users.unlock()
-            self.step()
+            self.step(LATE)
         self.rest()
         while self.model.rejected or any(record.open or record.locks for record in self.model.records if record.alive):
             for users in self.users:
@@ -143,7 +145,7 @@ class Bundle:
         there, log = set(self.world.crm_orders()), self.world.crm.execute("SELECT what, org, number FROM order_log").fetchall()
         self.world.crm.execute("DELETE FROM order_log")
         for what, tenant, number in log:
-            if (what == "insert") != ((tenant, number) in self.world.orders):
+            if (what == "insert") != ((tenant, number) in self.world.known["orders"]):
                 raise Trouble(f"the order {tenant} {number} was the cause of an {what}")
         if there != set(self.model.orders):
             raise Trouble(f"orders in the CRM: {sorted(there - set(self.model.orders))} too many, {sorted(set(self.model.orders) - there)} too few")

@@ -5,6 +5,7 @@ erp   CSV exports of both units in one file; what was exported is a snapshot, wh
 crm   an SQLite database that the agent writes to
 desk  JSON lines, exported and imported as the ERP does it
 """
+import copy
 import csv
 import datetime
 import glob
@@ -149,6 +150,10 @@ class World:
             file.write(CONFIG % {"folder": self.folder, **config})
         self.erp, self.desk, self.orders = {}, {}, {}  # (tenant, number), id, (tenant, number) -> row
         self.corrections = {}  # (system, key) -> the revenue that is corrected, and to what
+        # What the agent can know of the two that exchange files: what they exported last, and what was imported since.
+        self.known = {"erp": {}, "desk": {}, "orders": {}}
+        self.punctual = False  # the next exports come in time
+        self.pending = set()  # (system, key): rows that a file changes that was not imported yet
         self.withheld = {}  # customers of the ERP that are not in its exports yet -> how many more
         self.clock = 1000
         self.serial = 0
@@ -233,27 +238,39 @@ class World:
             raise Trouble(f"an order is twice in the CRM: {sorted(rows)}")
         return found
 
-    def export(self, rand):
+    def export(self, rand, late=0):
+        """Rows come in any order, some twice; now and then a system's export does not come at all."""
         self.exports += 1
-        lines = [";".join(ERP_COLUMNS)]
-        self.withheld = {key: left - 1 for key, left in self.withheld.items() if left > 1 and key in self.erp}
-        keys = list(self.exported())
+        late, self.punctual = 0 if self.punctual else late, False
+        if not self.known["erp"] or rand.random() >= late:
+            self.export_erp(rand)
+        if not self.known["desk"] or rand.random() >= late:
+            self.export_desk(rand)
+
+    def shuffled(self, rand, system, rows):
+        for row in rows.values():
+            row.pop("_fresh", None)
+        self.known[system] = copy.deepcopy(rows)
+        keys = list(rows) + [key for key in rows if rand.random() < 0.1]
         rand.shuffle(keys)
-        for key in keys:
-            row = self.erp[key]
+        return [(key, rows[key]) for key in keys]
+
+    def export_erp(self, rand):
+        self.withheld = {key: left - 1 for key, left in self.withheld.items() if left > 1 and key in self.erp}
+        lines = [";".join(ERP_COLUMNS)]
+        for key, row in self.shuffled(rand, "erp", self.exported()):
             cells = [key[0], key[1], row["_ext"] or "", *(row[field] or "" for field in list(ERP)[1:]), moment(row["_stamp"])]
             cells[10] = cells[10].replace(".", ",")
             lines.append(";".join(cells))
         self.write_file("erp/out", f"KUNDEN_{self.exports:06}.csv", "\n".join(lines) + "\n")
         lines = [";".join(ORDER_COLUMNS)]
-        for key, order in sorted(self.orders.items(), key=lambda item: rand.random()):
+        for key, order in self.shuffled(rand, "orders", self.orders):
             lines.append(";".join([*key, order["customer"], order["total"].replace(".", ",")]))
         self.write_file("erp/out", f"AUFTRAG_{self.exports:06}.csv", "\n".join(lines) + "\n")
+
+    def export_desk(self, rand):
         lines = []
-        keys = list(self.desk)
-        rand.shuffle(keys)
-        for key in keys:
-            row = self.desk[key]
+        for key, row in self.shuffled(rand, "desk", self.desk):
             line = {"id": key, "org": row["_tenant"], "ext": row["_ext"], "changed_at": moment(row["_stamp"])}
             if row["_consent"] is not None:
                 line["consent_at"] = moment(row["_consent"])
@@ -263,15 +280,33 @@ class World:
             lines.append(json.dumps(line, ensure_ascii=rand.random() < 0.5))
         self.write_file("desk/out", f"users_{self.exports:06}.jsonl", "".join(line + "\n" for line in lines))
 
-    def imports(self):
-        """What the agent put down is taken in; how many rows that were."""
-        return self.import_erp() + self.import_desk()
+    def imports(self, rand, late=0):
+        """What the agent put down is taken in, now or at a later time; how many rows that were."""
+        count, self.pending = 0, set()
+        for system, take in (("erp", self.import_erp), ("desk", self.import_desk)):
+            if rand.random() >= late:
+                count += take()
+            else:
+                self.pending |= {(system, key) for key in self.told(system)}
+        return count
 
-    def changed(self, row, field, value):
-        row.get("_absent", set()).discard(field)
-        if row[field] != value:
-            row.setdefault("_former", {})[field] = row[field]
-            row[field] = value
+    def told(self, system):
+        """The rows that waiting files are about."""
+        for path in glob.glob(self.path(f"{system}/in/*.*")):
+            with open(path, encoding="utf-8", newline="") as file:
+                for line in csv.DictReader(file, delimiter=";") if system == "erp" else map(json.loads, file):
+                    yield (line["MANDANT"], line["KUNDENNR"]) if system == "erp" else line.get("id")
+
+    def changed(self, system, key, values):
+        """By an import; what the agent knows of the row follows."""
+        row, clock = getattr(self, system)[key], self.tick()
+        for field, value in values.items():
+            if row[field] != value:
+                row.setdefault("_former", {})[field] = row[field]
+        for one in (row, self.known[system].setdefault(key, copy.deepcopy(row))):
+            one.update(values, _stamp=clock)
+            one.get("_absent", set()).difference_update(values)
+        row["_fresh"] = True
 
     def import_erp(self):
         count = 0
@@ -289,24 +324,19 @@ class World:
         key = (line["MANDANT"], line["KUNDENNR"])
         if operation == "D":
             self.erp.pop(key, None)
+            self.known["erp"].pop(key, None)
             return
         if operation == "C":
             if any(row["_ext"] == line["EXTREF"] for row in self.erp.values()):
                 raise Trouble(f"the ERP was told twice to create {line}")
             key = (line["MANDANT"], line["KUNDENNR"] or self.assign_number())
             self.erp[key] = {**dict.fromkeys(ERP), "_ext": line["EXTREF"], "_tenant": key[0]}
-        row = self.erp.get(key)
-        if row is None:
+        if key not in self.erp:
             self.log.append(f"erp has no {key}")
             return
-        for field, name in ERP.items():
-            value = (line[name] or None) if name in line else row[field]
-            if field == "number":
-                value = key[1]
-            elif field == "revenue" and value is not None:
-                value = value.replace(",", ".")
-            self.changed(row, field, value)
-        row["_stamp"] = self.tick()
+        values = {field: line[name] or None for field, name in ERP.items() if name in line}
+        values.update(number=key[1], revenue=values["revenue"] and values["revenue"].replace(",", "."))
+        self.changed("erp", key, values)
 
     def import_desk(self):
         count = 0
@@ -323,23 +353,16 @@ class World:
         operation, key = line["op"], line.get("id")
         if operation == "delete":
             self.desk.pop(key, None)
+            self.known["desk"].pop(key, None)
             return
         if operation == "create":
             if any(row["_ext"] == line["ext"] for row in self.desk.values()):
                 raise Trouble(f"the desk was told twice to create {line}")
             key = self.new_desk(line["org"], line["ext"])
-        row = self.desk.get(key)
-        if row is None:
+        if key not in self.desk:
             self.log.append(f"desk has no {key}")
             return
-        for field, name in DESK.items():
-            if name in line:
-                self.changed(row, field, line[name])
-        row.update(_stamp=self.tick(), _fresh=self.exports)
-
-    def is_fresh(self, key):
-        """Was it imported since the last export?"""
-        return key in self.desk and self.desk[key].get("_fresh") == self.exports
+        self.changed("desk", key, {field: line[name] for field, name in DESK.items() if name in line})
 
     def new_desk(self, tenant, ext=None):
         key = f"u{self.next_desk}"
@@ -373,7 +396,8 @@ class World:
 
     def correct(self, system, key, right):
         number = self.rejects()[system, self.native(system, key)]
-        self.corrections[system, key] = (self.row(system, key)["revenue"], right)
+        shown = self.row(system, key) if system == "crm" else self.known[system][key]
+        self.corrections[system, key] = (shown["revenue"], right)
         self.syncline("rejects", "edit", str(number), "UMSATZ" if system == "erp" else "revenue", right, "--why", "a test")
 
     def findings(self):
