@@ -106,7 +106,13 @@ owner_of(struct outlet *outlet, int64_t record, int64_t *ret_owner, struct error
 	return 0;
 }
 
-/* As reading decides it (flow/gone.c): where a binding says what a deletion seen there means, that counts. */
+static bool
+is_source(const struct outlet *outlet)
+{
+	return outlet->binding->originates || strcmp(outlet->linked->owner, outlet->binding->system->head.name) == 0;
+}
+
+/* As reading decides it (flow/gone.c): where records come from, or a binding says what a deletion seen there means, that counts. */
 static uint8_t
 what_missing_means(const struct outlet *outlet)
 {
@@ -120,7 +126,7 @@ what_missing_means(const struct outlet *outlet)
 	case CONFIG_SEEN_ACCEPT:
 		return CONFIG_ACTION_DEFAULT;
 	default:
-		return outlet->binding->situations->missing;
+		return is_source(outlet) ? CONFIG_ACTION_REVIEW : outlet->binding->situations->missing;
 	}
 }
 
@@ -171,9 +177,10 @@ settle_missing(struct outlet *outlet, int64_t record, bool *ret_again, struct er
 	settle_count(outlet, LEDGER_COUNT_REVIEWS);
 	finding.record = owner;
 	finding.native = link.native;
-	finding.cause = ledger_review_name(LEDGER_REVIEW_MISSING);
-	finding.message = "a record that was written there is gone";
-	finding.hint = "Decide whether it is created again or unlinked; situations.missing decides it for good.";
+	finding.cause = ledger_review_name(is_source(outlet) ? LEDGER_REVIEW_DELETED : LEDGER_REVIEW_MISSING);
+	finding.message = is_source(outlet) ? "it is gone at its source" : "a record that was written there is gone";
+	finding.hint = is_source(outlet) ? "Decide whether that is accepted, ignored, or restored; deletes.seen decides it for good." :
+	                                   "Decide whether it is created again or unlinked; situations.missing decides it for good.";
 	return ledger_find(ledger, &finding, NULL, err);
 }
 

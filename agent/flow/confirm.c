@@ -80,7 +80,8 @@ static void
 take_unsent(const struct intake_confirmation *item, const struct bound *reader, uint32_t output, uint32_t word, uint64_t stored,
             struct work_link *link)
 {
-	if (!item->read_back || (link->at.flags & LEDGER_LINK_HELD) != 0 || link->seen[word] == stored || !says_all(reader, output, item->payload))
+	if (!item->read_back || (link->at.flags & (LEDGER_LINK_HELD | LEDGER_LINK_REJECTED)) != 0 || link->seen[word] == stored ||
+	    !says_all(reader, output, item->payload))
 		return;
 	link->seen[word] = stored;
 	link->sent[word] = VECTOR_UNKNOWN;
