@@ -50,14 +50,50 @@ note(struct missing *missing, int64_t id, struct error *err)
 	return 0;
 }
 
-/* Live links of (object, unit) that are not among those seen. */
+/*
+ * The first link that was made after the read began.  Links are appended with a sequence that never falls, so that it is found by
+ * halves; without it a first load would have every record that it made counted as one that was not seen.
+ */
+static int
+first_since(struct ledger *ledger, uint64_t started, int64_t *ret_first, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger, "SELECT coalesce(max(id), 0) + 1 FROM link", err);
+	int64_t low = 1, high;
+
+	if (statement == NULL || ledger_step(ledger, statement, err) != 1)
+		return -1;
+	high = sqlite3_column_int64(statement, 0);
+	sqlite3_reset(statement);
+	if ((statement = ledger_statement(ledger, "SELECT id, created FROM link WHERE id >= ?1 ORDER BY id LIMIT 1", err)) == NULL)
+		return -1;
+	while (low < high) {
+		int64_t middle = low + (high - low) / 2;
+		int step;
+
+		sqlite3_bind_int64(statement, 1, middle);
+		if ((step = ledger_step(ledger, statement, err)) < 0)
+			return link_failed(ledger, err);
+		if (step == 0 || sqlite3_column_int64(statement, 1) >= (int64_t)started)
+			high = middle;
+		else
+			low = sqlite3_column_int64(statement, 0) + 1;
+		sqlite3_reset(statement);
+	}
+	*ret_first = low;
+	return 0;
+}
+
+/* Live links of (object, unit) that are not among those seen, and older than the read. */
 static int
 compare(struct ledger *ledger, struct missing *missing, const struct ledger_seen *seen, struct error *err)
 {
 	sqlite3_stmt *statement =
 		ledger_statement(ledger, "SELECT id, state FROM link INDEXED BY link_native WHERE object = ?1 AND unit = ?2", err);
+	int64_t since = 0;
 	int step;
 
+	if (first_since(ledger, missing->started, &since, err) != 0)
+		return -1;
 	if (statement == NULL)
 		return link_failed(ledger, err);
 	sqlite3_bind_int64(statement, 1, missing->object);
@@ -65,7 +101,7 @@ compare(struct ledger *ledger, struct missing *missing, const struct ledger_seen
 	while ((step = ledger_step(ledger, statement, err)) == 1) {
 		int64_t id = sqlite3_column_int64(statement, 0);
 
-		if (sqlite3_column_int64(statement, 1) != (int64_t)LEDGER_LINK_LIVE || ledger_seen_has(seen, id))
+		if (id >= since || sqlite3_column_int64(statement, 1) != (int64_t)LEDGER_LINK_LIVE || ledger_seen_has(seen, id))
 			continue;
 		if (note(missing, id, err) != 0) {
 			sqlite3_reset(statement);
