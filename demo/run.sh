@@ -37,7 +37,8 @@ narrow() {
 sql() {
 	sqlite3 -separator ' | ' "$crm" "$1"
 }
-# show STATUS ARGUMENTS…: shows a command and runs it; it has to end as "done" (0, or 3: and something waits for a person) or "held" (4).
+# show STATUS ARGUMENTS…: shows a command and runs it; it has to end as "done" (0, or 3: and something waits for a person), "held" (4) or
+# "failed" (1).
 show() {
 	wanted=$1
 	shift
@@ -50,7 +51,7 @@ show() {
 	"$out/syncline" --quiet "$@" >"$out/.shown" 2>&1 || status=$?
 	narrow <"$out/.shown"
 	case $wanted$status in
-	done0 | done3 | held4) ;;
+	done0 | done3 | held4 | failed1) ;;
 	*)
 		echo "demo: that ended with $status and was to be $wanted" >&2
 		exit 1
@@ -194,9 +195,9 @@ show done run invoices
 
 # ---- a broken export ----
 
-title "4. An export that broke off: held"
+title "4. An export that broke off: held for one unit, refused for the other, of which it shows nothing"
 head -n 12 "$export_dir/KUNDEN_20260202.csv" >"$export_dir/KUNDEN_20260203.csv"
-show held run customers
+show failed run customers
 say "Nothing was written, and nothing is to be undone: the next export is whole again, and the run goes through."
 cp "$export_dir/KUNDEN_20260202.csv" "$export_dir/KUNDEN_20260204.csv"
 show done run customers
