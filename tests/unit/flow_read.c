@@ -373,7 +373,9 @@ empty_source_is_an_error(void **state)
 	execute(rig, "DELETE FROM kunden WHERE mandant = '200'; DELETE FROM kunden WHERE nr = '2'");
 	rig_must_read(rig, false, "berlin", "munich", NULL);
 	assert_true(rig_complete(rig, "berlin"));
-	assert_non_null(strstr(buffer_string(&rig->said), "unit munich"));
+	assert_int_equal(rig->intakes[0].unread.code, ERROR_NONE);
+	assert_int_equal(rig->intakes[1].unread.code, ERROR_READ_EMPTY);
+	assert_non_null(strstr(rig->intakes[1].unread.message, "munich"));
 	/* All are gone. */
 	execute(rig, "DELETE FROM kunden");
 	assert_int_equal(rig_read(rig, false, "berlin", "munich", NULL), 0);
