@@ -8,7 +8,9 @@ python=/usr/bin/python3
 [ -x "$python" ] || python=$(command -v python3) || { echo "skipped: no python3"; exit 77; }
 PYTHONDONTWRITEBYTECODE=1
 export PYTHONDONTWRITEBYTECODE
-if [ $# -eq 0 ] && [ -n "${SYNCLINE_LONG:-}" ]; then
+if [ $# -eq 0 ] && [ -z "${SYNCLINE_LONG:-}" ] && [ -n "${SYNCLINE_SHORT:-}" ]; then
+	set -- --seeds 1-75
+elif [ $# -eq 0 ] && [ -n "${SYNCLINE_LONG:-}" ]; then
 	set -- --seeds 1-3000 --bundle 25 --rounds 12
 fi
 exec "$python" "$SYNCLINE_SOURCE/tests/system/model.py" "$@"

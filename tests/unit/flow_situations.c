@@ -115,7 +115,7 @@ live(const struct story *story, unsigned policy)
 
 /*
  * Of a story that is the same for several policies each is lived through.  Under sanitizers one of them is, unless the check is a long
- * one, and under valgrind that of one story in four: what is looked for there are reads of memory, and all stories go the same ways.
+ * one, and under valgrind that of one story in eight: what is looked for there are reads of memory, and all stories go the same ways.
  */
 static unsigned
 policies_of(const struct story *story, size_t number)
@@ -128,7 +128,7 @@ policies_of(const struct story *story, size_t number)
 #else
 	if (getenv("SYNCLINE_VALGRIND") == NULL)
 		return story->policies;
-	if (number % 4 != 0)
+	if (number % 8 != 0)
 		return 0;
 #endif
 	while ((story->policies & policy) == 0)

@@ -811,16 +811,18 @@ share(size_t size)
 }
 
 /*
- * All allocations fail in the plain build and in a long check.  Under sanitizers, where each child costs many times as much, every
- * eleventh does, others in each of the two rounds.
+ * All allocations fail in a long check.  In a short one every third does, and under sanitizers, where each child costs many times as
+ * much, every twenty-third; others in each of the two rounds.
  */
 static unsigned
 stride(void)
 {
+	if (getenv("SYNCLINE_LONG") != NULL)
+		return 1;
 #ifdef __SANITIZE_ADDRESS__
-	return getenv("SYNCLINE_LONG") != NULL ? 1 : 11;
+	return 23;
 #else
-	return 1;
+	return 3;
 #endif
 }
 
