@@ -155,7 +155,7 @@ judge(struct outlet *outlet, struct pick *pick, int64_t owner, const struct ledg
 	} else if (link != NULL && link->state == LEDGER_LINK_UNLINKED) {
 		drop(pick, LEDGER_COUNT_OUT_OF_SCOPE, "it was unlinked there");
 	} else if (link != NULL && link->state == LEDGER_LINK_MISSING) {
-		return hold(outlet, pick, "missing", "the record is missing at the target, and a person decides what that means", err);
+		return hold(outlet, pick, CLAIM_MISSING, "the record is missing at the target, and a person decides what that means", err);
 	} else if (outlet->bound->condition < 0) {
 		drop(pick, LEDGER_COUNT_OUT_OF_SCOPE, NULL);
 	} else {
@@ -317,6 +317,18 @@ judge_parent(struct outlet *outlet, struct pick *pick, const struct batch *writt
 	return die(outlet, pick, &why, err);
 }
 
+/* One of those that are there already may be it: what a person says first decides whether it is created at all. */
+static int
+judge_create(struct outlet *outlet, struct pick *pick, struct error *err)
+{
+	const struct deliver *deliver = outlet->deliver;
+	bool asks;
+
+	if (ledger_review_asks(deliver->ledger, outlet->object_id, deliver->intake->unit_id, pick->record->id, &asks, err) != 0)
+		return -1;
+	return asks ? hold(outlet, pick, CLAIM_ASKED, "a person is asked whether a record that is there is this one", err) : 0;
+}
+
 /* After the rules: scope, parents, and what the target lacks. */
 static int
 judge_written(struct outlet *outlet, struct pick *pick, const struct batch *written, const uint8_t *conditions, const int64_t *missing,
@@ -332,6 +344,8 @@ judge_written(struct outlet *outlet, struct pick *pick, const struct batch *writ
 		drop(pick, LEDGER_COUNT_OUT_OF_SCOPE, NULL);
 		return 0;
 	}
+	if (pick->op == SYNCLINE_OP_CREATE && pick->fate == PICK_SEND && judge_create(outlet, pick, err) != 0)
+		return -1;
 	if (pick->op == SYNCLINE_OP_UPDATE && outlet->attach == NULL) {
 		if (holds != 1 && judge_scope(outlet, pick, err) != 0)
 			return -1;

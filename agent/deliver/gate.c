@@ -12,7 +12,6 @@
 #include "deliver/inside.h"
 
 #define CAUSE_FLAG "flag"
-#define CAUSE_MISSING "missing"
 #define CHAIN_MAX 32u
 #define ROWS_MAX 1000u
 
@@ -110,24 +109,42 @@ make_pending(struct outlet *outlet, const struct ledger_delivery *row, struct er
 	return ledger_commit(ledger, err);
 }
 
-/* Held for a record that was missing and is there again. */
+/* Held for a record that was missing, or that a person was asked about. */
 static int
-release_found(struct outlet *outlet, const struct rows *rows, struct error *err)
+may_go(struct outlet *outlet, const struct ledger_delivery *row, bool *ret_may, struct error *err)
+{
+	const struct deliver *deliver = outlet->deliver;
+	struct ledger_link link;
+	bool asks = true;
+
+	*ret_may = false;
+	if (row->cause == NULL)
+		return 0;
+	if (strcmp(row->cause, CLAIM_ASKED) == 0) {
+		if (ledger_review_asks(deliver->ledger, outlet->object_id, deliver->intake->unit_id, row->record, &asks, err) != 0)
+			return -1;
+		*ret_may = !asks;
+	} else if (strcmp(row->cause, CLAIM_MISSING) == 0) {
+		if (ledger_link_at(deliver->ledger, outlet->linked, row->record, outlet->object_id, &outlet->arena, &link, err) != 0)
+			return -1;
+		*ret_may = link.id != 0;
+	}
+	return 0;
+}
+
+static int
+release_answered(struct outlet *outlet, const struct rows *rows, struct error *err)
 {
 	for (uint32_t i = 0; i < rows->count; i++) {
-		struct ledger_link link;
+		bool may;
 
-		if (rows->items[i].cause == NULL || strcmp(rows->items[i].cause, CAUSE_MISSING) != 0)
-			continue;
-		if (ledger_link_at(outlet->deliver->ledger, outlet->linked, rows->items[i].record, outlet->object_id, &outlet->arena, &link, err) != 0)
-			return -1;
-		if (link.id != 0 && make_pending(outlet, &rows->items[i], err) != 0)
+		if (may_go(outlet, &rows->items[i], &may, err) != 0 || (may && make_pending(outlet, &rows->items[i], err) != 0))
 			return -1;
 	}
 	return 0;
 }
 
-/* Held by a flag that is another one by now, or for a record that is there again. */
+/* Held by a flag that is another one by now, or for what was answered or is there again. */
 static int
 release_held(struct outlet *outlet, struct error *err)
 {
@@ -144,7 +161,7 @@ release_held(struct outlet *outlet, struct error *err)
 			if (rows.items[i].cause != NULL && strcmp(rows.items[i].cause, CAUSE_FLAG) == 0 &&
 			    (outlet->flag.mode == LEDGER_FLAG_ON || rows.items[i].reason == NULL || strcmp(rows.items[i].reason, reason) != 0))
 				return release(outlet, LEDGER_DELIVERY_HELD, err);
-		if (release_found(outlet, &rows, err) != 0)
+		if (release_answered(outlet, &rows, err) != 0)
 			return -1;
 		after = rows.count > 0 ? rows.items[rows.count - 1].record : 0;
 	} while (rows.count == ROWS_MAX);

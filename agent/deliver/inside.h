@@ -216,6 +216,9 @@ int gate_open(struct outlet *outlet, struct error *err);
 int gate_hold(struct outlet *outlet, struct pick *picks, uint32_t count, struct error *err);
 
 /* claim.c */
+/* Why a mark is held: the words that it is known by afterwards. */
+#define CLAIM_MISSING "missing" /* the record is, and a person decides what that means */
+#define CLAIM_ASKED "asked"     /* a person is asked whether a record that is there is this one */
 /* Decides about what is due; all memory is the outlet's arena.  count 0: nothing is due. */
 int claim_make(struct outlet *outlet, struct claim *claim, struct error *err);
 void claim_free(struct claim *claim);

@@ -25,15 +25,33 @@ was_ignored(struct work *work, const struct row *row, bool *ret_ignored, struct 
 	return 0;
 }
 
-/* Held by a person's decision, or asked for. */
-static int
-review(struct work *work, const struct row *row, enum ledger_review_kind kind, int64_t record, const char *message, const char *hint,
-       const char *detail, struct error *err)
+/* The candidates that people choose from. */
+static const char *
+candidates(struct work *work, const int64_t *records, uint32_t count)
 {
-	struct ledger_finding finding = { .kind = LEDGER_FINDING_REVIEW, .record = record, .cause = ledger_review_name(kind), .message = message,
-		.hint = hint, .detail = detail };
+	buffer_clear(&work->text);
+	buffer_text(&work->text, "{\"candidates\":[");
+	for (uint32_t i = 0; i < count; i++)
+		buffer_format(&work->text, "%s%lld", i > 0 ? "," : "", (long long)records[i]);
+	buffer_text(&work->text, "]}");
+	return work->text.failed ? NULL : arena_copy(&work->arena, work->text.data, work->text.length);
+}
+
+/* Held by a person's decision, or asked for.  `records`: what it may be, of which nothing is created there meanwhile. */
+static int
+review(struct work *work, const struct row *row, enum ledger_review_kind kind, const int64_t *records, uint32_t count, const char *message,
+       const char *hint, struct error *err)
+{
+	struct ledger_finding finding = { .kind = LEDGER_FINDING_REVIEW, .record = count == 1 ? records[0] : 0, .cause = ledger_review_name(kind),
+		.message = message, .hint = hint };
 	bool ignored;
 
+	if (kind != LEDGER_REVIEW_RESURRECTED) {
+		finding.candidates = records;
+		finding.candidate_count = count;
+		if ((finding.detail = candidates(work, records, count)) == NULL)
+			return error_memory(err);
+	}
 	if (was_ignored(work, row, &ignored, err) != 0)
 		return -1;
 	if (ignored)
@@ -203,8 +221,8 @@ resurrect(struct work *work, struct row *row, struct work_link *link, struct wor
 	if (row->decision != NULL)
 		action = strcmp(row->decision, "accept") == 0 ? CONFIG_SEEN_ACCEPT : CONFIG_SEEN_IGNORE;
 	if (action == CONFIG_SEEN_REVIEW)
-		return review(work, row, LEDGER_REVIEW_RESURRECTED, record->at.id, "it was deleted before, and is here again",
-		              "`syncline reviews decide` takes it back or leaves it.", NULL, err);
+		return review(work, row, LEDGER_REVIEW_RESURRECTED, &record->at.id, 1, "it was deleted before, and is here again",
+		              "`syncline reviews decide` takes it back or leaves it.", err);
 	if (action == CONFIG_SEEN_IGNORE) {
 		work_count(work, LEDGER_COUNT_IGNORED, 1);
 		return row->finding != 0 ? settle(work, row, err) : 0;
@@ -357,46 +375,25 @@ unmatched(struct work *work, struct row *row, struct error *err)
 	}
 }
 
-/* The candidates that people choose from. */
-static const char *
-candidates(struct work *work, const int64_t *records, uint32_t count)
-{
-	buffer_clear(&work->text);
-	buffer_text(&work->text, "{\"candidates\":[");
-	for (uint32_t i = 0; i < count; i++)
-		buffer_format(&work->text, "%s%lld", i > 0 ? "," : "", (long long)records[i]);
-	buffer_text(&work->text, "]}");
-	return work->text.failed ? NULL : arena_copy(&work->arena, work->text.data, work->text.length);
-}
-
 static int
 disputed(struct work *work, struct row *row, const int64_t *records, uint32_t count, const char *message, struct error *err)
 {
-	const char *detail = candidates(work, records, count);
-
-	if (detail == NULL)
-		return error_memory(err);
-	return review(work, row, LEDGER_REVIEW_DISPUTED, count == 1 ? records[0] : 0, message,
-	              "`syncline reviews decide` links it to one of them or creates another.", detail, err);
+	return review(work, row, LEDGER_REVIEW_DISPUTED, records, count, message, "`syncline reviews decide` links it to one of them or creates another.",
+	              err);
 }
 
 static int
 unlinked(struct work *work, struct row *row, struct work_record *record, struct error *err)
 {
-	uint8_t action = work->bound->binding->situations->unlinked;
-	const char *detail;
-
-	switch (action) {
+	switch (work->bound->binding->situations->unlinked) {
 	case CONFIG_ACTION_DEFAULT: /* only exact keys come here */
 	case CONFIG_ACTION_LINK:
 		return link_to(work, row, record, "by an exact match key", err);
 	case CONFIG_ACTION_CREATE:
 		return create(work, row, err);
 	default:
-		if ((detail = candidates(work, &record->at.id, 1)) == NULL)
-			return error_memory(err);
-		return review(work, row, LEDGER_REVIEW_UNLINKED, record->at.id, "one record matches",
-		              "`syncline reviews decide` links it or creates another.", detail, err);
+		return review(work, row, LEDGER_REVIEW_UNLINKED, &record->at.id, 1, "one record matches",
+		              "`syncline reviews decide` links it or creates another.", err);
 	}
 }
 

@@ -224,6 +224,25 @@ ledger_finding_open(struct ledger *ledger, enum ledger_finding_kind kind, int64_
 }
 
 int
+ledger_review_asks(struct ledger *ledger, uint32_t object, uint32_t unit, int64_t record, bool *ret_asks, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger, "SELECT 1 FROM review_candidate c JOIN review r ON r.id = c.review WHERE c.record = ?1"
+	                                                   " AND r.state = 0 AND r.object = ?2 AND r.unit = ?3 LIMIT 1", err);
+	int got;
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, record);
+	sqlite3_bind_int64(statement, 2, object);
+	sqlite3_bind_int64(statement, 3, unit);
+	if ((got = ledger_step(ledger, statement, err)) < 0)
+		return -1;
+	sqlite3_reset(statement);
+	*ret_asks = got == 1;
+	return 0;
+}
+
+int
 ledger_review_ignored(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t object, struct syncline_slice native, const uint8_t raw[16],
                       bool *ret_ignored, struct error *err)
 {

@@ -28,6 +28,9 @@ const char ledger_schema_findings[] =
 	FINDING_TABLE("reject") FINDING_TABLE("conflict") FINDING_TABLE("review") FINDING_TABLE("flip") FINDING_TABLE("dead_letter")
 	/* Rows that a person said are to be left alone. */
 	"CREATE INDEX review_ignored ON review (native) WHERE state = 2 AND decision = 'ignore';\n"
+	/* The records that an unlinked native record may be, as long as its review asks for it, and after. */
+	"CREATE TABLE review_candidate (record INTEGER NOT NULL, review INTEGER NOT NULL, PRIMARY KEY (record, review)) WITHOUT ROWID;\n"
+	"CREATE INDEX review_candidate_of ON review_candidate (review);\n"
 	/* One row. */
 	"CREATE TABLE finding_number (last INTEGER NOT NULL);\n"
 	"INSERT INTO finding_number (last) VALUES (0);\n"
@@ -188,6 +191,32 @@ store(struct ledger *ledger, const struct ledger_finding *f, int64_t same, struc
 	return 0;
 }
 
+static int
+candidate_statement(struct ledger *ledger, const char *sql, int64_t review, int64_t record, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger, sql, err);
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, review);
+	sqlite3_bind_int64(statement, 2, record);
+	return ledger_run_statement(ledger, statement, err);
+}
+
+/* Those that it names now: one that is seen again may be about others, or about none. */
+static int
+store_candidates(struct ledger *ledger, const struct ledger_finding *f, int64_t id, bool again, struct error *err)
+{
+	if (f->kind != LEDGER_FINDING_REVIEW)
+		return 0;
+	if (again && candidate_statement(ledger, "DELETE FROM review_candidate WHERE review = ?1 AND ?2 = 0", id, 0, err) != 0)
+		return -1;
+	for (uint32_t i = 0; i < f->candidate_count; i++)
+		if (candidate_statement(ledger, "INSERT OR IGNORE INTO review_candidate (review, record) VALUES (?1, ?2)", id, f->candidates[i], err) != 0)
+			return -1;
+	return 0;
+}
+
 int
 ledger_find(struct ledger *ledger, const struct ledger_finding *f, int64_t *ret_id, struct error *err)
 {
@@ -199,6 +228,8 @@ ledger_find(struct ledger *ledger, const struct ledger_finding *f, int64_t *ret_
 	buffer_init(&sealed, 0);
 	if (find_same(ledger, f, &same, err) == 0 && (plain.length == 0 || finding_seal(ledger, f->record, plain, &sealed, &key, err) == 0))
 		status = store(ledger, f, same, (struct syncline_slice){ sealed.data, sealed.length }, key, &id, err);
+	if (status == 0)
+		status = store_candidates(ledger, f, id, same != 0, err);
 	buffer_free(&sealed);
 	if (status == 0 && ret_id != NULL)
 		*ret_id = id;

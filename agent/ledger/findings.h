@@ -62,6 +62,8 @@ struct ledger_finding {
 	const char *rule;            /* as written, or NULL */
 	const char *place;           /* "KUNDEN_1.csv:17" or "conf.d/30.conf:12"; or NULL */
 	const char *detail;          /* JSON: values, candidates, both sides; or NULL.  Sealed when sensitive */
+	const int64_t *candidates;   /* of a review: the records that its native record may be; taken by ledger_find, and never given back */
+	uint32_t candidate_count;
 	uint8_t raw[16];             /* of the row that it is about; what tells one row's reject from the next one's */
 	int64_t first_us, last_us;
 	uint64_t seen;               /* how often */
@@ -107,6 +109,8 @@ int ledger_finding_get(struct ledger *ledger, int64_t id, struct arena *arena, s
 /* Is there an open finding of this kind about the record (object 0, field NULL: any)? */
 int ledger_finding_open(struct ledger *ledger, enum ledger_finding_kind kind, int64_t record, uint32_t object, const char *field, bool *ret_open,
                         struct error *err);
+/* Is a person asked in (object, unit) whether a native record there is this one of ours? */
+int ledger_review_asks(struct ledger *ledger, uint32_t object, uint32_t unit, int64_t record, bool *ret_asks, struct error *err);
 /* Did a person decide "ignore" about this very row, as `raw` tells it?  Then nobody is asked about it again until it changes. */
 int ledger_review_ignored(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t object, struct syncline_slice native, const uint8_t raw[16],
                           bool *ret_ignored, struct error *err);

@@ -275,6 +275,45 @@ listed(struct ledger_finding_filter filter)
 	return count;
 }
 
+static bool
+asks(uint32_t object, uint32_t unit, int64_t record)
+{
+	bool is;
+
+	assert_ok(ledger_review_asks(ledger, object, unit, record, &is, &err));
+	return is;
+}
+
+static void
+a_review_asks_about_its_candidates_until_it_ends(void **state)
+{
+	static const int64_t both[] = { 5, 6 }, other[] = { 7, 7 };
+	struct ledger_finding a = reject("1", NULL), b = reject("2", NULL);
+
+	(void)state;
+	a.kind = b.kind = LEDGER_FINDING_REVIEW;
+	a.candidates = both;
+	a.candidate_count = 2;
+	assert_false(asks(1, 2, 5));
+	find(&a);
+	assert_true(asks(1, 2, 5) && asks(1, 2, 6));
+	assert_false(asks(1, 2, 7) || asks(2, 2, 5) || asks(1, 3, 5));
+	/* Seen again it is about another one; and the second review is about one of the first's. */
+	a.candidates = other;
+	b.candidates = both;
+	b.candidate_count = 1;
+	find(&a), find(&b);
+	assert_true(asks(1, 2, 5) && asks(1, 2, 7));
+	assert_false(asks(1, 2, 6));
+	assert_ok(ledger_findings_end(ledger, LEDGER_FINDING_REVIEW, 1, 2, 1, slice("2"), 0, NULL, &err));
+	assert_false(asks(1, 2, 5));
+	assert_true(asks(1, 2, 7));
+	/* And about none. */
+	a.candidate_count = 0;
+	find(&a);
+	assert_false(asks(1, 2, 7));
+}
+
 static void
 ending_is_by_native_id_or_record_and_field(void **state)
 {
@@ -819,6 +858,7 @@ main(void)
 		TEST(the_same_finding_raises_its_counter),
 		TEST(numbers_are_unique_over_all_kinds),
 		TEST(each_event_in_each_state),
+		TEST(a_review_asks_about_its_candidates_until_it_ends),
 		TEST(ending_is_by_native_id_or_record_and_field),
 		TEST(lists_are_filtered_paged_and_grouped),
 		TEST(rows_come_back_as_they_were),
