@@ -259,10 +259,11 @@ emit(struct preview *p, const struct ledger_plan_item *marked, const struct pick
 	uint8_t payload[16], op = pick->op;
 	char note[SYNCLINE_NAME_MAX + 600];
 
-	if (pick->fate == PICK_DROP || pick->fate == PICK_UNLINK)
+	if ((pick->fate == PICK_DROP && marked->note == NULL) || pick->fate == PICK_UNLINK)
 		return 0;
 	item.what = kind_of(pick, item.what);
-	item.note = note_of(outlet, pick, note, sizeof note);
+	if (pick->fate != PICK_DROP)
+		item.note = note_of(outlet, pick, note, sizeof note);
 	buffer_clear(&p->was);
 	buffer_clear(&p->is);
 	crypto_generichash_init(&hash, ledger_hash_key(p->deliver.ledger), 16, sizeof payload);
@@ -338,6 +339,8 @@ add_mark(struct preview *p, const struct ledger_plan_item *item, struct error *e
 		return 0;
 	to = &p->items[p->count];
 	*to = (struct ledger_plan_item){ .what = item->what, .object = item->object, .record = item->record, .native.length = item->native.length };
+	if (mark.op != LEDGER_WANT_WRITE && (mark.state == LEDGER_DELIVERY_HANDED_OVER || mark.state == LEDGER_DELIVERY_UNCERTAIN))
+		to->note = "it waits until it is known whether the record was created there";
 	if (item->native.length > 0 && (to->native.data = arena_copy(&p->arena, item->native.data, item->native.length)) == NULL)
 		return error_memory(err);
 	p->due[p->count++] = (struct ledger_due){ .record = item->mark.record, .want = mark.want, .op = mark.op, .since_us = mark.since_us };

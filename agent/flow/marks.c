@@ -79,13 +79,32 @@ unlink_deleted(struct work *work, const struct work_record *record, struct work_
 	return work_history(work, &event, err);
 }
 
+/*
+ * Not linked there: what was never sent is dropped.  But a create that was sent and is not found out yet may be there, and is known
+ * by its native id as soon as it is: the delete is wanted, and waits for that.
+ */
+static int
+mark_never_linked(struct work *work, const struct bound *target, struct work_record *record, struct error *err)
+{
+	uint8_t act = target->binding->deletes->act;
+	struct ledger_delivery open;
+	bool found;
+
+	if (ledger_delivery_get(work->ledger, target->id, record->at.id, &work->arena, &open, &found, err) != 0)
+		return -1;
+	if (found && act != CONFIG_DO_NONE && target->binding->attach_to == NULL && (open.state == LEDGER_DELIVERY_SENDING ||
+	    open.state == LEDGER_DELIVERY_UNCERTAIN || open.state == LEDGER_DELIVERY_HANDED_OVER))
+		return mark(work, target, record, NULL, act == CONFIG_DO_DEACTIVATE ? LEDGER_WANT_DEACTIVATE : LEDGER_WANT_DELETE, err);
+	return ledger_delivery_drop(work->ledger, target->id, record->at.id, err);
+}
+
 static int
 mark_deleted(struct work *work, const struct bound *target, struct work_record *record, struct work_link *link, struct error *err)
 {
 	const struct config_deletes *deletes = target->binding->deletes;
 
 	if (link == NULL)
-		return ledger_delivery_drop(work->ledger, target->id, record->at.id, err);
+		return mark_never_linked(work, target, record, err);
 	switch (deletes->act) {
 	case CONFIG_DO_DELETE:
 		return mark(work, target, record, link, LEDGER_WANT_DELETE, err);

@@ -122,7 +122,9 @@ class Users:
 
     def delete(self, system):
         ordered = self.ordered()
+        # What our import made and no export showed: nobody can tell it from an import that has not happened yet.  It stays handed over.
         mine = [(record, key) for record, key in self.mine(system) if not record.locks and
+                not (self.world.row(system, key) or {}).get("_unseen") and
                 (record.links.get("erp") not in ordered or system == "erp" or (system == "crm" and self.model.config["crm_seen"] == "restore"))]
         if not mine:
             return
@@ -176,6 +178,7 @@ class Users:
             row["_consent"] = consent
 
     def remove(self, system, key):
+        self.world.log.append(f"{system} {key}: a user deletes it")
         if system == "crm":
             self.world.crm.execute("DELETE FROM account WHERE id = ?", (key,))
         else:

@@ -152,6 +152,7 @@ class World:
         self.corrections = {}  # (system, key) -> the revenue that is corrected, and to what
         # What the agent can know of the two that exchange files: what they exported last, and what was imported since.
         self.known = {"erp": {}, "desk": {}, "orders": {}}
+        self.read = {}  # the CRM's rows, as the last run found them
         self.punctual = False  # the next exports come in time
         self.pending = set()  # (system, key): rows that a file changes that was not imported yet
         self.withheld = {}  # customers of the ERP that are not in its exports yet -> how many more
@@ -250,7 +251,9 @@ class World:
     def shuffled(self, rand, system, rows):
         for row in rows.values():
             row.pop("_fresh", None)
+            row.pop("_unseen", None)
         self.known[system] = copy.deepcopy(rows)
+        self.log.append(f"{system} exports {len(rows)} rows")
         keys = list(rows) + [key for key in rows if rand.random() < 0.1]
         rand.shuffle(keys)
         return [(key, rows[key]) for key in keys]
@@ -330,7 +333,7 @@ class World:
             if any(row["_ext"] == line["EXTREF"] for row in self.erp.values()):
                 raise Trouble(f"the ERP was told twice to create {line}")
             key = (line["MANDANT"], line["KUNDENNR"] or self.assign_number())
-            self.erp[key] = {**dict.fromkeys(ERP), "_ext": line["EXTREF"], "_tenant": key[0]}
+            self.erp[key] = {**dict.fromkeys(ERP), "_ext": line["EXTREF"], "_tenant": key[0], "_unseen": True}
         if key not in self.erp:
             self.log.append(f"erp has no {key}")
             return
@@ -359,6 +362,7 @@ class World:
             if any(row["_ext"] == line["ext"] for row in self.desk.values()):
                 raise Trouble(f"the desk was told twice to create {line}")
             key = self.new_desk(line["org"], line["ext"])
+            self.desk[key]["_unseen"] = True
         if key not in self.desk:
             self.log.append(f"desk has no {key}")
             return
@@ -396,7 +400,8 @@ class World:
 
     def correct(self, system, key, right):
         number = self.rejects()[system, self.native(system, key)]
-        shown = self.row(system, key) if system == "crm" else self.known[system][key]
+        # What was rejected, not what our own write has put in its place since.
+        shown = (self.read if system == "crm" else self.known[system])[key]
         self.corrections[system, key] = (shown["revenue"], right)
         self.syncline("rejects", "edit", str(number), "UMSATZ" if system == "erp" else "revenue", right, "--why", "a test")
 
@@ -438,6 +443,7 @@ class World:
         self.crm.execute("UPDATE clock SET now = ?", (moment(self.tick(), " ", ""),))
         total = {}
         self.log.append(f"-- run, exports {self.exports}")
+        self.read = self.crm_rows()
         for flow in ("customers", "orders"):
             for run in self.syncline("run", flow):
                 for name, count in run["counts"].items():

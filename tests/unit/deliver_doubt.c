@@ -70,9 +70,9 @@ a_table_with_versions_too(void **state)
 
 /* Files. */
 
+#define CSV_READ .connector = "csv", .native = "native = \"KUNDEN*.csv\"; key = [ \"number\" ]; reads = \"full\";"
 #define CSV                                                                                                                               \
-	.connector = "csv", .native = "native = \"KUNDEN*.csv\"; key = [ \"number\" ]; reads = \"full\";",                                   \
-	.system = "settings: { directory = \"@/in\"; import_directory = \"@/out\"; complete = \"rename\"; };"
+	CSV_READ, .system = "settings: { directory = \"@/in\"; import_directory = \"@/out\"; complete = \"rename\"; };"
 
 /* Data rows of all files in out/ that hold `word`. */
 static unsigned
@@ -173,6 +173,64 @@ what_is_handed_over_is_confirmed_by_what_the_target_shows(void **state)
 		assert_mark(post, lost, DEAD);
 		assert_int_equal(post_findings(post, LEDGER_FINDING_DEAD, "delivery-unseen"), 1);
 		assert_int_equal(rows_with(post, "Bob"), 1);
+		post_check(post);
+		post_free(post);
+	}
+}
+
+/* Deleted at its source while nobody knows whether it was created: once that is known, it is deleted there, too. */
+static void
+what_is_handed_over_is_deleted_once_it_is_there(void **state)
+{
+	static const char import[] = "settings: { directory = \"@/in\"; import_directory = \"@/out\"; complete = \"rename\"; op_column = \"OP\";"
+	                             " op_values = [ \"C\", \"U\", \"D\" ]; };";
+	char external[LEDGER_EXTERNAL_ID + 1], text[200];
+
+	(void)state;
+	/* Read by the flow; or, where nobody reads the target, by asking it. */
+	for (int asked = 0; asked < 2; asked++) {
+		struct post *post = post_new(&(struct post_options){ CSV_READ, .system = import, .write_only = asked != 0,
+			.source = "deletes: { seen = \"accept\"; };",
+			.binding = "deletes: { do = \"delete\"; }; confirm: { by = \"readback\"; within = \"36h\"; };" });
+		int64_t record = post_customer(post, "1", "Ada", NULL), lost = post_customer(post, "2", "Bob", NULL);
+		bool found;
+
+		post_customer(post, "3", "nobody", NULL); /* what is emptied is an error */
+		post_deliver(post);
+		assert_mark(post, record, HANDED_OVER);
+		export(post, "number,name,phone,origin,ext_id\n9,Eve,,,\n");
+		post_erp(post, "DELETE FROM kunden WHERE nr <> '3'");
+		post_read(post);
+		post_deliver(post);
+		assert_mark(post, record, HANDED_OVER);
+		assert_int_equal(post_mark(post, record, &found).op, LEDGER_WANT_DELETE);
+		assert_int_equal(rows_with(post, ",D"), 0);
+
+		ledger_external_id(post->ledger, record, external);
+		snprintf(text, sizeof text, "number,name,phone,origin,ext_id\n1,Ada,,made for 1,%s\n", external);
+		export(post, text);
+		post->clock_us += INT64_C(3600) * 1000000;
+		if (!asked)
+			post_read(post);
+		post_resolve(post);
+		assert_int_equal(post_link(post, record).state, LEDGER_LINK_LIVE);
+		post_deliver(post);
+		assert_mark(post, record, HANDED_OVER);
+		assert_int_equal(rows_with(post, ",D"), 1);
+		export(post, "number,name,phone,origin,ext_id\n9,Eve,,,\n");
+		post->clock_us += INT64_C(3600) * 1000000;
+		if (!asked)
+			post_read(post);
+		post_resolve(post);
+		assert_no_mark(post, record);
+
+		/* What was never imported is not there to be deleted, and that it was not is told. */
+		post->clock_us += INT64_C(36) * 3600 * 1000000;
+		post_resolve(post);
+		post_deliver(post);
+		assert_no_mark(post, lost);
+		assert_int_equal(rows_with(post, ",D"), 1);
+		assert_int_equal(post_findings(post, LEDGER_FINDING_DEAD, "delivery-unseen"), 1);
 		post_check(post);
 		post_free(post);
 	}
@@ -285,6 +343,7 @@ deliver_doubt_run(void)
 		cmocka_unit_test(a_table_with_versions_too),
 		cmocka_unit_test(a_row_is_in_one_file_wherever_the_process_ends),
 		cmocka_unit_test(what_is_handed_over_is_confirmed_by_what_the_target_shows),
+		cmocka_unit_test(what_is_handed_over_is_deleted_once_it_is_there),
 		cmocka_unit_test(what_is_forgotten_is_looked_for),
 		cmocka_unit_test(a_document_goes_ahead_of_its_record),
 		cmocka_unit_test(a_document_that_is_another_by_now_is_not_published),

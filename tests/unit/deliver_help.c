@@ -73,7 +73,8 @@ configure(struct post *post, const struct post_options *options)
 	                   "  customer: { type = \"ref\"; entity = \"customer\"; required = true; wait = \"1h\"; }; }; }; };\n"
 	                   "flows: {\n customers: { entity = \"customer\"; bindings: {\n"
 	                   "  erp: { object = \"kunden\"; trigger: { every = \"1h\"; }; originates = true;"
-	                   "   map = ( [ \"number\", \"nr\" ], [ \"name\", \"name\" ], [ \"size\", \"size\" ] ); };\n");
+	                   "   map = ( [ \"number\", \"nr\" ], [ \"name\", \"name\" ], [ \"size\", \"size\" ] ); ");
+	buffer_format(&text, "%s };\n", options->source != NULL ? options->source : "");
 	buffer_format(&text,
 	              "  crm: { object = \"accounts\"; create_if = \"name <> 'nobody'\"; trigger: { every = \"1h\"; };%s\n"
 	              "   write = ( %s[ \"origin\", \"'made for ' || number\", \"create\" ]%s ); %s }; }; };\n",
@@ -447,6 +448,12 @@ post_read(struct post *post)
 		fail_on(&first);
 	must(post, intake_apply(&post->intake, &real, &result, &post->err));
 	intake_result_free(&result);
+}
+
+void
+post_erp(struct post *post, const char *sql)
+{
+	make_database(post, "erp.db", sql);
 }
 
 void

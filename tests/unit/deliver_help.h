@@ -20,6 +20,7 @@ struct post_options {
 	const char *object;    /* more settings of its object */
 	const char *binding;   /* more settings of the customers' binding */
 	const char *system;    /* more settings of the system */
+	const char *source;    /* more settings of the binding that the customers come from */
 	bool write_only;       /* nobody reads the target */
 	bool derive;           /* the target keeps the other system's id */
 };
@@ -72,6 +73,7 @@ void post_read(struct post *post);
 bool post_die(struct post *post, unsigned at);
 void post_check(struct post *post); /* the ledger's own rules */
 
+void post_erp(struct post *post, const char *sql); /* where the customers come from */
 /* At the target: runs SQL, and what a query gives, rows by newline, columns by |. */
 void post_sql(struct post *post, const char *sql);
 const char *post_rows(struct post *post, const char *sql);
