@@ -106,82 +106,63 @@ owner_of(struct outlet *outlet, int64_t record, int64_t *ret_owner, struct error
 	return 0;
 }
 
-static bool
-is_source(const struct outlet *outlet)
+/* As reading decides it; but whether what others are written into is created again is for their own flow to say. */
+static enum intake_gone
+what_missing_means(const struct outlet *outlet, bool *ret_source)
 {
-	return outlet->binding->originates || strcmp(outlet->linked->owner, outlet->binding->system->head.name) == 0;
+	enum intake_gone means = intake_gone_means(outlet->binding, outlet->linked, ret_source);
+
+	if (outlet->attach == NULL)
+		return means;
+	*ret_source = outlet->binding->originates || strcmp(outlet->linked->owner, outlet->binding->system->head.name) == 0;
+	return INTAKE_GONE_ASK;
 }
 
-/* As reading decides it (flow/gone.c): where records come from, or a binding says what a deletion seen there means, that counts. */
-static uint8_t
-what_missing_means(const struct outlet *outlet)
-{
-	if (outlet->attach != NULL)
-		return CONFIG_ACTION_REVIEW;
-	switch (outlet->binding->deletes->seen) {
-	case CONFIG_SEEN_RESTORE:
-		return CONFIG_ACTION_RECREATE;
-	case CONFIG_SEEN_IGNORE:
-		return CONFIG_ACTION_IGNORE;
-	case CONFIG_SEEN_ACCEPT:
-		return CONFIG_ACTION_DEFAULT;
-	default:
-		return is_source(outlet) ? CONFIG_ACTION_REVIEW : outlet->binding->situations->missing;
-	}
-}
-
-/* Nobody decides any more about what a native record showed that is gone (as in flow/gone.c). */
 static int
-end_questions(struct outlet *outlet, const struct ledger_link *link, struct error *err)
+ask_missing(struct outlet *outlet, int64_t owner, const struct ledger_link *link, bool source, struct error *err)
 {
-	static const enum ledger_finding_kind kinds[] = { LEDGER_FINDING_REJECT, LEDGER_FINDING_CONFLICT, LEDGER_FINDING_REVIEW, LEDGER_FINDING_FLIP };
-	const struct intake *intake = outlet->deliver->intake;
+	struct ledger_finding finding = begin_finding(outlet, LEDGER_FINDING_REVIEW, owner);
 
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-		if (ledger_findings_end(outlet->deliver->ledger, kinds[i], intake->flow_id, intake->unit_id, link->object, link->native, 0, NULL, err) != 0)
-			return -1;
-	return 0;
+	settle_count(outlet, LEDGER_COUNT_REVIEWS);
+	finding.native = link->native;
+	finding.cause = ledger_review_name(source ? LEDGER_REVIEW_DELETED : LEDGER_REVIEW_MISSING);
+	finding.message = source ? "it is gone at its source" : "a record that was written there is gone";
+	finding.hint = source ? "Decide whether that is accepted, ignored, or restored; deletes.seen decides it for good." :
+	                        "Decide whether it is created again or unlinked; situations.missing decides it for good.";
+	return ledger_find(outlet->deliver->ledger, &finding, NULL, err);
 }
 
 int
 settle_missing(struct outlet *outlet, int64_t record, bool *ret_again, struct error *err)
 {
 	struct ledger *ledger = outlet->deliver->ledger;
-	uint8_t action = what_missing_means(outlet);
-	struct ledger_finding finding = begin_finding(outlet, LEDGER_FINDING_REVIEW, record);
 	struct ledger_link link;
+	enum intake_gone means;
 	int64_t owner;
+	bool source;
 
 	*ret_again = false;
+	means = what_missing_means(outlet, &source);
 	if (owner_of(outlet, record, &owner, err) != 0 || ledger_link_at(ledger, outlet->linked, owner, outlet->object_id, &outlet->arena, &link, err) != 0)
 		return -1;
 	/* Whether it is deleted everywhere is for reading to say, which knows whether it saw everything. */
-	if (link.id != 0 && action == CONFIG_ACTION_DEFAULT) {
+	if (link.id != 0 && means == INTAKE_GONE_DELETE) {
 		*ret_again = true;
 		return 0;
 	}
+	*ret_again = means == INTAKE_GONE_AGAIN;
 	/* Reading was here before: what it decided stands. */
-	if (link.id == 0) {
-		*ret_again = action == CONFIG_ACTION_RECREATE;
+	if (link.id == 0)
 		return 0;
-	}
 	settle_count(outlet, LEDGER_COUNT_MISSING);
-	link.state = action == CONFIG_ACTION_RECREATE || action == CONFIG_ACTION_IGNORE ? LEDGER_LINK_TOMBSTONE : action == CONFIG_ACTION_UNLINK ? LEDGER_LINK_UNLINKED : LEDGER_LINK_MISSING;
+	link.state = means == INTAKE_GONE_ASK ? LEDGER_LINK_MISSING : means == INTAKE_GONE_UNLINK ? LEDGER_LINK_UNLINKED : LEDGER_LINK_TOMBSTONE;
 	if (ledger_links_put(ledger, outlet->linked, &link, 1, err) != 0 ||
-	    add_history(outlet, owner, link.native, action == CONFIG_ACTION_UNLINK ? LEDGER_EVENT_UNLINKED : LEDGER_EVENT_GONE,
+	    add_history(outlet, owner, link.native, means == INTAKE_GONE_UNLINK ? LEDGER_EVENT_UNLINKED : LEDGER_EVENT_GONE,
 	                "the target does not have it any more", err) != 0)
 		return -1;
-	*ret_again = action == CONFIG_ACTION_RECREATE;
-	if (link.state != LEDGER_LINK_MISSING)
-		return end_questions(outlet, &link, err);
-	settle_count(outlet, LEDGER_COUNT_REVIEWS);
-	finding.record = owner;
-	finding.native = link.native;
-	finding.cause = ledger_review_name(is_source(outlet) ? LEDGER_REVIEW_DELETED : LEDGER_REVIEW_MISSING);
-	finding.message = is_source(outlet) ? "it is gone at its source" : "a record that was written there is gone";
-	finding.hint = is_source(outlet) ? "Decide whether that is accepted, ignored, or restored; deletes.seen decides it for good." :
-	                                   "Decide whether it is created again or unlinked; situations.missing decides it for good.";
-	return ledger_find(ledger, &finding, NULL, err);
+	if (means == INTAKE_GONE_ASK)
+		return ask_missing(outlet, owner, &link, source, err);
+	return intake_end_questions(outlet->deliver->intake, link.object, link.native, NULL, err);
 }
 
 /* Outcomes. */
@@ -217,12 +198,12 @@ confirmed(struct outlet *outlet, const struct answer *answer, struct ledger_outc
 static int
 missed(struct outlet *outlet, const struct answer *answer, struct ledger_outcome *outcome, struct error *err)
 {
-	bool again;
+	bool again, source;
 
 	if (settle_missing(outlet, answer->item->record, &again, err) != 0)
 		return -1;
 	outcome->kind = again ? LEDGER_AGAIN : LEDGER_DROP;
-	outcome->due_us = answer->looked || what_missing_means(outlet) != CONFIG_ACTION_DEFAULT ? 0 : ledger_now(outlet->deliver->ledger) + MISSING_PAUSE_US;
+	outcome->due_us = answer->looked || what_missing_means(outlet, &source) != INTAKE_GONE_DELETE ? 0 : ledger_now(outlet->deliver->ledger) + MISSING_PAUSE_US;
 	return 0;
 }
 

@@ -7,12 +7,42 @@
 
 #include "flow/work.h"
 
-static bool
-is_source(const struct work *work)
+enum intake_gone
+intake_gone_means(const struct config_binding *binding, const struct config_entity *entity, bool *ret_source)
 {
-	const struct config_binding *binding = work->bound->binding;
+	bool owner = binding->originates || strcmp(entity->owner, binding->system->head.name) == 0;
 
-	return binding->originates || strcmp(work->entity->owner, binding->system->head.name) == 0;
+	*ret_source = owner || binding->deletes->seen != CONFIG_SEEN_REVIEW;
+	if (*ret_source)
+		switch (binding->deletes->seen) {
+		case CONFIG_SEEN_ACCEPT:
+			return INTAKE_GONE_DELETE;
+		case CONFIG_SEEN_IGNORE:
+			return INTAKE_GONE_LEAVE;
+		case CONFIG_SEEN_RESTORE:
+			return INTAKE_GONE_AGAIN;
+		default:
+			return INTAKE_GONE_ASK;
+		}
+	switch (binding->situations->missing) {
+	case CONFIG_ACTION_RECREATE:
+		return INTAKE_GONE_AGAIN;
+	case CONFIG_ACTION_UNLINK:
+		return INTAKE_GONE_UNLINK;
+	default:
+		return INTAKE_GONE_ASK;
+	}
+}
+
+int
+intake_end_questions(struct intake *intake, uint32_t object, struct syncline_slice native, const char *why, struct error *err)
+{
+	static const enum ledger_finding_kind kinds[] = { LEDGER_FINDING_REJECT, LEDGER_FINDING_CONFLICT, LEDGER_FINDING_REVIEW, LEDGER_FINDING_FLIP };
+
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		if (ledger_findings_overtake(intake->engine->ledger, kinds[i], intake->flow_id, intake->unit_id, object, native, 0, NULL, why, err) != 0)
+			return -1;
+	return 0;
 }
 
 static int
@@ -26,10 +56,9 @@ event(struct work *work, const struct work_record *record, const struct work_lin
 }
 
 static int
-ask(struct work *work, const struct row *row, struct work_link *link, const struct work_record *record, enum ledger_review_kind kind,
-    struct error *err)
+ask(struct work *work, const struct row *row, struct work_link *link, const struct work_record *record, bool source, struct error *err)
 {
-	bool source = kind == LEDGER_REVIEW_DELETED;
+	enum ledger_review_kind kind = source ? LEDGER_REVIEW_DELETED : LEDGER_REVIEW_MISSING;
 	struct row about = { .what = ROW_GONE, .native = link->at.native };
 	struct ledger_finding finding = { .kind = LEDGER_FINDING_REVIEW, .record = record->at.id, .cause = ledger_review_name(kind),
 		.message = source ? "it is gone at its source" : "it is gone at a target",
@@ -45,17 +74,10 @@ ask(struct work *work, const struct row *row, struct work_link *link, const stru
 	return work_find(work, row != NULL ? row : &about, &finding, false, err);
 }
 
-/* Nobody decides any more about what a native record showed that is gone. */
 static int
 end_questions(struct work *work, const struct work_link *link, struct error *err)
 {
-	static const enum ledger_finding_kind kinds[] = { LEDGER_FINDING_REJECT, LEDGER_FINDING_CONFLICT, LEDGER_FINDING_REVIEW, LEDGER_FINDING_FLIP };
-
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-		if (ledger_findings_end(work->ledger, kinds[i], work->intake->flow_id, work->intake->unit_id, link->at.object, link->at.native, 0, NULL,
-		                        err) != 0)
-			return -1;
-	return 0;
+	return intake_end_questions(work->intake, link->at.object, link->at.native, NULL, err);
 }
 
 static int
@@ -111,57 +133,57 @@ recreate(struct work *work, struct work_link *link, struct work_record *record, 
 }
 
 static int
-at_source(struct work *work, const struct row *row, struct work_link *link, struct work_record *record, uint8_t seen, struct error *err)
+unlink_gone(struct work *work, struct work_link *link, const struct work_record *record, struct error *err)
 {
-	switch (seen) {
-	case CONFIG_SEEN_ACCEPT:
-		return accept(work, link, record, err);
-	case CONFIG_SEEN_IGNORE:
-		work_count(work, LEDGER_COUNT_IGNORED, 1);
-		return entomb(work, link, record, "deleted at the source, and left elsewhere", err);
-	case CONFIG_SEEN_RESTORE:
-		return recreate(work, link, record, err);
-	default:
-		return ask(work, row, link, record, LEDGER_REVIEW_DELETED, err);
-	}
+	link->at.state = LEDGER_LINK_UNLINKED;
+	link->dirty = true;
+	return end_questions(work, link, err) != 0 ? -1 : event(work, record, link, LEDGER_EVENT_UNLINKED, "gone at the target", err);
 }
 
 static int
-at_target(struct work *work, const struct row *row, struct work_link *link, struct work_record *record, uint8_t action, struct error *err)
+carry_out(struct work *work, const struct row *row, struct work_link *link, struct work_record *record, enum intake_gone means, bool source,
+          struct error *err)
 {
-	switch (action) {
-	case CONFIG_ACTION_RECREATE:
+	switch (means) {
+	case INTAKE_GONE_DELETE:
+		return accept(work, link, record, err);
+	case INTAKE_GONE_LEAVE:
+		work_count(work, LEDGER_COUNT_IGNORED, 1);
+		return entomb(work, link, record, "deleted at the source, and left elsewhere", err);
+	case INTAKE_GONE_AGAIN:
 		return recreate(work, link, record, err);
-	case CONFIG_ACTION_UNLINK:
-		link->at.state = LEDGER_LINK_UNLINKED;
-		link->dirty = true;
-		return end_questions(work, link, err) != 0 ? -1 : event(work, record, link, LEDGER_EVENT_UNLINKED, "gone at the target", err);
-	default:
-		return ask(work, row, link, record, LEDGER_REVIEW_MISSING, err);
+	case INTAKE_GONE_UNLINK:
+		return unlink_gone(work, link, record, err);
+	case INTAKE_GONE_ASK:
+		break;
 	}
+	return ask(work, row, link, record, source, err);
 }
 
-/* "accept", "ignore", "restore", "recreate", "unlink". */
 static int
 by_decision(struct work *work, const struct row *row, struct work_link *link, struct work_record *record, struct error *err)
 {
+	static const struct {
+		const char *word;
+		enum intake_gone means;
+	} words[] = { { "accept", INTAKE_GONE_DELETE }, { "ignore", INTAKE_GONE_LEAVE }, { "restore", INTAKE_GONE_AGAIN },
+		{ "recreate", INTAKE_GONE_AGAIN }, { "unlink", INTAKE_GONE_UNLINK } };
+
 	if (ledger_findings_end(work->ledger, LEDGER_FINDING_REVIEW, work->intake->flow_id, work->intake->unit_id, work->bound->object,
 	                        link->at.native, record->at.id, NULL, err) != 0)
 		return -1;
-	if (strcmp(row->decision, "accept") == 0)
-		return accept(work, link, record, err);
-	if (strcmp(row->decision, "restore") == 0 || strcmp(row->decision, "recreate") == 0)
-		return recreate(work, link, record, err);
-	if (strcmp(row->decision, "unlink") == 0)
-		return at_target(work, row, link, record, CONFIG_ACTION_UNLINK, err);
-	return at_source(work, row, link, record, CONFIG_SEEN_IGNORE, err);
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (strcmp(row->decision, words[i].word) == 0)
+			return carry_out(work, row, link, record, words[i].means, true, err);
+	return 0; /* it is about a row that there is not */
 }
 
 int
 work_gone(struct work *work, const struct row *row, struct work_link *link, bool missed, struct error *err)
 {
-	const struct config_binding *binding = work->bound->binding;
 	struct work_record *record = work_record_of(work, link);
+	enum intake_gone means;
+	bool source;
 
 	if (record == NULL)
 		return error_set(err, ERROR_INTERNAL, "`syncline doctor` checks the ledger.", "the record %lld of a link is not there",
@@ -177,7 +199,6 @@ work_gone(struct work *work, const struct row *row, struct work_link *link, bool
 	/* We deleted it ourselves, or it was to go anyway. */
 	if (record->deleted)
 		return entomb(work, link, record, "gone after the record was deleted", err);
-	if (is_source(work) || binding->deletes->seen != CONFIG_SEEN_REVIEW)
-		return at_source(work, row, link, record, binding->deletes->seen, err);
-	return at_target(work, row, link, record, binding->situations->missing, err);
+	means = intake_gone_means(work->bound->binding, work->entity, &source);
+	return carry_out(work, row, link, record, means, source, err);
 }

@@ -116,6 +116,24 @@ struct intake_confirmation {
 int intake_confirm(struct intake *intake, const struct intake_confirmation *items, uint32_t count, struct error *err);
 
 /*
+ * GONE (gone.c).  What it means that a native record is not there any more, whoever notices it: by whether records come from there,
+ * and what the binding says.  `entity` is that of the links at the binding's object.  ret_source: at their source; else at a target.
+ */
+enum intake_gone {
+	INTAKE_GONE_ASK,    /* a person decides */
+	INTAKE_GONE_DELETE, /* the record is deleted with it */
+	INTAKE_GONE_LEAVE,  /* this link ends, and that is all */
+	INTAKE_GONE_AGAIN,  /* it is created there again, under another native id */
+	INTAKE_GONE_UNLINK, /* the link ends, and the record is never written there again by itself */
+};
+enum intake_gone intake_gone_means(const struct config_binding *binding, const struct config_entity *entity, bool *ret_source);
+/*
+ * Nobody decides any more about what a native record showed that is gone, or that has no place any more: what is open about it ends,
+ * with `why` for those who look at it afterwards (NULL: it speaks for itself).  In the caller's transaction.
+ */
+int intake_end_questions(struct intake *intake, uint32_t object, struct syncline_slice native, const char *why, struct error *err);
+
+/*
  * What one native row says, in canonical words by field id: only what it says is set in ret_words.  ret_understood false: the
  * rules reject it.  References and documents are left out.
  */

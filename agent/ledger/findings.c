@@ -237,10 +237,10 @@ ledger_find(struct ledger *ledger, const struct ledger_finding *f, int64_t *ret_
 }
 
 int
-ledger_findings_end(struct ledger *ledger, enum ledger_finding_kind kind, uint32_t flow, uint32_t unit, uint32_t object,
-                    struct syncline_slice native, int64_t record, const char *field, struct error *err)
+ledger_findings_overtake(struct ledger *ledger, enum ledger_finding_kind kind, uint32_t flow, uint32_t unit, uint32_t object,
+                         struct syncline_slice native, int64_t record, const char *field, const char *why, struct error *err)
 {
-#define ENDS " SET state = 1, ended_us = ?6, retry_us = NULL WHERE state = 0 AND (?1 = 0 OR flow = ?1) AND (?2 = 0 OR unit = ?2)" \
+#define ENDS " SET state = 1, ended_us = ?6, ended_why = ?7, retry_us = NULL WHERE state = 0 AND (?1 = 0 OR flow = ?1) AND (?2 = 0 OR unit = ?2)" \
 	     " AND (?3 = 0 OR object = ?3) AND (?4 IS NULL OR field IS nullif(?4, '')) AND "
 	static const char *const by_native[] = EACH_FINDING_TABLE("UPDATE ", ENDS "native = ?5");
 	static const char *const by_record[] = EACH_FINDING_TABLE("UPDATE ", ENDS "record = ?5 AND record <> 0");
@@ -259,7 +259,15 @@ ledger_findings_end(struct ledger *ledger, enum ledger_finding_kind kind, uint32
 	else
 		sqlite3_bind_int64(statement, 5, record);
 	sqlite3_bind_int64(statement, 6, ledger_now(ledger));
+	ledger_bind_text(statement, 7, why);
 	return ledger_run_statement(ledger, statement, err);
+}
+
+int
+ledger_findings_end(struct ledger *ledger, enum ledger_finding_kind kind, uint32_t flow, uint32_t unit, uint32_t object,
+                    struct syncline_slice native, int64_t record, const char *field, struct error *err)
+{
+	return ledger_findings_overtake(ledger, kind, flow, unit, object, native, record, field, NULL, err);
 }
 
 int

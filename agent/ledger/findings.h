@@ -80,6 +80,9 @@ int ledger_find(struct ledger *ledger, const struct ledger_finding *finding, int
 /* Ends all open findings of a kind about this native id (or record, when native is empty); `field` NULL: of any field; "": of none. */
 int ledger_findings_end(struct ledger *ledger, enum ledger_finding_kind kind, uint32_t flow, uint32_t unit, uint32_t object,
                         struct syncline_slice native, int64_t record, const char *field, struct error *err);
+/* The same, with a sentence why: what it asked is no question any more.  NULL: as above. */
+int ledger_findings_overtake(struct ledger *ledger, enum ledger_finding_kind kind, uint32_t flow, uint32_t unit, uint32_t object,
+                             struct syncline_slice native, int64_t record, const char *field, const char *why, struct error *err);
 /*
  * Ends rejects and reviews of rows that no native record of ours stands for, and that were seen last before that time: a complete
  * read that began then did not show them.  Those that wait for a parent meanwhile stay.
