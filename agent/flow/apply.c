@@ -312,7 +312,7 @@ decide_row(struct work *work, struct bound *bound, const struct ledger_finding *
 	return load_slots(work, err) != 0 ? -1 : resolve_all(work, err);
 }
 
-/* Who is asked about the same row again, with a new reason, has to decide again. */
+/* Who is asked about the same row again, with a new reason, has to decide again; what was overtaken was not carried out. */
 static int
 end_decision(struct work *work, const struct decision *decision, const struct ledger_finding *before, struct arena *arena, struct error *err)
 {
@@ -322,6 +322,8 @@ end_decision(struct work *work, const struct decision *decision, const struct le
 		return -1;
 	if (after.state == LEDGER_OPEN && after.seen > before->seen)
 		return ledger_finding_decide(work->ledger, decision->id, NULL, NULL, err);
+	if (after.state == LEDGER_ENDED && after.ended_why != NULL)
+		return 0;
 	return ledger_finding_close(work->ledger, decision->id, LEDGER_DECIDED, NULL, err);
 }
 
@@ -338,7 +340,8 @@ decide(struct work *work, const struct decision *decision, struct error *err)
 
 	arena_init(&arena, 0);
 	result = ledger_finding_get(work->ledger, decision->id, &arena, &finding, err);
-	if (result == 0 && (bound = apply_reader(work, finding.object)) != NULL && finding.native.length > 0) {
+	/* One that was carried out before it in this pass may have ended it. */
+	if (result == 0 && finding.state == LEDGER_OPEN && finding.native.length > 0 && (bound = apply_reader(work, finding.object)) != NULL) {
 		result = ledger_finding_row_get(work->ledger, decision->id, &row, err);
 		if (result == 0 && (row != NULL || decision->text != NULL))
 			result = decide_row(work, bound, &finding, row, decision->text, err);

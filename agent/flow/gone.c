@@ -97,9 +97,13 @@ work_delete_record(struct work *work, struct work_record *record, uint32_t objec
 		return 0;
 	record->deleted = true;
 	record->source = object;
-	for (uint32_t i = 0; i < record->link_count; i++)
-		if (end_questions(work, record->links[i], err) != 0)
+	for (uint32_t i = 0; i < record->link_count; i++) {
+		struct work_link *link = record->links[i];
+
+		/* Nobody has to say any more what it means; if it comes again, it was deleted before. */
+		if ((link->at.state == LEDGER_LINK_MISSING ? entomb(work, link, record, "gone before the record was deleted", err) : end_questions(work, link, err)) != 0)
 			return -1;
+	}
 	for (uint32_t i = 0; i < record->link_count; i++)
 		if (record->links[i]->at.object == object)
 			row.native = record->links[i]->at.native;
@@ -169,6 +173,14 @@ by_decision(struct work *work, const struct row *row, struct work_link *link, st
 	} words[] = { { "accept", INTAKE_GONE_DELETE }, { "ignore", INTAKE_GONE_LEAVE }, { "restore", INTAKE_GONE_AGAIN },
 		{ "recreate", INTAKE_GONE_AGAIN }, { "unlink", INTAKE_GONE_UNLINK } };
 
+	/* What was decided must still be the question: nothing is done to a record that lives on here, or is deleted already. */
+	if (link->at.state != LEDGER_LINK_MISSING)
+		return intake_end_questions(work->intake, link->at.object, link->at.native, "it is not missing any more", err);
+	if (record->deleted || work_link_at(record, link->at.object) != NULL) {
+		if (intake_end_questions(work->intake, link->at.object, link->at.native, record->deleted ? "the record was deleted" : "it is here again", err) != 0)
+			return -1;
+		return entomb(work, link, record, "gone for good", err);
+	}
 	if (ledger_findings_end(work->ledger, LEDGER_FINDING_REVIEW, work->intake->flow_id, work->intake->unit_id, work->bound->object,
 	                        link->at.native, record->at.id, NULL, err) != 0)
 		return -1;

@@ -205,12 +205,44 @@ keep_again(struct work *work, const struct row *row, struct error *err)
 
 /* linked, and those that were. */
 
+/* What was asked because of it is no question any more, whatever was decided meanwhile. */
+static int
+overtake(struct work *work, enum ledger_finding_kind kind, const struct row *row, const char *field, const char *why, struct error *err)
+{
+	return ledger_findings_overtake(work->ledger, kind, work->intake->flow_id, work->intake->unit_id, work->bound->object, row->native, 0, field, why,
+	                                err);
+}
+
 static int
 back_from_missing(struct work *work, struct row *row, struct work_link *link, struct error *err)
 {
 	link->at.state = LEDGER_LINK_LIVE;
 	link->dirty = true;
-	return settle(work, row, err);
+	return overtake(work, LEDGER_FINDING_REVIEW, row, "", "it is here again", err) != 0 ? -1 : settle(work, row, err);
+}
+
+/*
+ * The record is here under this native id: what a person is asked about another one that was missed has its answer.  That one is
+ * gone for good, and whatever was decided about it is not carried out.
+ */
+static int
+end_missing(struct work *work, const struct row *row, const struct work_record *record, struct error *err)
+{
+	for (uint32_t i = 0; i < record->link_count; i++) {
+		struct work_link *link = record->links[i];
+		struct ledger_history event = { .record = record->at.id, .object = link->at.object, .event = LEDGER_EVENT_GONE,
+			.generation = record->at.generation, .native = link->at.native, .note = "it is here again, under another native id" };
+		char why[300];
+
+		if (link->at.object != work->bound->object || link->at.state != LEDGER_LINK_MISSING || link == row->link)
+			continue;
+		snprintf(why, sizeof why, "it is here again, as %.*s", (int)(row->native.length < 200 ? row->native.length : 200), (const char *)row->native.data);
+		link->at.state = LEDGER_LINK_TOMBSTONE;
+		link->dirty = true;
+		if (intake_end_questions(work->intake, link->at.object, link->at.native, why, err) != 0 || work_history(work, &event, err) != 0)
+			return -1;
+	}
+	return 0;
 }
 
 static int
@@ -218,6 +250,9 @@ resurrect(struct work *work, struct row *row, struct work_link *link, struct wor
 {
 	uint8_t action = work->bound->binding->deletes->resurrect;
 
+	if (work_link_at(record, work->bound->object) != NULL && (row->decision == NULL || strcmp(row->decision, "ignore") != 0))
+		return review(work, row, LEDGER_REVIEW_RESURRECTED, &record->at.id, 1, "it is here again beside another native record, which took its place",
+		              "Remove one of them at the system, or `syncline reviews decide` leaves this one alone.", err);
 	if (row->decision != NULL)
 		action = strcmp(row->decision, "accept") == 0 ? CONFIG_SEEN_ACCEPT : CONFIG_SEEN_IGNORE;
 	if (action == CONFIG_SEEN_REVIEW)
@@ -238,7 +273,7 @@ resurrect(struct work *work, struct row *row, struct work_link *link, struct wor
 	}
 	link->at.state = LEDGER_LINK_LIVE;
 	link->dirty = true;
-	return merge(work, row, link, record, true, err);
+	return end_missing(work, row, record, err) != 0 ? -1 : merge(work, row, link, record, true, err);
 }
 
 /* A record that was deleted and left here, or deactivated here, changes no more. */
@@ -280,6 +315,9 @@ linked(struct work *work, struct row *row, struct error *err)
 			return ignore(work, row, link);
 		return resurrect(work, row, link, record, err);
 	case LEDGER_LINK_MISSING:
+		/* Another one was given to the record by hand meanwhile (`links import`): it can't be both. */
+		if (work_link_at(record, work->bound->object) != NULL)
+			return resurrect(work, row, link, record, err);
 		if (back_from_missing(work, row, link, err) != 0)
 			return -1;
 		break;
@@ -320,7 +358,7 @@ link_to(struct work *work, struct row *row, struct work_record *record, const ch
 	struct ledger_history event = { .record = record->at.id, .object = work->bound->object, .event = LEDGER_EVENT_LINKED,
 		.generation = record->at.generation, .native = row->native, .note = note };
 
-	if (make_link(work, row, record, err) != 0 || work_history(work, &event, err) != 0)
+	if (make_link(work, row, record, err) != 0 || end_missing(work, row, record, err) != 0 || work_history(work, &event, err) != 0)
 		return -1;
 	work_count(work, LEDGER_COUNT_LINKED, 1);
 	if (work_item(work, LEDGER_COUNT_LINKED, work->bound->object, row->native, record, NULL, NULL, note, err) != 0)
@@ -477,7 +515,7 @@ adopt(struct work *work, struct row *row, struct work_record *record, struct err
 	struct ledger_history event = { .record = record->at.id, .object = work->bound->object, .event = LEDGER_EVENT_ADOPTED,
 		.generation = record->at.generation, .native = row->native, .note = "found by its external key" };
 
-	if (make_link(work, row, record, err) != 0)
+	if (make_link(work, row, record, err) != 0 || end_missing(work, row, record, err) != 0)
 		return -1;
 	for (uint32_t i = 0; i < work->engine->bound_count; i++) {
 		const struct bound *writer = &work->engine->bounds[i];

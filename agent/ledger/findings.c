@@ -162,7 +162,8 @@ store(struct ledger *ledger, const struct ledger_finding *f, int64_t same, struc
 {
 	static const char *const again[] = EACH_FINDING_TABLE(
 		"UPDATE ", " SET record = CASE WHEN ?2 <> 0 THEN ?2 ELSE record END, run = ?3, cause = ?4, message = ?5, hint = ?6, rule = ?7,"
-	                   " place = ?8, detail = ?9, detail_key = ?10, raw = ?11, last_us = ?12, seen = seen + 1, retry_us = NULL"
+	                   " place = ?8, detail = ?9, detail_key = ?10, raw = ?11, last_us = ?12, seen = seen + 1, retry_us = NULL,"
+	                   " decision = CASE WHEN cause IS ?4 THEN decision END"
 	                   " WHERE id = ?1 AND ?13 IS NOT NULL");
 	static const char *const first[] = EACH_FINDING_TABLE(
 		"INSERT INTO ", " (id, state, record, run, cause, message, hint, rule, place, detail, detail_key, raw, last_us, first_us, seen,"

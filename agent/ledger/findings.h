@@ -74,7 +74,7 @@ struct ledger_finding {
 };
 /*
  * Opens a finding; one that is open already for the same (kind, flow, unit, object, native or record, field) is seen once more
- * and takes the new texts.  ret_id may be NULL.
+ * and takes the new texts.  With another cause it is another question: what was decided is dropped.  ret_id may be NULL.
  */
 int ledger_find(struct ledger *ledger, const struct ledger_finding *finding, int64_t *ret_id, struct error *err);
 /* Ends all open findings of a kind about this native id (or record, when native is empty); `field` NULL: of any field; "": of none. */

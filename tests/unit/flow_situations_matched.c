@@ -109,6 +109,10 @@ static const struct story stories[] = {
 	  .when = "web new 22 n C q; run; decide review unlinked ignore; run",
 	  .then = { .golden = "n A out g1", .erp = "2 n A out live .../===", .crm = "12 n A out live", .web = "22 n C q none",
 	            .findings = "review unlinked web 22 decided" } },
+	{ TELL("unlinked", "review", ALL, UPDATE, "decided: link; but its number is another one before that is carried out, and so is the question"),
+	  .at = "web", .given = NOT_AT_WEB, .when = "web new 22 n C q; run; decide review unlinked link r1; web set 22 number=x; run",
+	  .then = { .golden = "n A out g1", .erp = "2 n A out live .../===", .crm = "12 n A out live", .web = "22 x C q none",
+	            .findings = "review unmatched web 22", .counts = "held 1" } },
 	/* What a person is asked about is not created beside it, until there is an answer. */
 	{ TELL("unlinked", "review", ALL, UPDATE, "the record is meant for web by now, and waits for the answer"), .at = "web", .given = NOT_AT_WEB,
 	  .when = "web new 22 n C q; run; crm set 12 phone=p; run",
