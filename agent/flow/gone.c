@@ -148,6 +148,17 @@ static int
 carry_out(struct work *work, const struct row *row, struct work_link *link, struct work_record *record, enum intake_gone means, bool source,
           struct error *err)
 {
+	bool is_lock;
+
+	/* Nobody but a person takes away what is locked, and with the record goes each of its fields. */
+	if (means == INTAKE_GONE_DELETE && (row == NULL || row->decision == NULL)) {
+		if (work_locked(work, record, NULL, &is_lock, err) != 0)
+			return -1;
+		if (is_lock) {
+			work_count(work, LEDGER_COUNT_HELD, 1);
+			means = INTAKE_GONE_ASK;
+		}
+	}
 	switch (means) {
 	case INTAKE_GONE_DELETE:
 		return accept(work, link, record, err);

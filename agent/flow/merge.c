@@ -205,7 +205,18 @@ is_locked(void *data, const struct ledger_lock *lock)
 {
 	struct lock_search *search = data;
 
-	search->found = search->found || lock->field == NULL || strcmp(lock->field, search->field) == 0;
+	search->found = search->found || lock->field == NULL || search->field == NULL || strcmp(lock->field, search->field) == 0;
+	return 0;
+}
+
+int
+work_locked(struct work *work, const struct work_record *record, const char *field, bool *ret_locked, struct error *err)
+{
+	struct lock_search search = { .field = field };
+
+	if (!record->fresh && ledger_has_locks(work->ledger) && ledger_locks(work->ledger, record->at.id, is_locked, &search, err) != 0)
+		return -1;
+	*ret_locked = search.found;
 	return 0;
 }
 
@@ -213,15 +224,9 @@ static int
 locked(struct work *work, const struct work_record *record, const struct unit *unit, bool *ret_locked, struct error *err)
 {
 	*ret_locked = false;
-	if (record->fresh || !ledger_has_locks(work->ledger))
-		return 0;
-	for (uint32_t i = 0; i < unit->count && !*ret_locked; i++) {
-		struct lock_search search = { .field = work_field(work, unit->fields[i])->head.name };
-
-		if (ledger_locks(work->ledger, record->at.id, is_locked, &search, err) != 0)
+	for (uint32_t i = 0; i < unit->count && !*ret_locked; i++)
+		if (work_locked(work, record, work_field(work, unit->fields[i])->head.name, ret_locked, err) != 0)
 			return -1;
-		*ret_locked = search.found;
-	}
 	return 0;
 }
 

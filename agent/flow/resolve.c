@@ -249,12 +249,20 @@ static int
 resurrect(struct work *work, struct row *row, struct work_link *link, struct work_record *record, struct error *err)
 {
 	uint8_t action = work->bound->binding->deletes->resurrect;
+	bool is_lock;
 
 	if (work_link_at(record, work->bound->object) != NULL && (row->decision == NULL || strcmp(row->decision, "ignore") != 0))
 		return review(work, row, LEDGER_REVIEW_RESURRECTED, &record->at.id, 1, "it is here again beside another native record, which took its place",
 		              "Remove one of them at the system, or `syncline reviews decide` leaves this one alone.", err);
 	if (row->decision != NULL)
 		action = strcmp(row->decision, "accept") == 0 ? CONFIG_SEEN_ACCEPT : CONFIG_SEEN_IGNORE;
+	/* Nobody but a person brings back what is locked as it is. */
+	if (action == CONFIG_SEEN_ACCEPT && row->decision == NULL && record->deleted) {
+		if (work_locked(work, record, NULL, &is_lock, err) != 0)
+			return -1;
+		if (is_lock)
+			action = CONFIG_SEEN_REVIEW;
+	}
 	if (action == CONFIG_SEEN_REVIEW)
 		return review(work, row, LEDGER_REVIEW_RESURRECTED, &record->at.id, 1, "it was deleted before, and is here again",
 		              "`syncline reviews decide` takes it back or leaves it.", err);

@@ -183,6 +183,8 @@ int work_match_keys(struct work *work, struct work_record *record, struct error 
 
 /* merge.c: base false: this link is new, nothing was agreed before. */
 int work_merge(struct work *work, const struct row *row, struct work_link *link, struct work_record *record, bool base, struct error *err);
+/* Does a lock hold this field of a record, or all of it; with field NULL, anything of it? */
+int work_locked(struct work *work, const struct work_record *record, const char *field, bool *ret_locked, struct error *err);
 int work_first_stamps(struct work *work, const struct row *row, struct ledger_record *record, struct error *err);
 /* Whose value counts for a field of this record: the owner if it has it, else the first in rank that has. */
 const char *work_owner(const struct work *work, const struct work_record *record, const struct config_field *field);

@@ -55,7 +55,7 @@ struct told {
  * Commands, with `;` between: SYSTEM new ID NUMBER VALUE PHONE | SYSTEM set ID COLUMN=VALUE… (`at` is a time of the day on which it all
  * happens, from 08:00 on) | SYSTEM del ID | SYSTEM blanks ID (its list is written with other blanks) | run | read | apply |
  * deliver | die SYSTEM (a run ends without warning when the row is there) | decide KIND CAUSE WORD… | pair SYSTEM ID SYSTEM ID (as `links
- * import`) | rewrites SYSTEM (it stores values in capitals from now on) | lock FIELD
+ * import`) | rewrites SYSTEM (it stores values in capitals from now on) | lock [FIELD]
  */
 struct story {
 	const char *situation; /* as the setting is called, or disputed, echo, indeterminate */

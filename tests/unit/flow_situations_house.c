@@ -571,7 +571,7 @@ do_one(struct house *house, char **words, unsigned count)
 	else if (strcmp(words[0], "pair") == 0)
 		pair(house, words);
 	else if (strcmp(words[0], "lock") == 0)
-		lock(house, words[1]);
+		lock(house, count > 1 ? words[1] : NULL);
 	else if (strcmp(words[0], "rewrites") == 0)
 		rewrite(house, words[1]);
 	else
