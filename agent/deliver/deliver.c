@@ -260,7 +260,7 @@ wait_more(struct deliver *deliver)
 	return true;
 }
 
-/* What is published as a whole is published now. */
+/* What is published as a whole is published now; what a failed pass left in the air comes down before, and the next run finds out. */
 static void
 finish(struct deliver *deliver)
 {
@@ -268,6 +268,7 @@ finish(struct deliver *deliver)
 		struct outlet *outlet = &deliver->outlets[i];
 		struct error why = { 0 };
 
+		send_abandon(outlet);
 		if (!outlet->wrote || outlet->sink == NULL || connector_finish(outlet->sink, outlet->object, &why) == 0)
 			continue;
 		engine_say(deliver->engine, SYNCLINE_LOG_ERROR, "%s.%s: %s", outlet->binding->system->head.name, outlet->binding->object->head.name, why.message);
