@@ -114,11 +114,10 @@ compare_as_stored(struct outlet *outlet, const struct batch *payload, const stru
 	if (record == NULL || values == NULL)
 		return error_memory(err);
 	for (uint32_t i = 0; i < count; i++) {
-		struct batch_field field;
-		int at;
-
 		struct syncline_value mine = batch_value(payload, &batch_record(payload, 0)->cells[i]), theirs;
+		struct batch_field field;
 		bool same = false;
+		int at;
 
 		batch_field(payload, i, &field);
 		if (mine.type == SYNCLINE_TYPE_ABSENT || (at = batch_find_field(rows, field.name, field.name_length)) < 0)

@@ -286,9 +286,9 @@ enum comparison { COMPARE_SAME, COMPARE_OTHER, COMPARE_UNKNOWN };
 /* A payload of one record against a row of the target, by the names of fields; UNKNOWN: they have none in common. */
 int compare_row(struct outlet *outlet, const struct batch *payload, const struct batch *rows, uint32_t row, enum comparison *ret_comparison,
                 struct error *err);
-/* compare_as_stored: the row in the payload's fields; same_only: of those alone that show what was sent. */
 /* Does it show the very documents that were sent, by reference?  A target may have names of its own for them: then false. */
 bool compare_documents(const struct batch *payload, const struct batch *rows, uint32_t row);
+/* The row in the payload's fields; same_only: of those alone that show what was sent. */
 int compare_as_stored(struct outlet *outlet, const struct batch *payload, const struct batch *rows, uint32_t row, bool same_only,
                       const struct syncline_record **ret_stored, struct error *err);
 

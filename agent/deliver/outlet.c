@@ -85,6 +85,14 @@ outlet_init(struct outlet *outlet, struct deliver *deliver, struct bound *bound,
 	return look_at_outputs(outlet, err);
 }
 
+/* What a connector of an older contract doesn't know of, it can't. */
+static void
+take_capabilities(struct outlet *outlet, const struct syncline_capabilities *can)
+{
+	memset(&outlet->can, 0, sizeof outlet->can);
+	memcpy(&outlet->can, can, can->struct_size < sizeof outlet->can ? can->struct_size : sizeof outlet->can);
+}
+
 static void
 refine(void *data, const struct syncline_object_info *info)
 {
@@ -92,9 +100,7 @@ refine(void *data, const struct syncline_object_info *info)
 
 	if (info->capabilities == NULL || info->native == NULL || strcmp(info->native, outlet->object->native) != 0)
 		return;
-	memset(&outlet->can, 0, sizeof outlet->can);
-	memcpy(&outlet->can, info->capabilities,
-	       info->capabilities->struct_size < sizeof outlet->can ? info->capabilities->struct_size : sizeof outlet->can);
+	take_capabilities(outlet, info->capabilities);
 }
 
 /* What protects other people's changes, and said once where nothing can. */
@@ -168,8 +174,7 @@ outlet_open_blind(struct outlet *outlet, struct error *err)
 	const struct syncline_connector *descriptor = outlet->binding->system->descriptor;
 
 	if (descriptor != NULL && descriptor->capabilities != NULL)
-		memcpy(&outlet->can, descriptor->capabilities,
-		       descriptor->capabilities->struct_size < sizeof outlet->can ? descriptor->capabilities->struct_size : sizeof outlet->can);
+		take_capabilities(outlet, descriptor->capabilities);
 	return make_builders(outlet, err);
 }
 

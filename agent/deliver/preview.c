@@ -57,7 +57,8 @@ open_outlets(struct preview *p, const struct deliver_options *options, struct er
 			continue;
 		deliver->outlet_count++;
 		if (outlet_init(outlet, deliver, &engine->bounds[i], err) != 0 || outlet_open_blind(outlet, err) != 0 ||
-		    ledger_flag_get(deliver->ledger, options->intake->flow_id, options->intake->unit_id, outlet->id, &outlet->flag, err) != 0)
+		    ledger_flag_get(deliver->ledger, ledger_flow_id(deliver->ledger, outlet->binding->flow), options->intake->unit_id, outlet->id,
+		                    &outlet->flag, err) != 0)
 			return -1;
 	}
 	return 0;

@@ -16,6 +16,7 @@
 
 /* What the target stored of what was sent, in canonical words; left where the stored form doesn't say all that the rule reads. */
 
+/* The stored form as a native batch of one. */
 static struct batch *
 batch_of_stored(const struct intake_confirmation *item, struct error *err)
 {
@@ -87,23 +88,36 @@ take_unsent(const struct intake_confirmation *item, const struct bound *reader, 
 	link->sent[word] = VECTOR_UNKNOWN;
 }
 
+/* One native row as the read rules say it: no record in it where they reject the row. */
+static struct batch *
+in_canonical_words(const struct intake *intake, struct bound *reader, const struct batch *native, struct error *err)
+{
+	struct batch_builder *builder = batch_builder_new(err);
+	struct rules_report report = { .rejected = NULL };
+	struct batch *canonical = NULL;
+	struct world world;
+
+	if (builder == NULL)
+		return NULL;
+	world_read(&world, intake->engine, reader, intake->unit, intake->run_time_us);
+	if (mapping_run(intake->engine->rules, reader->read, &world.rules, native, builder, &report, err) == 0)
+		canonical = batch_builder_finish(builder, err);
+	world_free(&world);
+	batch_builder_free(builder);
+	return canonical;
+}
+
 static int
 stored_words(struct work *work, const struct intake_confirmation *item, struct bound *reader, struct work_link *link, struct error *err)
 {
-	struct batch *stored = batch_of_stored(item, err), *canonical = NULL;
-	struct batch_builder *builder = stored != NULL ? batch_builder_new(err) : NULL;
-	struct rules_report report = { .rejected = NULL };
-	struct world world;
-	int result = -1;
+	struct batch *stored = batch_of_stored(item, err);
+	struct batch *canonical = stored != NULL ? in_canonical_words(work->intake, reader, stored, err) : NULL;
+	int result = canonical != NULL ? 0 : -1;
 
-	world_read(&world, work->engine, reader, work->intake->unit, work->intake->run_time_us);
-	if (builder != NULL && mapping_run(work->engine->rules, reader->read, &world.rules, stored, builder, &report, err) == 0)
-		result = (canonical = batch_builder_finish(builder, err)) != NULL ? 0 : -1;
 	/* A stored form that the rules reject says nothing; the next read will, with the reject's reason. */
 	for (uint32_t i = 0; result == 0 && canonical->header->record_count == 1 && i < canonical->header->field_count; i++) {
 		const struct config_field *field = config_field(work->entity, mapping_output_fields(reader->read)[i].name);
 		struct syncline_value value = batch_value(canonical, &batch_record(canonical, 0)->cells[i]);
-
 		uint32_t at = ledger_field_id(work->ledger, work->entity, field);
 		uint64_t word;
 
@@ -116,8 +130,6 @@ stored_words(struct work *work, const struct intake_confirmation *item, struct b
 		else
 			take_unsent(item, reader, i, at, word, link);
 	}
-	world_free(&world);
-	batch_builder_free(builder);
 	batch_free(stored);
 	batch_free(canonical);
 	return result;
@@ -128,25 +140,19 @@ intake_words(struct intake *intake, struct bound *reader, const struct config_en
              uint64_t *ret_words, bool *ret_understood, struct error *err)
 {
 	struct ledger *ledger = intake->engine->ledger;
-	struct batch *one = values_one_row(rows, row, err), *canonical = NULL;
-	struct batch_builder *builder = one != NULL ? batch_builder_new(err) : NULL;
-	struct rules_report report = { .rejected = NULL };
+	struct batch *native = values_one_row(rows, row, err), *canonical = NULL;
 	struct buffer scratch;
-	struct world world;
 	int result = -1;
 
 	buffer_init(&scratch, 0);
 	*ret_understood = false;
-	if (one == NULL || builder == NULL || engine_bind_late(intake->engine, reader, one, err) != 0 || reader->read == NULL) {
-		result = one != NULL && builder != NULL && reader->read == NULL && err->code == ERROR_NONE ? 0 : -1;
-		batch_builder_free(builder);
-		batch_free(one);
-		return result;
+	if (native != NULL && engine_bind_late(intake->engine, reader, native, err) == 0) {
+		if (reader->read == NULL)
+			result = 0;
+		else if ((canonical = in_canonical_words(intake, reader, native, err)) != NULL)
+			result = 0;
 	}
-	world_read(&world, intake->engine, reader, intake->unit, intake->run_time_us);
-	if (mapping_run(intake->engine->rules, reader->read, &world.rules, one, builder, &report, err) == 0)
-		result = (canonical = batch_builder_finish(builder, err)) != NULL ? 0 : -1;
-	for (uint32_t i = 0; result == 0 && canonical->header->record_count == 1 && i < canonical->header->field_count; i++) {
+	for (uint32_t i = 0; canonical != NULL && result == 0 && canonical->header->record_count == 1 && i < canonical->header->field_count; i++) {
 		const struct config_field *field = config_field(entity, mapping_output_fields(reader->read)[i].name);
 		struct syncline_value value = batch_value(canonical, &batch_record(canonical, 0)->cells[i]);
 
@@ -156,10 +162,8 @@ intake_words(struct intake *intake, struct bound *reader, const struct config_en
 		if (vector_word(ledger_hash_key(ledger), &value, &scratch, &ret_words[ledger_field_id(ledger, entity, field)]) != 0)
 			result = error_memory(err);
 	}
-	world_free(&world);
 	buffer_free(&scratch);
-	batch_builder_free(builder);
-	batch_free(one);
+	batch_free(native);
 	batch_free(canonical);
 	return result;
 }

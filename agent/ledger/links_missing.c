@@ -87,13 +87,13 @@ first_since(struct ledger *ledger, uint64_t started, int64_t *ret_first, struct 
 static int
 compare(struct ledger *ledger, struct missing *missing, const struct ledger_seen *seen, struct error *err)
 {
-	sqlite3_stmt *statement =
-		ledger_statement(ledger, "SELECT id, state FROM link INDEXED BY link_native WHERE object = ?1 AND unit = ?2", err);
+	sqlite3_stmt *statement;
 	int64_t since = 0;
 	int step;
 
 	if (first_since(ledger, missing->started, &since, err) != 0)
 		return -1;
+	statement = ledger_statement(ledger, "SELECT id, state FROM link INDEXED BY link_native WHERE object = ?1 AND unit = ?2", err);
 	if (statement == NULL)
 		return link_failed(ledger, err);
 	sqlite3_bind_int64(statement, 1, missing->object);
