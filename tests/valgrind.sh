@@ -8,6 +8,7 @@ if [ "$1" = --one ]; then
 	name=$(basename "$program")
 	log=valgrind/$name.log
 	case $program in ./* | /*) ;; *) program=./$program ;; esac
+	begin=$(date +%s)
 	sh ./libtool --mode=execute valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect,possible \
 		--errors-for-leak-kinds=definite,indirect,possible --child-silent-after-fork=yes --num-callers=30 \
 		"--suppressions=$SYNCLINE_SOURCE/tests/valgrind.supp" "$program" >"$log" 2>&1 </dev/null
@@ -16,7 +17,7 @@ if [ "$1" = --one ]; then
 	77) result=SKIP ;;
 	*) result=FAIL ;;
 	esac
-	echo "$result: $name (valgrind)"
+	echo "$result: $name (valgrind, $(($(date +%s) - begin)) s)"
 	echo ":test-result: $result $name under valgrind" >"valgrind/$name.trs"
 	[ "$result" != FAIL ] || { tail -n 60 "$log"; exit 1; }
 	exit 0

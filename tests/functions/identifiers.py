@@ -182,7 +182,7 @@ def swiss():
     for _ in range(1000):
         number = some(DIGITS, 8)
         text = "CHE" + number + (stdnum.ch.uid.calc_check_digit(number) if dice.random() < 0.6 else some(DIGITS, 1))
-        text += dice.choice(["MWST", "TVA", "IVA", "TPV", "", "XXX"])
+        text += dice.choice(["MWST", "TVA", "IVA", "TPV", "", "ZZZ"])
         if dice.random() < 0.3:
             text = mutate(text)
         try:

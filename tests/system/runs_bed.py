@@ -92,12 +92,16 @@ def refused(result, status, code, *words):
     return result
 
 
-def wait_for(what, ready, process=None):
+def wait_for(what, ready, process):
+    """What this process does comes to be; looked for again and again while the process lives."""
     until = time.monotonic() + 60
     while not ready():
-        assert process is None or process.poll() is None, f"{what}: the process ended before\n{process.communicate()}"
         assert time.monotonic() < until, f"{what}: it did not come"
-        time.sleep(0.01)
+        try:
+            process.wait(timeout=0.01)
+        except subprocess.TimeoutExpired:
+            continue
+        raise AssertionError(f"{what}: the process ended before\n{process.communicate()}")
 
 
 class Bed(cli_bed.Bed):

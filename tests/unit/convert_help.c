@@ -3,7 +3,6 @@
 #include "convert_help.h"
 
 #include <errno.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "connectors.h"
 
 const char stand_customers[] =
 	"agent: { timezone = \"UTC\"; };"
@@ -27,26 +28,6 @@ const char stand_customers[] =
 	"\n  map = ( [ \"number\", \"id\" ], [ \"name\", \"name\" ] );"
 	"\n  read: { size = \"nullif(size, '')\"; }; };"
 	"\n to: { object = \"things\"; create_if = \"coalesce(size, 0) <> 99\"; map = ( [ \"number\", \"id\" ], [ \"name\", \"name\" ], [ \"size\", \"size\" ] ); }; }; }; };";
-
-static void
-link_all(struct stand *stand, const char *folder)
-{
-	DIR *dir = opendir(folder);
-
-	if (dir == NULL)
-		fail_msg("%s: %s", folder, strerror(errno));
-	for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-		size_t length = strlen(entry->d_name);
-		char from[1024], to[600];
-
-		if (length < 4 || strcmp(entry->d_name + length - 3, ".so") != 0)
-			continue;
-		snprintf(from, sizeof from, "%s/%s", folder, entry->d_name);
-		snprintf(to, sizeof to, "%s/%s", stand->connectors, entry->d_name);
-		assert_int_equal(symlink(from, to), 0);
-	}
-	closedir(dir);
-}
 
 struct stand *
 stand_new(bool direct)
@@ -67,9 +48,9 @@ stand_new(bool direct)
 	assert_int_equal(mkdir(stand_path(stand, "temp"), 0700), 0);
 	stand->tmpdir = tmp != NULL ? strdup(tmp) : NULL;
 	assert_int_equal(setenv("TMPDIR", stand_path(stand, "temp"), 1), 0);
-	link_all(stand, getenv("SYNCLINE_CONNECTORS"));
+	assert_int_equal(connectors_link(getenv("SYNCLINE_CONNECTORS"), stand->connectors), 0);
 	snprintf(path, sizeof path, "%s/tests/connectors/.libs", getenv("SYNCLINE_BUILD"));
-	link_all(stand, path);
+	assert_int_equal(connectors_link(path, stand->connectors), 0);
 	stand->systems = (struct systems){ .connector_dir = stand->connectors, .direct = direct };
 	stand->options = (struct convert_options){ .flow = "f", .from = "from", .to = "to" };
 	return stand;

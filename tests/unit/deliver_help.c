@@ -2,7 +2,6 @@
 /* deliver_help.c: see deliver_help.h. */
 #include "deliver_help.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <sodium.h>
@@ -12,30 +11,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "connectors.h"
 #include "flow/vector.h"
 
 static struct arena answers;
 static bool in_child;
-
-static void
-link_all(struct post *post, const char *folder)
-{
-	DIR *dir = opendir(folder);
-
-	if (dir == NULL)
-		fail_msg("%s: %s", folder, strerror(errno));
-	for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-		size_t length = strlen(entry->d_name);
-		char from[1024], to[600];
-
-		if (length < 4 || strcmp(entry->d_name + length - 3, ".so") != 0)
-			continue;
-		snprintf(from, sizeof from, "%s/%s", folder, entry->d_name);
-		snprintf(to, sizeof to, "%s/%s", post->connectors, entry->d_name);
-		assert_int_equal(symlink(from, to), 0);
-	}
-	closedir(dir);
-}
 
 static void
 configure(struct post *post, const struct post_options *options)
@@ -212,9 +192,9 @@ post_new(const struct post_options *options)
 	assert_non_null(mkdtemp(post->dir));
 	snprintf(post->connectors, sizeof post->connectors, "%s/connectors", post->dir);
 	assert_int_equal(mkdir(post->connectors, 0700), 0);
-	link_all(post, getenv("SYNCLINE_CONNECTORS"));
+	assert_int_equal(connectors_link(getenv("SYNCLINE_CONNECTORS"), post->connectors), 0);
 	snprintf(path, sizeof path, "%s/tests/connectors/.libs", getenv("SYNCLINE_BUILD"));
-	link_all(post, path);
+	assert_int_equal(connectors_link(path, post->connectors), 0);
 	post->systems = (struct systems){ .connector_dir = post->connectors, .direct = true };
 	post->clock_us = INT64_C(1800000000) * 1000000;
 	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
@@ -460,7 +440,7 @@ void
 post_sql(struct post *post, const char *sql)
 {
 	if (sqlite3_exec(post->crm, sql, NULL, NULL, NULL) != SQLITE_OK)
-		fail_msg("%s", sqlite3_errmsg(post->crm));
+		fail_msg("%s (%d, %s)", sqlite3_errmsg(post->crm), sqlite3_extended_errcode(post->crm), sql);
 }
 
 static int
@@ -483,7 +463,7 @@ post_rows(struct post *post, const char *sql)
 
 	buffer_init(&text, 0);
 	if (sqlite3_exec(post->crm, sql, add_row, &text, NULL) != SQLITE_OK)
-		fail_msg("%s", sqlite3_errmsg(post->crm));
+		fail_msg("%s (%d, %s)", sqlite3_errmsg(post->crm), sqlite3_extended_errcode(post->crm), sql);
 	kept = arena_copy(&answers, text.data != NULL ? text.data : "", text.length);
 	assert_non_null(kept);
 	buffer_free(&text);

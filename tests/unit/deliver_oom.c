@@ -7,12 +7,6 @@
 #include "base/fault.h"
 
 static void
-first_rows(struct spine *spine)
-{
-	spine_sql(spine, "erp.db", "INSERT INTO kunden VALUES ('K1', 'Anna', 10, '[{\"tag\":\"a\"}]'), ('K2', 'Berta', 20, NULL), ('K3', 'Carla', 30, NULL)");
-}
-
-static void
 take_in(struct spine *spine, const char *flow)
 {
 	struct error err = { 0 };
@@ -24,7 +18,7 @@ take_in(struct spine *spine, const char *flow)
 static void
 creates(struct spine *spine)
 {
-	first_rows(spine);
+	spine_first_rows(spine);
 	take_in(spine, "customers");
 }
 
@@ -32,7 +26,7 @@ creates(struct spine *spine)
 static void
 updates(struct spine *spine)
 {
-	first_rows(spine);
+	spine_first_rows(spine);
 	spine_rest(spine);
 	spine_sql(spine, "erp.db", "UPDATE kunden SET name = 'Anneliese', tags = NULL WHERE nr = 'K1'; UPDATE kunden SET name = 'Berthe' WHERE nr = 'K2';"
 	                           "DELETE FROM kunden WHERE nr = 'K3'; INSERT INTO kunden VALUES ('K4', 'Dora', 40, NULL)");
@@ -44,7 +38,7 @@ updates(struct spine *spine)
 static void
 orders(struct spine *spine)
 {
-	first_rows(spine);
+	spine_first_rows(spine);
 	spine_rest(spine);
 	spine_sql(spine, "erp.db", "INSERT INTO kunden VALUES ('K5', 'Emma', 5, NULL); INSERT INTO auftraege VALUES ('A1', 'K1'), ('A5', 'K5')");
 	take_in(spine, "customers");

@@ -2,7 +2,6 @@
 /* spine_help.c: see spine_help.h. */
 #include "spine_help.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdarg.h>
@@ -14,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "connectors.h"
 #include "ledger/findings.h"
 #include "memory_vfs.h"
 #include "oom.h"
@@ -93,27 +93,6 @@ static const char configuration[] =
 
 static const char *const flows[] = { "customers", "orders", "papers" };
 #define FLOWS (sizeof flows / sizeof *flows)
-
-static void
-link_all(struct spine *spine, const char *folder)
-{
-	DIR *dir = opendir(folder);
-
-	if (dir == NULL)
-		spine_fail("%s: %s", folder, strerror(errno));
-	for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-		size_t length = strlen(entry->d_name);
-		char from[1024], to[600];
-
-		if (length < 4 || strcmp(entry->d_name + length - 3, ".so") != 0)
-			continue;
-		snprintf(from, sizeof from, "%s/%s", folder, entry->d_name);
-		snprintf(to, sizeof to, "%s/%s", spine->connectors, entry->d_name);
-		if (symlink(from, to) != 0)
-			spine_fail("%s: %s", to, strerror(errno));
-	}
-	closedir(dir);
-}
 
 static void
 configure(struct spine *spine)
@@ -279,6 +258,22 @@ spine_flag(struct spine *spine, enum ledger_flag_mode mode)
 	spine->clock_us += 1000000;
 }
 
+void
+spine_first_rows(struct spine *spine)
+{
+	spine_sql(spine, "erp.db", "INSERT INTO kunden VALUES ('K1', 'Anna', 10, '[{\"tag\":\"a\"}]'), ('K2', 'Berta', 20, NULL), ('K3', 'Carla', 30, NULL)");
+}
+
+void
+spine_changes(struct spine *spine)
+{
+	spine_first_rows(spine);
+	spine_rest(spine);
+	spine_sql(spine, "erp.db", "UPDATE kunden SET name = 'Anneliese', size = NULL WHERE nr = 'K1'; DELETE FROM kunden WHERE nr = 'K3';"
+	                           "INSERT INTO kunden VALUES ('K4', 'Dora', 40, NULL), ('K5', 'a name that is far too long for it', 1, NULL)");
+	spine_sql(spine, "crm.db", "UPDATE accounts SET phone = '+49 22', version = version + 1 WHERE number = 'K1'");
+}
+
 struct spine *
 spine_new(void)
 {
@@ -286,6 +281,7 @@ spine_new(void)
 	struct spine *spine = calloc(1, sizeof *spine);
 	const char *tmp = getenv("TMPDIR");
 	char path[1024];
+	int status;
 
 	if (spine == NULL || getenv("SYNCLINE_CONNECTORS") == NULL)
 		spine_fail("SYNCLINE_CONNECTORS is not set");
@@ -295,7 +291,8 @@ spine_new(void)
 	snprintf(spine->connectors, sizeof spine->connectors, "%s/connectors", spine->dir);
 	if (mkdir(spine->connectors, 0700) != 0)
 		spine_fail("%s: %s", spine->connectors, strerror(errno));
-	link_all(spine, getenv("SYNCLINE_CONNECTORS"));
+	if ((status = connectors_link(getenv("SYNCLINE_CONNECTORS"), spine->connectors)) != 0)
+		spine_fail("%s: %s", spine->connectors, strerror(status));
 	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
 		snprintf(path, sizeof path, "%s/%s", spine->dir, folders[i]);
 		if (mkdir(path, 0700) != 0)
@@ -811,19 +808,15 @@ share(size_t size)
 }
 
 /*
- * All allocations fail in a long check.  In a short one every third does, and under sanitizers, where each child costs many times as
- * much, every twenty-third; others in each of the two rounds.
+ * All allocations fail in a long check.  In the usual one every third does, and in a short one, of a build where each child costs many
+ * times as much, every twenty-third; others in each of the two rounds.
  */
 static unsigned
 stride(void)
 {
 	if (getenv("SYNCLINE_LONG") != NULL)
 		return 1;
-#ifdef __SANITIZE_ADDRESS__
-	return 23;
-#else
-	return 3;
-#endif
+	return getenv("SYNCLINE_SHORT") != NULL ? 23 : 3;
 }
 
 static void
@@ -874,7 +867,7 @@ spine_all(const struct spine_story *stories, size_t count)
 	const char *only = getenv("OOM_ONLY");
 
 	if (getenv("SYNCLINE_VALGRIND") != NULL) {
-		print_message("skipped: thousands of children, each a run, under valgrind; the sanitizers watch all of them\n");
+		print_message("skipped: thousands of children, each a run, under valgrind; the sanitizers watch them\n");
 		exit(77);
 	}
 	for (size_t i = 0; i < count; i++)

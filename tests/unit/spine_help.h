@@ -63,6 +63,9 @@ int spine_deliver(struct spine *spine, const char *flow, struct error *err);
 int spine_resolve(struct spine *spine, const char *flow, struct error *err);
 /* Runs all flows, and applies what is held, until nothing is left to be done; fails the test when that fails. */
 void spine_rest(struct spine *spine);
+/* Stories begin with: three customers at the source; and, all at rest, changes of every kind on both sides. */
+void spine_first_rows(struct spine *spine);
+void spine_changes(struct spine *spine);
 
 /* Every allocation of each story's act, alone and from there on. */
 void spine_all(const struct spine_story *stories, size_t count);
