@@ -16,7 +16,7 @@ include tests/functions/local.mk
 include tests/system/local.mk
 include tests/fuzz/local.mk
 include tests/bench/local.mk
-EXTRA_DIST += tests/check.h tests/connectors.h tests/oom.h
+EXTRA_DIST += tests/check.h tests/connectors.h tests/kill_at_call.h tests/oom.h tests/told.h
 
 # What a test of its own can't be: the checkers that look at all of it.
 EXTRA_DIST += tests/valgrind.sh tests/valgrind.supp tests/lint.sh tests/lint.h tests/cppcheck.supp .clang-tidy .clang-format

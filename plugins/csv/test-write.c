@@ -296,30 +296,8 @@ an_attempt_twice_in_a_batch_is_one_row(void **state)
  * Built a second time with the connector linked in and its calls of the system wrapped: a child dies right before its n-th one,
  * for every n that there is.
  */
+#include "kill_at_call.h"
 #define ATTEMPTS 24u
-static unsigned calls_left; /* 0: no limit */
-
-static void
-maybe_die(void)
-{
-	if (calls_left > 0 && --calls_left == 0)
-		kill(getpid(), SIGKILL);
-}
-
-#define WRAP(type, name, parameters, arguments)                                                                        \
-	type __real_##name parameters;                                                                                 \
-	type __wrap_##name parameters;                                                                                 \
-	type __wrap_##name parameters                                                                                  \
-	{                                                                                                              \
-		maybe_die();                                                                                           \
-		return __real_##name arguments;                                                                        \
-	}
-WRAP(int, fsync, (int fd), (fd))
-WRAP(int, ftruncate, (int fd, off_t length), (fd, length))
-WRAP(ssize_t, pwrite, (int fd, const void *data, size_t n, off_t at), (fd, data, n, at))
-WRAP(int, renameat, (int from, const char *a, int to, const char *b), (from, a, to, b))
-WRAP(int, unlinkat, (int fd, const char *name, int flags), (fd, name, flags))
-WRAP(int, mkdirat, (int fd, const char *name, mode_t mode), (fd, name, mode))
 #else
 #define ATTEMPTS 400u
 #endif

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "oom.h"
+#include "told.h"
 
 static char root[64];
 static const char *const keys[] = { "id", "part" };
@@ -21,26 +22,6 @@ static const struct syncline_field contract[] = {
 	{ .struct_size = sizeof *contract, .type = SYNCLINE_TYPE_DATE, .name = "day" },
 	{ .struct_size = sizeof *contract, .type = SYNCLINE_TYPE_BYTES, .name = "raw" },
 };
-
-/* Text that is put together without allocating. */
-struct text {
-	char data[1 << 16];
-	size_t length;
-};
-
-static void put(struct text *t, const char *format, ...) SYNCLINE_PRINTF(2, 3);
-static void
-put(struct text *t, const char *format, ...)
-{
-	va_list args;
-	int n;
-
-	va_start(args, format);
-	n = vsnprintf(t->data + t->length, sizeof t->data - t->length, format, args);
-	va_end(args);
-	if (n > 0)
-		t->length += (size_t)n < sizeof t->data - t->length ? (size_t)n : 0;
-}
 
 static void
 file(const char *name, const char *text)
@@ -52,17 +33,6 @@ file(const char *name, const char *text)
 	assert_true((fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600)) >= 0);
 	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
 	close(fd);
-}
-
-/* The lowest descriptor that is free: the same before and after what leaks none. */
-static int
-free_descriptor(void)
-{
-	int fd = dup(0);
-
-	assert_true(fd >= 0);
-	close(fd);
-	return fd;
 }
 
 static int
