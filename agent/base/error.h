@@ -32,6 +32,15 @@ struct error {
 	char hint[384];          /* the next step */
 };
 
+/* An error that says nothing yet, without zeroing two kilobytes: for what runs once a value. */
+static inline void
+error_clear(struct error *err)
+{
+	err->code = ERROR_NONE;
+	err->klass = err->applied = err->retry_after_ms = err->remote_status = 0;
+	err->place[0] = err->message[0] = err->detail[0] = err->hint[0] = '\0';
+}
+
 /*
  * Each fills in `err` (which may be NULL) and is -1, so that `return error_set(…)` reads well and the compiler knows that it
  * never is 0.  `hint` may be NULL.  error_system: `format` says what was tried, the system's reason is appended.

@@ -151,12 +151,13 @@ int
 documents_carry(struct outlet *outlet, struct pick *pick, const struct mapping *mapping, struct syncline_value *values, uint32_t count,
                 struct error *err)
 {
-	for (uint32_t i = 0; i < count; i++) {
-		struct content content;
-		struct error why = { 0 };
+	struct content content;
+	struct error why;
 
+	for (uint32_t i = 0; i < count; i++) {
 		if (values[i].type != SYNCLINE_TYPE_CONTENT)
 			continue;
+		why = (struct error){ 0 };
 		if (understand(outlet, &values[i], &content, &why) != 0)
 			return failed(outlet, pick, &why, err);
 		if (!is_copied(outlet, mapping, i)) {

@@ -97,8 +97,6 @@ link_bind_native(sqlite3_stmt *statement, int at, struct syncline_slice native)
 	sqlite3_bind_text64(statement, at, native.length > 0 ? native.data : "", native.length, SQLITE_STATIC, SQLITE_UTF8);
 }
 
-#define WALK_LEAST 16u /* rows that are worth a walk */
-
 /* A vector may be older than the newest field: what it does not reach is not known. */
 static int
 read_vector(sqlite3_stmt *statement, int at, uint32_t words, struct arena *arena, const uint64_t **ret_vector)
@@ -176,8 +174,8 @@ glance(struct ledger *ledger, sqlite3_stmt *statement, struct syncline_slice nat
 	return step < 0 ? -1 : 0;
 }
 
-static int
-compare_natives(struct syncline_slice a, struct syncline_slice b)
+int
+link_compare_natives(struct syncline_slice a, struct syncline_slice b)
 {
 	size_t both = a.length < b.length ? a.length : b.length;
 	int order = both > 0 ? memcmp(a.data, b.data, both) : 0;
@@ -189,7 +187,7 @@ static bool
 ascend(const struct syncline_slice *natives, uint32_t count)
 {
 	for (uint32_t i = 1; i < count; i++)
-		if (compare_natives(natives[i - 1], natives[i]) > 0)
+		if (link_compare_natives(natives[i - 1], natives[i]) > 0)
 			return false;
 	return true;
 }
@@ -218,10 +216,10 @@ walk(struct ledger *ledger, uint32_t object, uint32_t unit, const struct synclin
 		struct syncline_slice there = ledger_column_view(statement, 5);
 		int order = -1;
 
-		while (done < count && (order = compare_natives(natives[done], there)) < 0)
+		while (done < count && (order = link_compare_natives(natives[done], there)) < 0)
 			ret_glances[done++] = (struct ledger_glance){ 0, LEDGER_UNKNOWN };
 		passed += done < count && order > 0;
-		for (; done < count && compare_natives(natives[done], there) == 0; done++)
+		for (; done < count && link_compare_natives(natives[done], there) == 0; done++)
 			take_glance(statement, raws[done], effective, &ret_glances[done]);
 	}
 	sqlite3_reset(statement);
@@ -332,6 +330,64 @@ list_more(struct list *list)
 	return &list->links[list->count];
 }
 
+static int
+take_link(sqlite3_stmt *statement, uint32_t words, struct list *list, struct error *err)
+{
+	struct ledger_link *link = list_more(list);
+
+	if (link == NULL)
+		error_memory(err);
+	if (link == NULL || link_read(statement, words, list->arena, link, err) != 0) {
+		sqlite3_reset(statement);
+		return -1;
+	}
+	list->count++;
+	return 0;
+}
+
+/* Do they ascend, with hardly a gap?  So do those that a first load made. */
+static bool
+are_near(const int64_t *records, uint32_t count)
+{
+	if (count < WALK_LEAST || records[0] <= 0)
+		return false;
+	for (uint32_t i = 1; i < count; i++)
+		if (records[i - 1] >= records[i])
+			return false;
+	return records[count - 1] - records[0] < 2 * (int64_t)count;
+}
+
+/* One walk along the index, past the links at other objects, in the place of a search a record. */
+static int
+get_near(struct ledger *ledger, uint32_t words, uint32_t object, const int64_t *records, uint32_t count, struct list *list, uint32_t *ret_first,
+         struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger,
+		"SELECT " LINK_COLUMNS " FROM link INDEXED BY link_record WHERE record >= ?1 AND record <= ?2 AND object = ?3 ORDER BY record", err);
+	uint32_t at = 0;
+	int step;
+
+	if (statement == NULL)
+		return link_failed(ledger, err);
+	sqlite3_bind_int64(statement, 1, records[0]);
+	sqlite3_bind_int64(statement, 2, records[count - 1]);
+	sqlite3_bind_int64(statement, 3, object);
+	ret_first[0] = list->count;
+	while ((step = ledger_step(ledger, statement, err)) == 1) {
+		int64_t record = sqlite3_column_int64(statement, 4);
+
+		while (at < count && records[at] < record)
+			ret_first[++at] = list->count;
+		if (at < count && records[at] == record && take_link(statement, words, list, err) != 0)
+			return -1;
+	}
+	if (step < 0)
+		return link_failed(ledger, err);
+	while (at < count)
+		ret_first[++at] = list->count;
+	return 0;
+}
+
 /* object 0: at all of them. */
 static int
 get_of(struct ledger *ledger, const struct config_entity *entity, uint32_t object, const int64_t *records, uint32_t count, struct arena *arena,
@@ -342,25 +398,24 @@ get_of(struct ledger *ledger, const struct config_entity *entity, uint32_t objec
 		                    : "SELECT " LINK_COLUMNS " FROM link INDEXED BY link_record WHERE record = ?1 AND object = ?2", err);
 	uint32_t words = link_words(ledger, entity);
 	struct list list = { .arena = arena };
-	struct ledger_link *link;
 	int step;
 
 	if (statement == NULL || list_more(&list) == NULL)
 		return statement == NULL ? link_failed(ledger, err) : error_memory(err);
+	if (object != 0 && are_near(records, count)) {
+		if (get_near(ledger, words, object, records, count, &list, ret_first, err) != 0)
+			return -1;
+		*ret_links = list.links;
+		return 0;
+	}
 	if (object != 0)
 		sqlite3_bind_int64(statement, 2, object);
 	for (uint32_t i = 0; i < count; i++) {
 		ret_first[i] = list.count;
 		sqlite3_bind_int64(statement, 1, records[i]);
-		while ((step = ledger_step(ledger, statement, err)) == 1) {
-			if ((link = list_more(&list)) == NULL)
-				error_memory(err);
-			if (link == NULL || link_read(statement, words, arena, link, err) != 0) {
-				sqlite3_reset(statement);
+		while ((step = ledger_step(ledger, statement, err)) == 1)
+			if (take_link(statement, words, &list, err) != 0)
 				return -1;
-			}
-			list.count++;
-		}
 		if (step < 0)
 			return link_failed(ledger, err);
 	}

@@ -18,6 +18,9 @@ int link_read(sqlite3_stmt *statement, uint32_t words, struct arena *arena, stru
 /* Words of a vector of this entity's links. */
 uint32_t link_words(struct ledger *ledger, const struct config_entity *entity);
 void link_bind_native(sqlite3_stmt *statement, int at, struct syncline_slice native);
+/* As the index compares them. */
+int link_compare_natives(struct syncline_slice a, struct syncline_slice b);
+#define WALK_LEAST 16u /* rows that are worth a walk along an index, rather than a search for each */
 /* Writing several: begin, each, end (which counts them, and frees what begin and each made, after a failure too). */
 struct link_writing {
 	struct ledger *ledger;

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,13 +87,22 @@ make_uri(const char *path, const char *query, struct buffer *uri, struct error *
 	return buffer_string(uri) == NULL || uri->failed ? error_memory(err) : 0;
 }
 
+/* SQLite counts its memory under a mutex, with every allocation, unless it is told not to before its first use. */
+static void
+no_statistics(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static int
 connect_to(struct ledger *ledger, const char *path, bool frozen, struct error *err)
 {
 	int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI | (ledger->options.mode == LEDGER_READER ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct buffer uri;
 	int result;
 
+	pthread_once(&once, no_statistics);
 	buffer_init(&uri, 16384);
 	result = make_uri(path, frozen ? "?immutable=1" : "", &uri, err);
 	if (result == 0 && sqlite3_open_v2(uri.data, &ledger->db, flags, NULL) != SQLITE_OK)

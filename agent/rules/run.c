@@ -232,11 +232,11 @@ hand_on(struct run *run, struct batch_builder *out, struct error *err)
 {
 	uint32_t width = run->mapping->top.rule_count;
 	struct rules_report *report = run->report;
+	struct error refused = { 0 };
 
 	for (uint32_t row = 0; row < run->rows.count; row++) {
 		const struct batch_record *from = batch_record(run->in, row);
 		struct syncline_record record = { .struct_size = sizeof record, .op = from->op, .place = from->place };
-		struct error refused = { 0 };
 
 		if (run->checked[row] > 0) {
 			report->rejects++;

@@ -179,6 +179,103 @@ plan_of(const char *part)
 	return plan;
 }
 
+/* Records that stand close together, some with links elsewhere, in other units or ended, some missing, against each alone. */
+void
+a_walk_finds_the_links_that_single_looks_find(void **state)
+{
+	enum { RECORDS = 40 };
+	int64_t records[RECORDS], asked[RECORDS];
+	struct ledger_link *walked, *alone;
+	uint32_t first[RECORDS + 1], one[2], count = 0, links = 0;
+	struct error err;
+
+	(void)state;
+	for (int i = 0; i < RECORDS; i++) {
+		char name[16];
+
+		snprintf(name, sizeof name, "N%02d", i);
+		records[i] = bed_customer(name, bed.berlin);
+		if (i % 3 != 0)
+			bed_put_link(bed_link(bed.kunden, bed.berlin, name, records[i], 1));
+		if (i % 4 != 1)
+			bed_put_link(bed_link(bed.accounts, bed.berlin, name, records[i], 1));
+		if (i % 5 == 2) {
+			struct ledger_link ended = bed_link(bed.accounts, bed.munich, name, records[i], 1);
+
+			ended.state = LEDGER_LINK_TOMBSTONE;
+			bed_put_link(ended);
+		}
+	}
+	for (int i = 0; i < RECORDS; i++)
+		if (i % 7 != 3)
+			asked[count++] = records[i];
+	assert_true(count >= 16 && asked[count - 1] - asked[0] < 2 * (int64_t)count);
+	assert_ok(ledger_links_of_at(bed.ledger, bed.customer, bed.accounts, asked, count, &bed.arena, &walked, first, &err));
+	assert_non_null(strstr(plan_of("record >= ?1 AND record <= ?2 AND object = ?3"), "link_record"));
+	assert_int_equal(first[0], 0);
+	for (uint32_t i = 0; i < count; i++) {
+		assert_ok(ledger_links_of_at(bed.ledger, bed.customer, bed.accounts, &asked[i], 1, &bed.arena, &alone, one, &err));
+		assert_int_equal(first[i + 1] - first[i], one[1]);
+		for (uint32_t k = 0; k < one[1]; k++, links++) {
+			assert_true(walked[first[i] + k].id == alone[k].id && walked[first[i] + k].record == asked[i]);
+			assert_true(walked[first[i] + k].state == alone[k].state && walked[first[i] + k].unit == alone[k].unit);
+		}
+	}
+	assert_int_equal(first[count], links);
+	assert_true(links > count / 2);
+}
+
+/* A list in the order of the index is asked for in one walk: nothing gets by it that is refused alone. */
+void
+a_list_with_a_twin_is_refused_as_a_whole(void **state)
+{
+	enum { LINKS = 20 };
+	struct ledger_link links[LINKS], there;
+	char names[LINKS][16];
+	struct error err;
+
+	(void)state;
+	for (int i = 0; i < LINKS; i++) {
+		snprintf(names[i], sizeof names[i], "L%02d", 2 * i);
+		links[i] = bed_link(bed.accounts, bed.berlin, names[i], bed_customer(names[i], bed.berlin), 1);
+	}
+	/* Between them, beside them, and ended: no twins. */
+	there = bed_link(bed.accounts, bed.berlin, "L07", bed_customer("A", bed.berlin), 1);
+	bed_put_link(there);
+	bed_put_link(bed_link(bed.accounts, bed.munich, names[3], bed_customer("B", bed.munich), 1));
+	there = bed_link(bed.accounts, bed.berlin, names[5], bed_customer("C", bed.berlin), 1);
+	there.state = LEDGER_LINK_UNLINKED;
+	bed_put_link(there);
+	/* One: refused, wherever it stands. */
+	for (int i = 0; i < LINKS; i += 19) {
+		there = bed_link(bed.accounts, bed.berlin, names[i], bed_customer("D", bed.berlin), 1);
+		there.id = bed_put_link(there);
+		assert_ok(ledger_begin(bed.ledger, &err));
+		assert_int_equal(ledger_links_put(bed.ledger, bed.customer, links, LINKS, &err), -1);
+		assert_int_equal(err.code, ERROR_LEDGER_TWIN);
+		assert_non_null(strstr(err.message, names[i]));
+		ledger_rollback(bed.ledger);
+		for (int k = 0; k < LINKS; k++)
+			links[k].id = 0;
+		there.state = LEDGER_LINK_UNLINKED;
+		bed_put_link(there);
+	}
+	/* The same one twice in a list. */
+	links[8].native = links[7].native;
+	assert_ok(ledger_begin(bed.ledger, &err));
+	assert_int_equal(ledger_links_put(bed.ledger, bed.customer, links, LINKS, &err), -1);
+	assert_int_equal(err.code, ERROR_LEDGER_TWIN);
+	ledger_rollback(bed.ledger);
+	for (int k = 0; k < LINKS; k++)
+		links[k].id = 0;
+	links[8].native = bed_slice(names[8]);
+	assert_ok(ledger_begin(bed.ledger, &err));
+	assert_ok(ledger_links_put(bed.ledger, bed.customer, links, LINKS, &err));
+	assert_ok(ledger_commit(bed.ledger, &err));
+	assert_true(get(bed.accounts, bed.berlin, names[19]).id == links[19].id);
+	assert_string_equal(bed_faults(), "");
+}
+
 /* Many rows in the order of the index, with others between them, repeats, twins and strangers, against each looked at alone. */
 void
 a_walk_says_what_single_glances_say(void **state)

@@ -41,6 +41,7 @@ const char *bed_faults(void);
 /* The tests of other files, for main. */
 #define LINK_TESTS                                                                                                                \
 	BED_TEST(a_link_comes_back_as_it_was_put), BED_TEST(states_are_told_and_live_ones_come_first), BED_TEST(twins_are_refused),         \
+		BED_TEST(a_walk_finds_the_links_that_single_looks_find), BED_TEST(a_list_with_a_twin_is_refused_as_a_whole),           \
 		BED_TEST(a_glance_tells_what_is_unchanged), BED_TEST(a_walk_says_what_single_glances_say),                               \
 		BED_TEST(links_of_records_and_at_objects), BED_TEST(live_links_are_counted),                                          \
 		BED_TEST(understood_links_take_the_new_hash), BED_TEST(old_vectors_are_shorter), \
@@ -53,6 +54,8 @@ void a_link_comes_back_as_it_was_put(void **state);
 void states_are_told_and_live_ones_come_first(void **state);
 void twins_are_refused(void **state);
 void a_glance_tells_what_is_unchanged(void **state);
+void a_walk_finds_the_links_that_single_looks_find(void **state);
+void a_list_with_a_twin_is_refused_as_a_whole(void **state);
 void a_walk_says_what_single_glances_say(void **state);
 void links_of_records_and_at_objects(void **state);
 void live_links_are_counted(void **state);

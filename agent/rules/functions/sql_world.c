@@ -70,8 +70,9 @@ ask(sqlite3_context *sql, int count, sqlite3_value **arguments)
 	const struct rules_function_environment *environment = call->context->environment;
 	struct syncline_value values[SQL_ARGUMENTS_MAX], answer = { .type = SYNCLINE_TYPE_NULL };
 	enum rules_question question = RULES_ASK_COUNT;
-	struct error err = { 0 };
+	struct error err;
 
+	error_clear(&err);
 	for (size_t i = 0; i < sizeof questions / sizeof *questions; i++)
 		if (strcmp(questions[i].name, call->function->name) == 0)
 			question = questions[i].question;
