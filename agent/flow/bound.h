@@ -25,7 +25,7 @@ struct engine_house {
 	uint8_t *known;         /* of each system: its fingerprint was held against the ledger */
 	struct engine_writer_list *writers;
 	pthread_mutex_t lock;   /* of the two below */
-	struct connector *reading;
+	struct connector *reading[ENGINE_READS];
 	bool interrupted;
 };
 

@@ -348,16 +348,32 @@ engine_connector(struct engine *engine, const struct config_system *system, cons
 
 /* ---- interrupting ---- */
 
-void
-engine_reading(struct engine *engine, struct connector *connector)
+static void
+put_reading(struct engine *engine, struct connector *was, struct connector *is)
 {
 	struct engine_house *house = house_of(engine);
 
 	pthread_mutex_lock(&house->lock);
-	house->reading = connector;
-	if (connector != NULL && house->interrupted)
-		connector_cancel(connector);
+	for (uint32_t i = 0; i < ENGINE_READS; i++)
+		if (house->reading[i] == was) {
+			house->reading[i] = is;
+			break;
+		}
+	if (is != NULL && house->interrupted)
+		connector_cancel(is);
 	pthread_mutex_unlock(&house->lock);
+}
+
+void
+engine_reading(struct engine *engine, struct connector *connector)
+{
+	put_reading(engine, NULL, connector);
+}
+
+void
+engine_read(struct engine *engine, struct connector *connector)
+{
+	put_reading(engine, connector, NULL);
 }
 
 void
@@ -367,8 +383,9 @@ engine_interrupt(struct engine *engine)
 
 	pthread_mutex_lock(&house->lock);
 	house->interrupted = true;
-	if (house->reading != NULL)
-		connector_cancel(house->reading);
+	for (uint32_t i = 0; i < ENGINE_READS; i++)
+		if (house->reading[i] != NULL)
+			connector_cancel(house->reading[i]);
 	pthread_mutex_unlock(&house->lock);
 }
 

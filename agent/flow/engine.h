@@ -103,8 +103,10 @@ uint32_t engine_credentials(const struct engine *engine, const struct config_sys
  * not while the engine is closed.  A write is never given up: its answer is worth waiting for.
  */
 void engine_interrupt(struct engine *engine);
-/* The connector that is being read, for engine_interrupt(); NULL: none any more. */
+/* This connector is being read, or no more, for engine_interrupt(); at most ENGINE_READS at a time. */
+#define ENGINE_READS 4u
 void engine_reading(struct engine *engine, struct connector *connector);
+void engine_read(struct engine *engine, struct connector *connector);
 
 /* false: stop. */
 bool engine_progress(struct engine *engine, const char *what, uint64_t done, uint64_t total);

@@ -25,7 +25,7 @@ struct intake {
 };
 
 /*
- * READING (read.c).  Every binding that reads, in the flow's order: rows are sorted to units, held against their links, and what
+ * READING (read_turns.c, read.c).  Every binding that reads, different systems at the same time: rows are sorted to units, held against their links, and what
  * is not known to be unchanged is staged, together with the position.  `units` are the units that take part (ids by
  * ledger_unit_id); an object that several of them share is read once.  A unit whose flag is off is counted and dropped.
  * One system that can't be read doesn't keep the others from being read: its error is told with engine_say and kept in

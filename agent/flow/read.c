@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * read.c: reading, from the question which reads there are to the acknowledgement of the last row.
+ * read.c: one read of an object, from the position where it begins to the acknowledgement of the last row.
  *
  *     begin      one transaction: versions, who is fed, from which position, whether in full
  *     take       batch by batch: sorted, looked at, kept (read_sort.c), committed with the position (read_stage.c)
@@ -214,11 +214,12 @@ end(struct reading *r, const struct connector_read_state *state, bool asked_all,
 
 /* ---- the way between ---- */
 
-static int
-stopped(struct error *err)
+enum read_step
+read_stopped(struct error *err)
 {
-	return error_set(err, ERROR_CONNECTOR_CANCELLED, "What was read so far is kept; the next run goes on from there.",
-	                 "the run was stopped while it was reading");
+	(void)error_set(err, ERROR_CONNECTOR_CANCELLED, "What was read so far is kept; the next run goes on from there.",
+	                "the run was stopped while it was reading");
+	return READ_FATAL;
 }
 
 /* Commits what waits; what the connector keeps for itself is committed with it. */
@@ -230,35 +231,38 @@ flush(struct reading *r, struct connector_read *read, struct error *err)
 	return connector_read_accept(read, err) == 0 ? READ_GOOD : READ_FAILED;
 }
 
-static enum read_step
-read_all(struct reading *r, struct connector_read *read, bool asked_all, struct error *err)
+enum read_step
+reading_next(struct reading *r, struct error *err)
 {
-	struct connector_read_state state = { 0 };
-	enum read_step step = READ_GOOD;
+	int64_t since = os_monotonic_ms();
+	struct batch *batch = NULL;
+	struct error failure = { 0 };
+	enum read_step step;
 
-	while (step == READ_GOOD && !state.end) {
-		int64_t since = os_monotonic_ms();
-		struct batch *batch = NULL;
-		struct error failure = { 0 };
-
-		if (connector_read_next(read, &batch, &state, &failure) != 0) {
-			/* What came before is good; the next read need not bring it again. */
-			if ((step = read_flush(r, err) != 0 ? READ_FATAL : READ_FAILED) == READ_FAILED && err != NULL)
-				*err = failure;
-			return step;
-		}
-		if ((step = read_take(r, batch, err)) == READ_GOOD && read_position(r, &state, err) != 0)
-			step = READ_FATAL;
-		if (step == READ_GOOD && !state.end && (read_group_full(r) || os_monotonic_ms() - since > READ_SLOW_MS))
-			step = flush(r, read, err);
-		if (step == READ_GOOD && !engine_progress(r->engine, r->what, r->rows, state.expected)) {
-			(void)flush(r, read, err);
-			return stopped(err);
-		}
+	if (connector_read_next(r->stream, &batch, &r->state, &failure) != 0) {
+		/* What came before is good; the next read need not bring it again. */
+		if ((step = read_flush(r, err) != 0 ? READ_FATAL : READ_FAILED) == READ_FAILED && err != NULL)
+			*err = failure;
+		return step;
 	}
-	if (step == READ_GOOD && (step = end(r, &state, asked_all, err)) == READ_GOOD && connector_read_accept(read, err) != 0)
-		step = READ_FAILED;
+	if ((step = read_take(r, batch, err)) == READ_GOOD && read_position(r, &r->state, err) != 0)
+		step = READ_FATAL;
+	r->over = r->state.end;
+	r->waited_ms = os_monotonic_ms() - since;
 	return step;
+}
+
+enum read_step
+reading_keep(struct reading *r, struct error *err)
+{
+	return r->over || (!read_group_full(r) && r->waited_ms <= READ_SLOW_MS) ? READ_GOOD : flush(r, r->stream, err);
+}
+
+enum read_step
+reading_stop(struct reading *r, struct error *err)
+{
+	(void)flush(r, r->stream, err);
+	return read_stopped(err);
 }
 
 /* The fields of a reading that are more than zero from the beginning. */
@@ -276,6 +280,7 @@ prepare(struct reading *r, struct intake *first, struct bound *bound)
 	r->first = first;
 	r->bound = bound;
 	buffer_init(&r->scratch, 0);
+	buffer_init(&r->position, SYNCLINE_POSITION_MAX);
 	buffer_init(&r->layout_origin, 0);
 	buffer_init(&r->group.position, SYNCLINE_POSITION_MAX);
 	arena_init(&r->group.arena, 0);
@@ -284,9 +289,81 @@ prepare(struct reading *r, struct intake *first, struct bound *bound)
 	snprintf(r->what, sizeof r->what, "reading %s.%s", r->system->head.name, r->object->head.name);
 }
 
-static void
-release(struct reading *r)
+static bool
+anybody_on(const struct reading *r)
 {
+	for (uint32_t i = 0; i < r->unit_count; i++)
+		if (r->units[i].active)
+			return true;
+	return false;
+}
+
+static enum read_step
+open_stream(struct reading *r, struct error *err)
+{
+	struct syncline_read_request request = { .struct_size = sizeof request };
+
+	if (begin(r, &r->position, err) != 0)
+		return READ_FATAL;
+	/* A crash may have come between a commit and its acknowledgement. */
+	request.position = (struct syncline_slice){ r->position.data, r->position.length };
+	request.full = r->position.length == 0;
+	acknowledge(r, request.position);
+	if (connector_read_open(r->connector, config_sdk_object(r->object), &request, &r->stream, err) != 0)
+		return READ_FAILED;
+	/* Of a source that only ever gives what is new, nothing is a sign of nothing new. */
+	r->asked_all = request.full && r->object->reads != SYNCLINE_READS_DELTA;
+	return READ_GOOD;
+}
+
+enum read_step
+reading_open(struct reading *r, struct intake *const *intakes, uint32_t count, uint32_t at, struct bound *bound, bool *ret_idle,
+             struct error *err)
+{
+	struct connector *connector;
+
+	prepare(r, intakes[at], bound);
+	*ret_idle = false;
+	if (read_find_units(r, intakes, count, err) != 0)
+		return READ_FATAL;
+	if (!anybody_on(r)) {
+		*ret_idle = true;
+		return READ_GOOD;
+	}
+	if (engine_connector(r->engine, r->system, r->first->unit, 0, &connector, err) != 0)
+		return READ_FAILED;
+	engine_reading(r->engine, connector);
+	r->connector = connector;
+	return open_stream(r, err);
+}
+
+enum read_step
+reading_end(struct reading *r, struct error *err)
+{
+	enum read_step step = end(r, &r->state, r->asked_all, err);
+
+	if (step != READ_GOOD)
+		return step;
+	if (connector_read_accept(r->stream, err) != 0)
+		return READ_FAILED;
+	connector_read_close(r->stream);
+	r->stream = NULL;
+	buffer_clear(&r->position);
+	if (ledger_position(r->ledger, r->object_id, r->credentials, &r->position, err) != 0)
+		return READ_FATAL;
+	acknowledge(r, (struct syncline_slice){ r->position.data, r->position.length });
+	return READ_GOOD;
+}
+
+void
+reading_free(struct reading *r)
+{
+	if (r->foreign > 1)
+		engine_say(r->engine, SYNCLINE_LOG_WARNING, "%s.%s: %llu rows of other tenants were rejected", r->system->head.name, r->object->head.name,
+		           (unsigned long long)r->foreign);
+	connector_read_close(r->stream);
+	if (r->connector != NULL)
+		engine_read(r->engine, r->connector);
 	for (uint32_t i = 0; i < r->unit_count; i++)
 		free(r->units[i].feeds);
 	free(r->units);
@@ -307,121 +384,5 @@ release(struct reading *r)
 	free(r->keep);
 	free(r->values);
 	buffer_free(&r->scratch);
-}
-
-static bool
-anybody_on(const struct reading *r)
-{
-	for (uint32_t i = 0; i < r->unit_count; i++)
-		if (r->units[i].active)
-			return true;
-	return false;
-}
-
-static enum read_step
-read_from(struct reading *r, struct buffer *position, struct error *err)
-{
-	struct syncline_read_request request = { .struct_size = sizeof request };
-	struct connector_read *read = NULL;
-	enum read_step step;
-	bool asked_all;
-
-	if (begin(r, position, err) != 0)
-		return READ_FATAL;
-	/* A crash may have come between a commit and its acknowledgement. */
-	request.position = (struct syncline_slice){ position->data, position->length };
-	request.full = position->length == 0;
-	acknowledge(r, request.position);
-	if (connector_read_open(r->connector, config_sdk_object(r->object), &request, &read, err) != 0)
-		return READ_FAILED;
-	/* Of a source that only ever gives what is new, nothing is a sign of nothing new. */
-	asked_all = request.full && r->object->reads != SYNCLINE_READS_DELTA;
-	step = read_all(r, read, asked_all, err);
-	connector_read_close(read);
-	if (step == READ_GOOD) {
-		buffer_clear(position);
-		if (ledger_position(r->ledger, r->object_id, r->credentials, position, err) != 0)
-			return READ_FATAL;
-		acknowledge(r, (struct syncline_slice){ position->data, position->length });
-	}
-	return step;
-}
-
-static enum read_step
-read_object(struct reading *r, struct buffer *position, struct error *err)
-{
-	enum read_step step;
-
-	if (engine_connector(r->engine, r->system, r->first->unit, 0, &r->connector, err) != 0)
-		return READ_FAILED;
-	engine_reading(r->engine, r->connector);
-	step = read_from(r, position, err);
-	engine_reading(r->engine, NULL);
-	/* A person's interrupt is no fault of the system. */
-	return step == READ_FAILED && !engine_progress(r->engine, r->what, r->rows, 0) ? stopped(err) : step;
-}
-
-/* One object with the credentials of intakes[at]. */
-static enum read_step
-read_once(struct intake *const *intakes, uint32_t count, uint32_t at, struct bound *bound, struct error *err)
-{
-	struct reading r = { 0 };
-	struct buffer position;
-	enum read_step step = READ_GOOD;
-
-	prepare(&r, intakes[at], bound);
-	buffer_init(&position, SYNCLINE_POSITION_MAX);
-	if (read_find_units(&r, intakes, count, err) != 0)
-		step = READ_FATAL;
-	else if (anybody_on(&r))
-		step = read_object(&r, &position, err);
-	if (r.foreign > 1)
-		engine_say(r.engine, SYNCLINE_LOG_WARNING, "%s.%s: %llu rows of other tenants were rejected", r.system->head.name, r.object->head.name,
-		           (unsigned long long)r.foreign);
-	buffer_free(&position);
-	release(&r);
-	return step;
-}
-
-/* Did an earlier intake read the object with the same credentials? */
-static bool
-was_read(struct intake *const *intakes, uint32_t at, const struct config_system *system)
-{
-	uint32_t mine = engine_credentials(intakes[at]->engine, system, intakes[at]->unit);
-
-	for (uint32_t i = 0; i < at; i++)
-		if (engine_credentials(intakes[i]->engine, system, intakes[i]->unit) == mine)
-			return true;
-	return false;
-}
-
-int
-intake_read(struct intake *const *units, uint32_t count, bool *ret_failed, struct error *ret_first, struct error *err)
-{
-	const struct config_flow *flow = units[0]->flow;
-	struct engine *engine = units[0]->engine;
-
-	*ret_failed = false;
-	for (uint32_t b = 0; b < flow->binding_count; b++) {
-		const struct config_binding *binding = &flow->bindings[b];
-
-		for (uint32_t i = 0; binding->reads && i < count; i++) {
-			struct error failure = { 0 };
-			enum read_step step = was_read(units, i, binding->system) ? READ_GOOD
-			                                                          : read_once(units, count, i, engine_bound(engine, binding), &failure);
-
-			if (step == READ_GOOD)
-				continue;
-			if (step == READ_FATAL) {
-				if (err != NULL)
-					*err = failure;
-				return -1;
-			}
-			engine_say(engine, SYNCLINE_LOG_ERROR, "%s.%s could not be read: %s", binding->system->head.name, binding->object->head.name, failure.message);
-			if (!*ret_failed && ret_first != NULL)
-				*ret_first = failure;
-			*ret_failed = true;
-		}
-	}
-	return 0;
+	buffer_free(&r->position);
 }

@@ -2,7 +2,8 @@
 /*
  * read.h: one read of an object with one set of credentials, for the files that do it:
  *
- *     read.c           which reads there are, full or delta, from the first batch to the last
+ *     read.c           one read, full or delta, from the first batch to the last
+ *     read_turns.c     which reads there are, and which of them takes its next batch
  *     read_units.c     who takes part: units, their tenants, the flows that are fed
  *     read_sort.c      a batch's rows: to their units, against their links, to be kept or not
  *     read_rejects.c   rows that can't be taken, and those that can be taken again
@@ -131,10 +132,31 @@ struct reading {
 	struct buffer scratch;
 	char what[320];                /* "reading erp.kunden" */
 	uint64_t rows, foreign;
+	/* Between its first batch and its last. */
+	struct connector_read *stream;
+	struct connector_read_state state; /* as of the last batch */
+	struct buffer position;        /* where it began */
+	bool asked_all, over;
+	int64_t waited_ms;             /* for the last batch */
 };
 #define ROUTE_DROPPED (-1) /* counted, nothing more */
 #define ROUTE_REJECT (-2)
 #define ROUTE_ALL (-3)     /* the object has no tenant: every unit takes it */
+
+/* read.c: the steps of a read, in this order; after any of them only reading_free(). */
+/* One object with the credentials of intakes[at].  ret_idle: nobody takes its rows, and nothing was begun. */
+enum read_step reading_open(struct reading *r, struct intake *const *intakes, uint32_t count, uint32_t at, struct bound *bound, bool *ret_idle,
+                            struct error *err);
+/* Takes the next batch; r->over: it was the last. */
+enum read_step reading_next(struct reading *r, struct error *err);
+/* Commits what waits, as soon as it is worth it. */
+enum read_step reading_keep(struct reading *r, struct error *err);
+/* After the last batch: completeness, and the connector hears that all is durable. */
+enum read_step reading_end(struct reading *r, struct error *err);
+/* A person stopped the run: keeps what was read.  Always READ_FATAL, as is read_stopped(), which only says so. */
+enum read_step reading_stop(struct reading *r, struct error *err);
+enum read_step read_stopped(struct error *err);
+void reading_free(struct reading *r);
 
 /* read_units.c */
 int read_find_units(struct reading *r, struct intake *const *intakes, uint32_t count, struct error *err);

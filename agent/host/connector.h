@@ -137,6 +137,8 @@ int connector_read_open(struct connector *connector, const struct syncline_objec
                         struct connector_read **ret_read, struct error *err);
 /* ret_batch: the caller's.  ret_state: its pointers are valid until the next call on this read. */
 int connector_read_next(struct connector_read *read, struct batch **ret_batch, struct connector_read_state *ret_state, struct error *err);
+/* Would connector_read_next() answer without waiting for the connector? */
+bool connector_read_ready(const struct connector_read *read);
 /* All batches so far are durable: the connector's state that came with them is committed. */
 int connector_read_accept(struct connector_read *read, struct error *err);
 void connector_read_close(struct connector_read *read);

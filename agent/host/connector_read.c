@@ -193,6 +193,15 @@ connector_read_next(struct connector_read *read, struct batch **ret_batch, struc
 	return result;
 }
 
+bool
+connector_read_ready(const struct connector_read *read)
+{
+	const struct connector *c = read->connector;
+
+	return read->failed || read->ended || atomic_load(&c->cancelled) || !proxy_same(c, read->incarnation) ||
+	       c->link->op->ready(c->link, read->number);
+}
+
 int
 connector_read_accept(struct connector_read *read, struct error *err)
 {

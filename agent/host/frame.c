@@ -127,6 +127,16 @@ message_queue_take(struct message_queue *queue, uint32_t number)
 	return NULL;
 }
 
+bool
+message_queue_has(const struct message_queue *queue, uint32_t number)
+{
+	const struct message *message = queue->first;
+
+	while (message != NULL && message->number != number)
+		message = message->next;
+	return message != NULL;
+}
+
 void
 message_queue_free(struct message_queue *queue)
 {

@@ -79,6 +79,7 @@ void message_queue_push(struct message_queue *queue, struct message *message);
 struct message *message_queue_pop(struct message_queue *queue);
 /* The first of this call or stream, or NULL. */
 struct message *message_queue_take(struct message_queue *queue, uint32_t number);
+bool message_queue_has(const struct message_queue *queue, uint32_t number);
 void message_queue_free(struct message_queue *queue);
 
 void frame_encode(const struct message *message, uint8_t header[FRAME_HEADER]);

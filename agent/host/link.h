@@ -29,6 +29,8 @@ struct link_operations {
 	 * because it found no memory.
 	 */
 	bool (*close)(struct link *link, uint32_t grace_ms, char *ending, size_t size);
+	/* Would receive() answer at once? */
+	bool (*ready)(struct link *link, uint32_t number);
 };
 struct link {
 	const struct link_operations *op;

@@ -354,7 +354,19 @@ close_link(struct link *link, uint32_t grace_ms, char *ending, size_t size)
 	return starved;
 }
 
-static const struct link_operations operations = { send_message, receive, expect, forget, wake, ping, close_link };
+static bool
+ready(struct link *link, uint32_t number)
+{
+	struct process *p = (struct process *)link;
+	bool found;
+
+	pthread_mutex_lock(&p->lock);
+	found = p->dead || p->woken || message_queue_has(&p->queue, number);
+	pthread_mutex_unlock(&p->lock);
+	return found;
+}
+
+static const struct link_operations operations = { send_message, receive, expect, forget, wake, ping, close_link, ready };
 
 /* HELLO both ways, before the reader starts. */
 static int

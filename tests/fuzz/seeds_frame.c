@@ -50,7 +50,14 @@ static void wake(struct link *l) { (void)l; }
 static int ping(struct link *l, int64_t until, struct error *err) { (void)l, (void)until, (void)err; return 0; }
 static bool close_link(struct link *l, uint32_t grace, char *ending, size_t size) { (void)l; return inner->op->close(inner, grace, ending, size); }
 
-static const struct link_operations operations = { send_message, receive, expect, forget, wake, ping, close_link };
+static bool
+ready(struct link *link, uint32_t number)
+{
+	(void)link, (void)number;
+	return true;
+}
+
+static const struct link_operations operations = { send_message, receive, expect, forget, wake, ping, close_link, ready };
 static struct link recorder = { .op = &operations };
 
 static struct link *

@@ -625,6 +625,117 @@ another_system_is_stopped(void **state)
 	rig_free(rig);
 }
 
+/* ---- several systems ---- */
+
+static const char two_systems[] =
+	"systems: {"
+	" erp: { connector = \"csv\"; settings: { directory = \"@/in\"; complete = \"rename\"; delimiter = \",\"; };"
+	"  objects: { kunden: { native = \"kunden*.csv\"; key = [ \"nr\" ]; reads = \"full\"; }; }; };"
+	" crm: { connector = \"csv\"; settings: { directory = \"@/out\"; complete = \"rename\"; delimiter = \",\"; };"
+	"  objects: { accounts: { native = \"accounts*.csv\"; key = [ \"nr\" ]; reads = \"full\"; }; }; }; };"
+	"units: { berlin: { }; };"
+	"entities: { customer: { owner = \"erp\"; match = ( { exact = [ \"number\" ]; } );"
+	"  fields: { number: { type = \"text\"; required = true; }; name: { type = \"text\"; }; }; }; };"
+	"flows: { f: { entity = \"customer\"; units = [ \"berlin\" ]; bindings: {"
+	" erp: { object = \"kunden\"; trigger: { file = true; }; originates = true; map = ( [ \"number\", \"nr\" ], [ \"name\", \"%s\" ] ); };"
+	" crm: { object = \"accounts\"; trigger: { file = true; }; originates = true; map = ( [ \"number\", \"nr\" ], [ \"name\", \"%s\" ] ); }; }; }; };";
+
+static char configuration[2048];
+
+static struct rig *
+both_systems(const char *erp_field, const char *crm_field)
+{
+	struct rig *rig = rig_new();
+	FILE *file;
+
+	many_rows(rig, "kunden1.csv", 12000);
+	file = stand_open(rig->stand, "out/accounts1.csv");
+	fputs("nr,name\n", file);
+	for (unsigned i = 0; i < 5000; i++)
+		fprintf(file, "%u,Account %u\n", i, i);
+	stand_close(rig->stand, "out/accounts1.csv", file);
+	snprintf(configuration, sizeof configuration, two_systems, erp_field, crm_field);
+	rig_open(rig, configuration);
+	rig_flag(rig, "berlin", LEDGER_FLAG_ON);
+	return rig;
+}
+
+static uint64_t
+rows_of_both(struct rig *rig)
+{
+	const struct config_object *accounts = config_object(config_system(rig->stand->model, "crm"), "accounts");
+	uint64_t rows;
+
+	assert_int_equal(ledger_staged_rows(rig->ledger, ledger_object_id(rig->ledger, accounts), 0, ledger_flow_id(rig->ledger, rig->flow),
+	                                    ledger_unit_id(rig->ledger, config_unit(rig->stand->model, "berlin")), &rows, &rig->err), 0);
+	return (uint64_t)words(rig_staged(rig, "berlin", NULL)) * 1000000 + rows;
+}
+
+static bool were_two;
+
+static bool
+look_for_two(struct rig *rig, uint64_t done)
+{
+	(void)done;
+	were_two = were_two || strcmp(rig->told, "reading erp.kunden, crm.accounts") == 0;
+	return true;
+}
+
+static bool
+stop_with_two(struct rig *rig, uint64_t done)
+{
+	return look_for_two(rig, done) && !(were_two && done >= 4000);
+}
+
+static void
+systems_are_read_at_the_same_time(void **state)
+{
+	struct rig *rig = both_systems("name", "name");
+
+	(void)state;
+	were_two = false;
+	rig->progress = look_for_two;
+	rig_must_read(rig, false, "berlin", NULL);
+	assert_true(were_two);
+	is_text(rig->told, "reading erp.kunden"); /* the longer one, to its end */
+	assert_true(rows_of_both(rig) == UINT64_C(12000005000));
+	assert_int_equal(rig_count(rig, "berlin", LEDGER_COUNT_READ), 17000);
+	rig_free(rig);
+	/* What any of them brought before a person stops it is kept, and it goes on from there. */
+	rig = both_systems("name", "name");
+	were_two = false;
+	rig->progress = stop_with_two;
+	assert_int_equal(rig_read(rig, false, "berlin", NULL), -1);
+	assert_int_equal(rig->err.code, ERROR_CONNECTOR_CANCELLED);
+	assert_true(rows_of_both(rig) % 1000000 > 0 && rows_of_both(rig) >= 1000000);
+	rig->progress = NULL;
+	rig_open(rig, configuration);
+	rig_must_read(rig, false, "berlin", NULL);
+	assert_true(rows_of_both(rig) / 1000000 >= 12000 && rows_of_both(rig) % 1000000 >= 5000);
+	rig_free(rig);
+}
+
+static void
+one_that_fails_leaves_the_other_alone(void **state)
+{
+	struct rig *rig = both_systems("nome", "name");
+
+	(void)state;
+	assert_int_equal(rig_read(rig, false, "berlin", NULL), 0);
+	assert_true(rig->failed);
+	assert_int_equal(rows_of_both(rig), 5000);
+	rig_free(rig);
+	/* Of several the run tells the first in the order of the flow, not in that of time. */
+	rig = both_systems("nome", "nomen");
+	assert_int_equal(rig_read(rig, false, "berlin", NULL), 0);
+	assert_true(rig->failed);
+	assert_non_null(strstr(rig->first.message, "nome"));
+	assert_null(strstr(rig->first.message, "nomen"));
+	assert_non_null(strstr(rig->said.data, "crm.accounts could not be read"));
+	assert_int_equal(rows_of_both(rig), 0);
+	rig_free(rig);
+}
+
 int
 main(void)
 {
@@ -647,6 +758,8 @@ main(void)
 		cmocka_unit_test(few_of_many),
 		cmocka_unit_test(references_name_object_and_native),
 		cmocka_unit_test(another_system_is_stopped),
+		cmocka_unit_test(systems_are_read_at_the_same_time),
+		cmocka_unit_test(one_that_fails_leaves_the_other_alone),
 	};
 
 	return cmocka_run_group_tests_name("reading", tests, NULL, NULL) + flow_read_crash_run();

@@ -55,6 +55,7 @@ progressed(void *data, const char *what, uint64_t done, uint64_t total)
 
 	(void)total;
 	assert_non_null(what);
+	snprintf(rig->told, sizeof rig->told, "%s", what);
 	return rig->progress == NULL || rig->progress(rig, done);
 }
 

@@ -20,6 +20,7 @@ struct rig {
 	uint32_t count;
 	struct buffer said;                /* every line of engine_say */
 	bool (*progress)(struct rig *rig, uint64_t done);
+	char told[320];                    /* what went on at the last call of progress */
 	bool failed;                       /* as intake_read() gave it */
 	struct error first, err;
 };
