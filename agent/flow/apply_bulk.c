@@ -12,6 +12,7 @@
 #include "ledger/bulk.h"
 
 #define ROWS_AT_ONCE 5000u
+#define AHEAD_LEAST 10000u /* rows that are worth a thread */
 #define SAMPLE 1000u   /* items of a plan of more than */
 #define LISTED 10000u  /* rows */
 
@@ -177,76 +178,135 @@ sample_rows(struct work *work, struct error *err)
 	return 0;
 }
 
+/* Staged batches on their way: one is stored while the rules of the next one run beside it. */
+struct loading {
+	struct work *work;
+	struct bound *bound;
+	struct ledger_bulk *bulk; /* NULL: a dry pass */
+	struct apply_overtaking overtaking;
+	uint32_t credentials;
+	struct ahead *ahead;      /* NULL: the load is too small for a thread of its own */
+	struct ledger_staged next;
+	bool has_next, overtaken; /* the next one, and that it counts for nothing */
+	int64_t last;             /* that was fetched */
+	uint64_t done;
+};
+
+/* 1: there is a next one; 0: no more; -1. */
 static int
-load_batch(struct work *work, struct bound *bound, struct ledger_bulk *bulk, const struct ledger_staged *staged, bool overtaken,
-           struct error *err)
+fetch(struct loading *l, struct error *err)
 {
+	struct work *work = l->work;
+	int found = ledger_staged_next(work->ledger, l->bound->object, l->credentials, work->intake->flow_id, work->intake->unit_id, l->last, &l->next, err);
+
+	if (found != 1)
+		return found;
+	if (work->options->staged_to != 0 && l->next.id > work->options->staged_to) {
+		batch_free(l->next.batch);
+		return 0;
+	}
+	l->last = l->next.id;
+	l->has_next = true;
+	l->overtaken = apply_is_overtaken(work, &l->overtaking, &l->next);
+	if (l->ahead != NULL && l->next.batch != NULL && !l->overtaken)
+		ahead_give(l->ahead, l->next.batch);
+	return 1;
+}
+
+static int
+load_batch(struct loading *l, const struct ledger_staged *staged, struct ahead_rows *rows, bool overtaken, struct error *err)
+{
+	struct work *work = l->work;
+
 	if (staged->batch != NULL && !overtaken) {
-		if (work_begin(work, bound, staged->batch, staged->started, staged->read_us, staged->full, err) != 0)
+		if (work_begin(work, l->bound, staged->batch, staged->started, staged->read_us, staged->full, err) != 0)
 			return -1;
 		work->bulk = true;
-		if (work_rows(work, work->intake->unit, err) != 0 || add_rows(work, bulk, err) != 0)
+		work->ahead = rows;
+		if (work_rows(work, work->intake->unit, err) != 0 || add_rows(work, l->bulk, err) != 0)
 			return -1;
 		work->result->rows += work->row_count;
-		if (bulk == NULL && work->draft != NULL && sample_rows(work, err) != 0)
+		if (l->bulk == NULL && work->draft != NULL && sample_rows(work, err) != 0)
 			return -1;
 	}
+	if (staged->id > work->result->staged_to)
+		work->result->staged_to = staged->id;
+	l->done += staged->batch != NULL ? staged->batch->header->record_count : 0;
 	return ledger_applied(work->ledger, staged->object, staged->credentials, work->intake->flow_id, work->intake->unit_id, staged->id, err);
+}
+
+/* The one that was fetched, while the rules of the one behind it run.  1: there is more; 0: no more; -1. */
+static int
+load_next(struct loading *l, struct error *err)
+{
+	struct ledger_staged staged = l->next;
+	struct ahead_rows *rows = NULL;
+	bool overtaken = l->overtaken;
+	int more;
+
+	l->has_next = false;
+	if (l->ahead != NULL && staged.batch != NULL && !overtaken && ahead_take(l->ahead, &rows, err) != 0) {
+		batch_free(staged.batch);
+		return -1;
+	}
+	more = fetch(l, err);
+	if (more >= 0 && load_batch(l, &staged, rows, overtaken, err) != 0)
+		more = -1;
+	batch_free(staged.batch);
+	return more;
 }
 
 /* Batches up to about ROWS_AT_ONCE rows in one transaction.  1: there is more; 0: no more; -1. */
 static int
-load_some(struct work *work, struct bound *bound, const struct apply_overtaking *overtaking, struct ledger_bulk *bulk, int64_t *last,
-          uint64_t *done, struct error *err)
+load_some(struct loading *l, struct error *err)
 {
-	uint32_t credentials = engine_credentials(work->engine, bound->binding->system, work->intake->unit);
-	uint64_t before = work->result->rows;
-	int found = 1;
+	uint64_t before = l->work->result->rows;
+	int more = l->has_next ? 1 : fetch(l, err);
 
-	while (found == 1 && work->result->rows - before < ROWS_AT_ONCE) {
-		struct ledger_staged staged = { 0 };
-		int result;
+	while (more == 1 && l->work->result->rows - before < ROWS_AT_ONCE)
+		more = load_next(l, err);
+	return more;
+}
 
-		found = ledger_staged_next(work->ledger, bound->object, credentials, work->intake->flow_id, work->intake->unit_id, *last, &staged, err);
-		if (found != 1)
-			break;
-		if (work->options->staged_to != 0 && staged.id > work->options->staged_to) {
-			batch_free(staged.batch);
-			return 0;
-		}
-		result = load_batch(work, bound, bulk, &staged, apply_is_overtaken(work, overtaking, &staged), err);
-		*done += staged.batch != NULL ? staged.batch->header->record_count : 0;
-		batch_free(staged.batch);
-		if (result != 0)
-			return -1;
-		*last = staged.id;
-		if (staged.id > work->result->staged_to)
-			work->result->staged_to = staged.id;
-	}
-	return found;
+/* In a thread of its own, when there is enough to do for it. */
+static int
+look_ahead(struct loading *l, struct error *err)
+{
+	struct work *work = l->work;
+	uint64_t rows;
+
+	if (ledger_staged_rows(work->ledger, l->bound->object, l->credentials, work->intake->flow_id, work->intake->unit_id, &rows, err) != 0)
+		return -1;
+	if (rows >= AHEAD_LEAST && l->bound->read != NULL)
+		l->ahead = ahead_new(work->engine, l->bound, work->intake->unit, work->intake->run_time_us);
+	return 0;
 }
 
 static int
 load_all(struct work *work, struct bound *bound, struct ledger_bulk *bulk, const char *what, struct error *err)
 {
-	struct apply_overtaking overtaking;
-	int64_t last = 0;
-	uint64_t done = 0;
+	struct loading l = { .work = work, .bound = bound, .bulk = bulk,
+		.credentials = engine_credentials(work->engine, bound->binding->system, work->intake->unit) };
 	int more = 1;
 
-	if (apply_overtaking(work, bound, &overtaking, err) != 0)
+	if (apply_overtaking(work, bound, &l.overtaking, err) != 0 || look_ahead(&l, err) != 0)
 		return -1;
 	while (more == 1) {
-		if (work->mode == INTAKE_REAL && ledger_begin(work->ledger, err) != 0)
-			return -1;
-		more = load_some(work, bound, &overtaking, bulk, &last, &done, err);
+		if (work->mode == INTAKE_REAL && ledger_begin(work->ledger, err) != 0) {
+			more = -1;
+			break;
+		}
+		more = load_some(&l, err);
 		if (work->mode == INTAKE_REAL && more < 0)
 			ledger_rollback(work->ledger);
 		else if (work->mode == INTAKE_REAL && ledger_commit(work->ledger, err) != 0)
-			return -1;
-		if (more >= 0 && !engine_progress(work->engine, what, done, 0))
-			return 0;
+			more = -1;
+		if (more >= 0 && !engine_progress(work->engine, what, l.done, 0))
+			more = 0;
 	}
+	ahead_free(l.ahead);
+	if (l.has_next)
+		batch_free(l.next.batch);
 	return more;
 }
 

@@ -17,16 +17,24 @@
 
 /* A batch is staged once for all units: which of its rows are this one's? */
 static bool
-is_ours(const struct work *work, const struct config_unit *unit, const struct batch_record *record)
+is_ours(const struct bound *bound, const struct config_unit *unit, const struct batch *batch, const struct batch_record *record)
 {
-	const struct config_object *object = work->bound->binding->object;
+	const struct config_object *object = bound->binding->object;
 	const struct config_unit_system *at;
 
 	if (object->tenant == NULL || unit == NULL)
 		return true;
 	at = config_unit_system(unit, object->system->head.name);
 	return at != NULL && at->tenant != NULL && record->tenant.type == SYNCLINE_TYPE_TEXT && record->tenant.length == strlen(at->tenant) &&
-	       memcmp(batch_cell_data(work->native, &record->tenant), at->tenant, record->tenant.length) == 0;
+	       memcmp(batch_cell_data(batch, &record->tenant), at->tenant, record->tenant.length) == 0;
+}
+
+bool
+rows_are_seen(const struct bound *bound, const struct config_unit *unit, const struct batch *batch, uint32_t index)
+{
+	const struct batch_record *record = batch_record(batch, index);
+
+	return record->op == SYNCLINE_OP_SEEN && record->native_id.type == SYNCLINE_TYPE_TEXT && is_ours(bound, unit, batch, record);
 }
 
 static struct syncline_slice
@@ -42,11 +50,15 @@ static int
 pick_rows(struct work *work, const struct config_unit *unit, uint8_t *keep, struct error *err)
 {
 	uint32_t count = work->native->header->record_count;
-	uint8_t (*raws)[16] = arena_array(&work->arena, count + 1u, sizeof *raws);
+	const uint8_t (*raws)[16] = work->ahead != NULL ? work->ahead->raws : NULL;
+	uint8_t (*made)[16] = raws == NULL ? arena_array(&work->arena, count + 1u, sizeof *made) : NULL;
 
 	work->rows = arena_array(&work->arena, count + 1u, sizeof *work->rows);
-	if (raws == NULL || work->rows == NULL || vector_raws(ledger_hash_key(work->ledger), work->native, &work->scratch, raws) != 0)
+	if (work->rows == NULL ||
+	    (raws == NULL && (made == NULL || vector_raws(ledger_hash_key(work->ledger), work->native, &work->scratch, made) != 0)))
 		return error_memory(err);
+	if (raws == NULL)
+		raws = (const uint8_t (*)[16])made;
 	for (uint32_t i = 0; i < count; i++) {
 		const struct batch_record *record = batch_record(work->native, i);
 		struct row *row = &work->rows[work->row_count];
@@ -55,7 +67,7 @@ pick_rows(struct work *work, const struct config_unit *unit, uint8_t *keep, stru
 		if ((record->op != SYNCLINE_OP_SEEN && record->op != SYNCLINE_OP_DELETED) || record->native_id.type != SYNCLINE_TYPE_TEXT)
 			continue;
 		/* Who deletes says no more than which one. */
-		if (!is_ours(work, unit, record) && !(record->op == SYNCLINE_OP_DELETED && record->tenant.type != SYNCLINE_TYPE_TEXT))
+		if (!is_ours(work->bound, unit, work->native, record) && !(record->op == SYNCLINE_OP_DELETED && record->tenant.type != SYNCLINE_TYPE_TEXT))
 			continue;
 		*row = (struct row){ .index = i, .what = record->op == SYNCLINE_OP_SEEN ? ROW_SEEN : ROW_GONE, .place = record->place,
 			.native = cell_text(work->native, &record->native_id), .version = cell_text(work->native, &record->version) };
@@ -341,6 +353,15 @@ run_rules(struct work *work, const struct config_unit *unit, const struct batch 
 	return result;
 }
 
+/* The rules ran already: what they said is told here, as if they had run here. */
+static int
+tell_faults(struct ruling *r, const struct ahead_fault *faults)
+{
+	for (const struct ahead_fault *fault = faults; fault != NULL; fault = fault->next)
+		take_fault(r, &fault->reject);
+	return close_reject(r) != 0 || r->failed ? -1 : 0;
+}
+
 /* Refs. */
 
 struct ref_look {
@@ -429,10 +450,22 @@ make_words(struct work *work, struct error *err)
 }
 
 static int
+take_rows(struct work *work, const struct batch *canonical, const struct rules_report *report, const uint32_t *map, const struct ruling *r,
+          struct error *err)
+{
+	for (uint32_t i = 0; i < report->source_count; i++)
+		if (take_row(work, canonical, i, map, r->by_index[report->sources[i]], err) != 0)
+			return -1;
+	return 0;
+}
+
+static int
 rule_rows(struct work *work, const struct config_unit *unit, const struct batch *batch, const uint8_t *keep, struct ruling *r,
           struct batch **ret_part, struct batch **ret_canonical, struct error *err)
 {
 	uint32_t count = batch->header->record_count, kept = 0, *map;
+	/* Corrections may have come since. */
+	struct ahead_rows *ahead = batch == work->native ? work->ahead : NULL;
 	struct rules_report report;
 
 	if ((r->by_index = arena_array(&work->arena, count + 1u, sizeof *r->by_index)) == NULL)
@@ -440,6 +473,14 @@ rule_rows(struct work *work, const struct config_unit *unit, const struct batch 
 	for (uint32_t i = 0; i < work->row_count; i++)
 		if (work->rows[i].what == ROW_SEEN)
 			r->by_index[kept++] = &work->rows[i];
+	if (ahead != NULL && kept > 0) {
+		*ret_canonical = ahead->canonical;
+		ahead->canonical = NULL;
+		report = (struct rules_report){ .sources = ahead->sources, .source_count = ahead->source_count };
+		if (field_map(work, &map, err) != 0 || tell_faults(r, ahead->faults) != 0)
+			return -1;
+		return take_rows(work, *ret_canonical, &report, map, r, err);
+	}
 	if (kept < count) {
 		if ((*ret_part = batch_copy(batch, err)) == NULL)
 			return -1;
@@ -451,10 +492,7 @@ rule_rows(struct work *work, const struct config_unit *unit, const struct batch 
 	if (engine_bind_late(work->engine, work->bound, batch, err) != 0 || field_map(work, &map, err) != 0 ||
 	    run_rules(work, unit, batch, ret_canonical, r, &report, err) != 0)
 		return -1;
-	for (uint32_t i = 0; i < report.source_count; i++)
-		if (take_row(work, *ret_canonical, i, map, r->by_index[report.sources[i]], err) != 0)
-			return -1;
-	return 0;
+	return take_rows(work, *ret_canonical, &report, map, r, err);
 }
 
 /* Values point into the canonical batch, whose bytes the arena takes over. */

@@ -14,6 +14,7 @@
 #ifndef FLOW_WORK_H
 #define FLOW_WORK_H
 
+#include "flow/ahead.h"
 #include "flow/intake.h"
 #include "ledger/deliveries.h"
 #include "ledger/findings.h"
@@ -120,6 +121,7 @@ struct work {
 	bool attempts;              /* some are open at this object; none are opened while a batch is at work */
 	bool unfinished;            /* DRY: something was left out that REAL does */
 	bool waiter;                /* the row is one that waited, and is kept as such already */
+	struct ahead_rows *ahead;   /* what the rules gave for this batch already; NULL: they run in work_rows() */
 	bool bulk;                  /* rows need no words: there is nothing to compare them with */
 	struct buffer scratch, text, after;
 };

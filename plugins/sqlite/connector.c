@@ -4,6 +4,7 @@
  * The file is opened at the first call, so that a system can be configured before its database is there.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -230,14 +231,23 @@ limit(struct instance *c)
 	return rc == SQLITE_OK ? sqlite3_exec(c->db, text, NULL, NULL, NULL) : rc;
 }
 
+/* SQLite counts its memory under a mutex, with every allocation, unless it is told not to before its first use. */
+static void
+no_statistics(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static uint32_t
 connect_file(struct instance *c, struct syncline_error *err)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct stat st;
 	uint32_t result;
 	int64_t tables;
 	int rc;
 
+	pthread_once(&once, no_statistics);
 	if (stat(c->path, &st) != 0) {
 		int number = errno;
 

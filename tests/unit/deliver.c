@@ -506,6 +506,59 @@ a_dry_pass_is_kept_when_it_may_be(void **state)
 	post_free(post);
 }
 
+static void
+ask_ledger(struct post *post, const char *sql, char *ret_text, size_t size)
+{
+	char path[300];
+	sqlite3_stmt *statement;
+	sqlite3 *db;
+
+	snprintf(path, sizeof path, "%s/ledger.db", post->dir);
+	assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+	snprintf(ret_text, size, "%s", (const char *)sqlite3_column_text(statement, 0));
+	sqlite3_finalize(statement);
+	sqlite3_close(db);
+}
+
+/* Rules of a large first load run beside its storing: records, rejects and what is told of them are those of a small one. */
+static void
+a_first_load_is_the_same_however_large(void **state)
+{
+	static const char records[] = "SELECT count(*) || ' ' || sum(phone - name = 1) || ' ' || sum(size = name) FROM golden_customer";
+	static const char rejects[] = "SELECT count(*) || ' ' || sum(native % 997 = 0) || ' ' || sum(state = 0) || ' ' || min(cause) || ' ' || max(cause)"
+	                              " FROM reject";
+	static const char first[] = "SELECT field || message || rule || hint || substr(place, instr(place, 'erp.db')) || detail FROM reject WHERE native = '997'";
+	char found[2][2000], told[2][4000], expected[100];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		int rows = i == 0 ? 4000 : 12000, bad = rows / 997;
+		struct post *post = post_new(&(struct post_options){ .source = "read: { phone = \"dec_add(name, '1')\"; };" });
+		char sql[400];
+
+		snprintf(sql, sizeof sql,
+		         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)"
+		         " INSERT INTO kunden SELECT i, iif(i %% 997 = 0, 'no number', i), i FROM n", rows);
+		post_erp(post, sql);
+		post_read(post);
+		snprintf(expected, sizeof expected, "%d %d %d", rows - bad, rows - bad, rows - bad);
+		ask_ledger(post, records, found[0], sizeof found[0]);
+		assert_string_equal(found[0], expected);
+		ask_ledger(post, rejects, found[1], sizeof found[1]);
+		snprintf(expected, sizeof expected, "%d %d %d ", bad, bad, bad);
+		assert_memory_equal(found[1], expected, strlen(expected));
+		ask_ledger(post, first, told[i], sizeof told[i]);
+		assert_int_equal(post->run.counts[LEDGER_COUNT_CREATED], rows - bad);
+		assert_int_equal(post->run.counts[LEDGER_COUNT_REJECTED], bad);
+		post_check(post);
+		post_free(post);
+	}
+	assert_string_equal(told[0], told[1]);
+	assert_true(strlen(told[0]) > 40);
+}
+
 int
 main(void)
 {
@@ -529,6 +582,7 @@ main(void)
 		cmocka_unit_test(a_change_made_meanwhile_is_not_overwritten),
 		cmocka_unit_test(without_a_guard_the_last_one_wins),
 		cmocka_unit_test(a_dry_pass_is_kept_when_it_may_be),
+		cmocka_unit_test(a_first_load_is_the_same_however_large),
 	};
 
 	return deliver_table_run() + deliver_doubt_run() + cmocka_run_group_tests_name("deliveries", tests, NULL, NULL);
