@@ -245,24 +245,44 @@ end_missing(struct work *work, const struct row *row, const struct work_record *
 	return 0;
 }
 
+/* What is done about a deleted record that is here again. */
 static int
-resurrect(struct work *work, struct row *row, struct work_link *link, struct work_record *record, struct error *err)
+means_again(struct work *work, const struct row *row, const struct work_record *record, uint8_t *ret_action, struct error *err)
 {
-	uint8_t action = work->bound->binding->deletes->resurrect;
-	bool is_lock;
+	bool is_lock = false;
 
-	if (work_link_at(record, work->bound->object) != NULL && (row->decision == NULL || strcmp(row->decision, "ignore") != 0))
-		return review(work, row, LEDGER_REVIEW_RESURRECTED, &record->at.id, 1, "it is here again beside another native record, which took its place",
-		              "Remove one of them at the system, or `syncline reviews decide` leaves this one alone.", err);
+	*ret_action = work->bound->binding->deletes->resurrect;
 	if (row->decision != NULL)
-		action = strcmp(row->decision, "accept") == 0 ? CONFIG_SEEN_ACCEPT : CONFIG_SEEN_IGNORE;
+		*ret_action = strcmp(row->decision, "accept") == 0 ? CONFIG_SEEN_ACCEPT : CONFIG_SEEN_IGNORE;
+	else if (*ret_action == CONFIG_SEEN_ACCEPT && record->deleted && work_locked(work, record, NULL, &is_lock, err) != 0)
+		return -1;
 	/* Nobody but a person brings back what is locked as it is. */
-	if (action == CONFIG_SEEN_ACCEPT && row->decision == NULL && record->deleted) {
-		if (work_locked(work, record, NULL, &is_lock, err) != 0)
-			return -1;
-		if (is_lock)
-			action = CONFIG_SEEN_REVIEW;
-	}
+	if (is_lock)
+		*ret_action = CONFIG_SEEN_REVIEW;
+	return 0;
+}
+
+static int
+bring_back(struct work *work, const struct row *row, struct work_record *record, struct error *err)
+{
+	struct ledger_history event = { .record = record->at.id, .object = work->bound->object, .event = LEDGER_EVENT_RESTORED,
+		.generation = record->at.generation, .native = row->native };
+
+	if (!record->deleted)
+		return 0;
+	record->deleted = false;
+	record->restored = true;
+	return work_history(work, &event, err);
+}
+
+/* 1: it is to live again; 0: handled otherwise; -1. */
+static int
+lives_again(struct work *work, struct row *row, struct work_record *record, struct error *err)
+{
+	uint8_t action;
+
+	if (means_again(work, row, record, &action, err) != 0)
+		return -1;
 	if (action == CONFIG_SEEN_REVIEW)
 		return review(work, row, LEDGER_REVIEW_RESURRECTED, &record->at.id, 1, "it was deleted before, and is here again",
 		              "`syncline reviews decide` takes it back or leaves it.", err);
@@ -270,15 +290,19 @@ resurrect(struct work *work, struct row *row, struct work_link *link, struct wor
 		work_count(work, LEDGER_COUNT_IGNORED, 1);
 		return row->finding != 0 ? settle(work, row, err) : 0;
 	}
-	if (record->deleted) {
-		struct ledger_history event = { .record = record->at.id, .object = work->bound->object, .event = LEDGER_EVENT_RESTORED,
-			.generation = record->at.generation, .native = row->native };
+	return bring_back(work, row, record, err) != 0 ? -1 : 1;
+}
 
-		record->deleted = false;
-		record->restored = true;
-		if (work_history(work, &event, err) != 0)
-			return -1;
-	}
+static int
+resurrect(struct work *work, struct row *row, struct work_link *link, struct work_record *record, struct error *err)
+{
+	int lives;
+
+	if (work_link_at(record, work->bound->object) != NULL && (row->decision == NULL || strcmp(row->decision, "ignore") != 0))
+		return review(work, row, LEDGER_REVIEW_RESURRECTED, &record->at.id, 1, "it is here again beside another native record, which took its place",
+		              "Remove one of them at the system, or `syncline reviews decide` leaves this one alone.", err);
+	if ((lives = lives_again(work, row, record, err)) != 1)
+		return lives;
 	link->at.state = LEDGER_LINK_LIVE;
 	link->dirty = true;
 	return end_missing(work, row, record, err) != 0 ? -1 : merge(work, row, link, record, true, err);
@@ -538,7 +562,26 @@ adopt(struct work *work, struct row *row, struct work_record *record, struct err
 		return -1;
 	work_count(work, LEDGER_COUNT_LINKED, 1);
 	memcpy(row->link->seen, row->link->sent, work->field_limit * sizeof *row->link->seen);
+	/* Deleted since it was sent: nothing is taken from it, and what is to be done about it there knows its native id now. */
+	if (record->deleted) {
+		understood(work, row, row->link);
+		return settle(work, row, err);
+	}
 	return settle(work, row, err) != 0 ? -1 : merge(work, row, row->link, record, true, err);
+}
+
+/* A deleted record is here again, unless this is what became of a create of ours that was on its way. */
+static int
+adopt_deleted(struct work *work, struct row *row, struct work_record *record, struct error *err)
+{
+	uint8_t open = 0;
+	int lives;
+
+	if (ledger_open_attempts(work->ledger, work->bound->object, &record->at.id, 1, &open, err) != 0)
+		return -1;
+	if (open == 0 && (lives = lives_again(work, row, record, err)) != 1)
+		return lives;
+	return adopt(work, row, record, err);
 }
 
 /* Our id in the field that holds it: 1 handled, 0 there is none, -1. */
@@ -564,10 +607,10 @@ by_external_key(struct work *work, struct row *row, struct error *err)
 		return 0;
 	if (work_link_at(record, work->bound->object) != NULL)
 		return disputed(work, row, &id, 1, "it bears the id of a record that is linked to another native record: a double", err) != 0 ? -1 : 1;
-	return adopt(work, row, record, err) != 0 ? -1 : 1;
+	return (record->deleted ? adopt_deleted(work, row, record, err) : adopt(work, row, record, err)) != 0 ? -1 : 1;
 }
 
-/* "link 4711", "create", "ignore". */
+/* "link 4711", "create", "ignore"; "accept" of what bears the id of a deleted record. */
 static int
 by_decision(struct work *work, struct row *row, struct error *err)
 {
@@ -575,6 +618,8 @@ by_decision(struct work *work, struct row *row, struct error *err)
 
 	if (strcmp(row->decision, "create") == 0)
 		return create(work, row, err);
+	if (strcmp(row->decision, "accept") == 0)
+		return by_external_key(work, row, err) < 0 ? -1 : 0;
 	if (strncmp(row->decision, "link ", 5) == 0) {
 		int64_t id = strtoll(row->decision + 5, NULL, 10);
 

@@ -382,6 +382,11 @@ change_system(struct house *house, char **words, unsigned count)
 		buffer_format(&sql, " WHERE id = %s", words[2]);
 	} else if (strcmp(words[1], "blanks") == 0 && count == 3) {
 		buffer_format(&sql, "UPDATE things SET value = replace(value, '[', '[ ') WHERE id = %s", words[2]);
+	} else if (strcmp(words[1], "bears") == 0 && count == 4) {
+		char external[LEDGER_EXTERNAL_ID + 1];
+
+		ledger_external_id(house->ledger, house_record(house, (unsigned)atoi(words[3] + 1)), external);
+		buffer_format(&sql, "UPDATE things SET ext = '%s' WHERE id = %s", external, words[2]);
 	} else if (strcmp(words[1], "del") == 0 && count == 3) {
 		buffer_format(&sql, "DELETE FROM things WHERE id = %s", words[2]);
 	} else {
@@ -454,7 +459,7 @@ step(struct house *house, const char *what)
 
 /* In a process of its own that ends without warning once the system has one row more, and before anybody knows. */
 static void
-die(struct house *house, const char *system)
+die(struct house *house, const char *system, const char *alone)
 {
 	char path[300];
 	pid_t child;
@@ -472,7 +477,10 @@ die(struct house *house, const char *system)
 		if (sqlite3_open_v2(path, &house->watched, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
 			_exit(1);
 		house->watched_rows = count_rows(house->watched, "SELECT count(*) FROM things");
-		run(house);
+		if (alone != NULL)
+			step(house, alone);
+		else
+			run(house);
 		_exit(2);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
@@ -565,7 +573,7 @@ do_one(struct house *house, char **words, unsigned count)
 	else if (strcmp(words[0], "read") == 0 || strcmp(words[0], "apply") == 0 || strcmp(words[0], "deliver") == 0)
 		step(house, words[0]);
 	else if (strcmp(words[0], "die") == 0)
-		die(house, words[1]);
+		die(house, words[1], count > 2 ? words[2] : NULL);
 	else if (strcmp(words[0], "decide") == 0)
 		decide(house, words, count);
 	else if (strcmp(words[0], "pair") == 0)
