@@ -158,6 +158,18 @@ mark_unlinked(struct work *work, const struct bound *target, struct work_record 
 	return mark(work, target, record, NULL, LEDGER_WANT_WRITE, err);
 }
 
+/* It lives again and lacks nothing there: what is still to be done about its deletion is not wanted any more. */
+static int
+mark_restored(struct work *work, const struct bound *target, const struct work_record *record, struct error *err)
+{
+	struct ledger_delivery waits;
+	bool found;
+
+	if (ledger_delivery_get(work->ledger, target->id, record->at.id, &work->arena, &waits, &found, err) != 0)
+		return -1;
+	return found && waits.op != LEDGER_WANT_WRITE ? work_mark(work, target, record, LEDGER_WANT_WRITE, err) : 0;
+}
+
 static int
 mark_live(struct work *work, const struct bound *target, struct work_record *record, struct work_link *link, bool changed, struct error *err)
 {
@@ -165,8 +177,9 @@ mark_live(struct work *work, const struct bound *target, struct work_record *rec
 		return changed && (record->fresh || touches(work, target, record)) ? mark(work, target, record, NULL, LEDGER_WANT_WRITE, err) : 0;
 	if (link == NULL)
 		return mark_unlinked(work, target, record, changed, err);
-	return lacks_any(work, target, record, link) || (record->restored && link->at.flags & LEDGER_LINK_SCOPED_OUT) ?
-	       mark_lacking(work, target, record, link, changed || record->restored, err) : 0;
+	if (lacks_any(work, target, record, link) || (record->restored && link->at.flags & LEDGER_LINK_SCOPED_OUT))
+		return mark_lacking(work, target, record, link, changed || record->restored, err);
+	return record->restored ? mark_restored(work, target, record, err) : 0;
 }
 
 /* The index of the ref field when a rule of `child` follows it to this changed field of ours; -1. */

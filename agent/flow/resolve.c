@@ -272,6 +272,12 @@ bring_back(struct work *work, const struct row *row, struct work_record *record,
 		return 0;
 	record->deleted = false;
 	record->restored = true;
+	/* What others changed meanwhile was left alone as that of a deleted record: their next rows count, whatever was seen of them. */
+	for (uint32_t i = 0; i < record->link_count; i++)
+		if (record->links[i]->at.state == LEDGER_LINK_LIVE) {
+			memset(record->links[i]->at.raw, 0, sizeof record->links[i]->at.raw);
+			record->links[i]->dirty = true;
+		}
 	return work_history(work, &event, err);
 }
 
