@@ -84,7 +84,8 @@ settle_unlink(struct outlet *outlet, const struct ledger_link *link, const char 
 	struct ledger_link ended = *link;
 
 	ended.state = LEDGER_LINK_UNLINKED;
-	if (ledger_links_put(outlet->deliver->ledger, outlet->linked, &ended, 1, err) != 0)
+	if (ledger_links_put(outlet->deliver->ledger, outlet->linked, &ended, 1, err) != 0 ||
+	    intake_end_questions(outlet->deliver->intake, link->object, link->native, note, err) != 0)
 		return -1;
 	return add_history(outlet, link->record, link->native, LEDGER_EVENT_UNLINKED, note, err);
 }

@@ -608,11 +608,14 @@ carry_out(struct work *work, const struct row *row, struct work_record *record, 
 static bool
 decided(const struct row *row, const struct unit *unit, enum verdict *verdict)
 {
-	if (row->decision == NULL || (*verdict != VERDICT_CONFLICT && *verdict != VERDICT_ASK))
+	bool takes = row->decision != NULL && strcmp(row->decision, "take") == 0;
+
+	/* Other words were about the row's place, which it has by now. */
+	if (row->decision == NULL || (!takes && strcmp(row->decision, "keep") != 0) || (*verdict != VERDICT_CONFLICT && *verdict != VERDICT_ASK))
 		return false;
 	if (row->decided_field != NULL && strcmp(row->decided_field, unit->first->head.name) != 0)
 		return false;
-	*verdict = strcmp(row->decision, "take") == 0 ? VERDICT_TAKE : VERDICT_RESTORE;
+	*verdict = takes ? VERDICT_TAKE : VERDICT_RESTORE;
 	return true;
 }
 

@@ -353,6 +353,11 @@ linked(struct work *work, struct row *row, struct error *err)
 			return ignore(work, row, link);
 		return resurrect(work, row, link, record, err);
 	case LEDGER_LINK_MISSING:
+		/* What a finding kept is no sight of it: its answer waits until the row is here again, or nobody asks any more. */
+		if (row->finding != 0) {
+			row->left = true;
+			return 0;
+		}
 		/* Another one was given to the record by hand meanwhile (`links import`): it can't be both. */
 		if (work_link_at(record, work->bound->object) != NULL)
 			return resurrect(work, row, link, record, err);
