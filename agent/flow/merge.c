@@ -640,6 +640,41 @@ is_asked(struct work *work, const struct work_record *record, const struct unit 
 	return 0;
 }
 
+/* What a person was asked about it last and put away; ret_same: as the row is now. */
+static int
+is_archived(struct work *work, const struct row *row, const struct unit *unit, enum asked *ret_archived, bool *ret_same, struct error *err)
+{
+	static const enum ledger_finding_kind kinds[] = { [ASKED_CONFLICT] = LEDGER_FINDING_CONFLICT, [ASKED_EDIT] = LEDGER_FINDING_REVIEW };
+
+	*ret_archived = ASKED_NOTHING;
+	*ret_same = false;
+	for (unsigned asked = ASKED_CONFLICT; asked <= ASKED_EDIT; asked++) {
+		bool is, same;
+
+		if (ledger_finding_archived(work->ledger, kinds[asked], work->intake->flow_id, work->intake->unit_id, work->bound->object, row->native,
+		                            unit->first->head.name, row->raw, &is, &same, err) != 0)
+			return -1;
+		if (!is)
+			continue;
+		*ret_archived = (enum asked)asked;
+		*ret_same = same;
+	}
+	return 0;
+}
+
+/* As if it still were a question, which it is again when the row changes. */
+static void
+leave_archived(struct work *work, const struct work_record *record, struct work_link *link, const struct unit *unit)
+{
+	for (uint32_t i = 0; i < unit->count; i++) {
+		uint32_t word = work_word(work, unit->fields[i]);
+
+		link->sent[word] = record->words[word];
+	}
+	link->at.flags |= LEDGER_LINK_HELD;
+	work_count(work, LEDGER_COUNT_IGNORED, 1);
+}
+
 /* Nothing is left to be decided. */
 static int
 end_question(struct work *work, const struct row *row, const struct unit *unit, struct error *err)
@@ -655,8 +690,8 @@ end_question(struct work *work, const struct row *row, const struct unit *unit, 
 static int
 merge_unit(struct work *work, const struct row *row, struct work_link *link, struct work_record *record, struct unit *unit, struct error *err)
 {
-	bool changed = !unit->base, agreed = true, is_lock, stored;
-	enum asked asked = ASKED_NOTHING;
+	bool changed = !unit->base, agreed = true, is_lock, stored, same = false;
+	enum asked asked = ASKED_NOTHING, archived = ASKED_NOTHING;
 	enum verdict verdict;
 
 	for (uint32_t i = 0; i < unit->count; i++) {
@@ -671,6 +706,8 @@ merge_unit(struct work *work, const struct row *row, struct work_link *link, str
 	         memcmp(row->version.data, link->at.version.data, row->version.length) == 0;
 	if (unit->held && is_asked(work, record, unit, &asked, err) != 0)
 		return -1;
+	if (unit->held && asked == ASKED_NOTHING && !agreed && is_archived(work, row, unit, &archived, &same, err) != 0)
+		return -1;
 	if (agreed || !changed || stored) {
 		for (uint32_t i = 0; i < unit->count; i++) {
 			uint32_t word = work_word(work, unit->fields[i]);
@@ -679,15 +716,19 @@ merge_unit(struct work *work, const struct row *row, struct work_link *link, str
 			if (agreed && changed && link->sent[word] != VECTOR_UNKNOWN)
 				link->sent[word] = row->words[word];
 			/* The system took back what was asked about: it gets ours, which may be another one by now. */
-			if (asked != ASKED_NOTHING && !agreed)
+			if ((asked != ASKED_NOTHING || archived != ASKED_NOTHING) && !agreed)
 				link->sent[word] = VECTOR_UNKNOWN;
 		}
 		return asked != ASKED_NOTHING ? end_question(work, row, unit, err) : 0;
 	}
+	if (same) {
+		leave_archived(work, record, link, unit);
+		return 0;
+	}
 	stamp_unit(work, row, unit);
 	verdict = by_policy(work, row, record, link, unit);
 	/* A conflict stands until it is decided or the sides agree, however often the row is seen meanwhile. */
-	if (asked == ASKED_CONFLICT && unit->base)
+	if ((asked == ASKED_CONFLICT || archived == ASKED_CONFLICT) && unit->base)
 		verdict = VERDICT_CONFLICT;
 	if (!decided(row, unit, &verdict)) {
 		if (locked(work, record, unit, &is_lock, err) != 0)

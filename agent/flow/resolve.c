@@ -10,15 +10,15 @@
 #include "flow/values.h"
 #include "flow/work.h"
 
-/* A person was asked about this very row, and said that it is to be left alone. */
+/* A person was asked about this very row, and said that it is to be left alone, or put this question away. */
 static int
-was_ignored(struct work *work, const struct row *row, bool *ret_ignored, struct error *err)
+was_ignored(struct work *work, const struct row *row, const char *cause, bool *ret_ignored, struct error *err)
 {
 	*ret_ignored = false;
 	if (row->decision != NULL)
 		return 0;
-	if (ledger_review_ignored(work->ledger, work->intake->flow_id, work->intake->unit_id, work->bound->object, row->native, row->raw, ret_ignored,
-	                          err) != 0)
+	if (ledger_review_ignored(work->ledger, work->intake->flow_id, work->intake->unit_id, work->bound->object, row->native, row->raw, cause,
+	                          ret_ignored, err) != 0)
 		return -1;
 	if (*ret_ignored)
 		work_count(work, LEDGER_COUNT_IGNORED, 1);
@@ -52,7 +52,7 @@ review(struct work *work, const struct row *row, enum ledger_review_kind kind, c
 		if ((finding.detail = candidates(work, records, count)) == NULL)
 			return error_memory(err);
 	}
-	if (was_ignored(work, row, &ignored, err) != 0)
+	if (was_ignored(work, row, finding.cause, &ignored, err) != 0)
 		return -1;
 	if (ignored)
 		return 0;
@@ -430,7 +430,7 @@ hold(struct work *work, struct row *row, struct error *err)
 		.hint = "`syncline reviews decide` creates or links it; `originates = true` in the binding creates all." };
 	bool ignored;
 
-	if (was_ignored(work, row, &ignored, err) != 0)
+	if (was_ignored(work, row, finding.cause, &ignored, err) != 0)
 		return -1;
 	if (ignored)
 		return 0;

@@ -244,10 +244,11 @@ ledger_review_asks(struct ledger *ledger, uint32_t object, uint32_t unit, int64_
 
 int
 ledger_review_ignored(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t object, struct syncline_slice native, const uint8_t raw[16],
-                      bool *ret_ignored, struct error *err)
+                      const char *cause, bool *ret_ignored, struct error *err)
 {
-	static const char sql[] = "SELECT 1 FROM review WHERE state = 2 AND decision = 'ignore' AND native = ?1 AND raw = ?2 AND flow = ?3 AND unit = ?4"
-				  " AND object = ?5 LIMIT 1";
+#define THIS_ROW " AND native = ?1 AND raw = ?2 AND flow = ?3 AND unit = ?4 AND object = ?5"
+	static const char sql[] = "SELECT 1 FROM review WHERE state = 2 AND decision = 'ignore'" THIS_ROW
+				  " UNION ALL SELECT 1 FROM review WHERE state = 3" THIS_ROW " AND cause = ?6 LIMIT 1";
 	sqlite3_stmt *statement = ledger_statement(ledger, sql, err);
 	int got;
 
@@ -258,10 +259,45 @@ ledger_review_ignored(struct ledger *ledger, uint32_t flow, uint32_t unit, uint3
 	sqlite3_bind_int64(statement, 3, flow);
 	sqlite3_bind_int64(statement, 4, unit);
 	sqlite3_bind_int64(statement, 5, object);
+	ledger_bind_text(statement, 6, cause);
 	if ((got = ledger_step(ledger, statement, err)) < 0)
 		return -1;
 	sqlite3_reset(statement);
 	*ret_ignored = got == 1;
+	return 0;
+}
+
+int
+ledger_finding_archived(struct ledger *ledger, enum ledger_finding_kind kind, uint32_t flow, uint32_t unit, uint32_t object,
+                        struct syncline_slice native, const char *field, const uint8_t raw[16], bool *ret_archived, bool *ret_same,
+                        struct error *err)
+{
+#define THIS_FIELD "native = ?1 AND field IS ?6 AND flow = ?3 AND unit = ?4 AND object = ?5"
+	static const char *const sql[LEDGER_FINDING_COUNT] = {
+		[LEDGER_FINDING_CONFLICT] = "SELECT raw = ?2 FROM conflict a WHERE state = 3 AND " THIS_FIELD
+			" AND NOT EXISTS (SELECT 1 FROM conflict WHERE id > a.id AND " THIS_FIELD ") LIMIT 1",
+		[LEDGER_FINDING_REVIEW] = "SELECT raw = ?2 FROM review a WHERE state = 3 AND " THIS_FIELD
+			" AND NOT EXISTS (SELECT 1 FROM review WHERE id > a.id AND " THIS_FIELD ") LIMIT 1",
+	};
+	sqlite3_stmt *statement;
+	int got;
+
+	*ret_archived = *ret_same = false;
+	if (sql[kind] == NULL)
+		return 0;
+	if ((statement = ledger_statement(ledger, sql[kind], err)) == NULL)
+		return -1;
+	ledger_bind_slice(statement, 1, native);
+	sqlite3_bind_blob(statement, 2, raw, 16, SQLITE_STATIC);
+	sqlite3_bind_int64(statement, 3, flow);
+	sqlite3_bind_int64(statement, 4, unit);
+	sqlite3_bind_int64(statement, 5, object);
+	ledger_bind_text(statement, 6, field);
+	if ((got = ledger_step(ledger, statement, err)) < 0)
+		return -1;
+	*ret_archived = got == 1;
+	*ret_same = got == 1 && sqlite3_column_int(statement, 0) != 0;
+	sqlite3_reset(statement);
 	return 0;
 }
 

@@ -28,6 +28,8 @@ const char ledger_schema_findings[] =
 	FINDING_TABLE("reject") FINDING_TABLE("conflict") FINDING_TABLE("review") FINDING_TABLE("flip") FINDING_TABLE("dead_letter")
 	/* Rows that a person said are to be left alone. */
 	"CREATE INDEX review_ignored ON review (native) WHERE state = 2 AND decision = 'ignore';\n"
+	"CREATE INDEX review_archived ON review (native) WHERE state = 3;\n"
+	"CREATE INDEX conflict_archived ON conflict (native) WHERE state = 3;\n"
 	/* The records that an unlinked native record may be, as long as its review asks for it, and after. */
 	"CREATE TABLE review_candidate (record INTEGER NOT NULL, review INTEGER NOT NULL, PRIMARY KEY (record, review)) WITHOUT ROWID;\n"
 	"CREATE INDEX review_candidate_of ON review_candidate (review);\n"

@@ -114,9 +114,16 @@ int ledger_finding_open(struct ledger *ledger, enum ledger_finding_kind kind, in
                         struct error *err);
 /* Is a person asked in (object, unit) whether a native record there is this one of ours? */
 int ledger_review_asks(struct ledger *ledger, uint32_t object, uint32_t unit, int64_t record, bool *ret_asks, struct error *err);
-/* Did a person decide "ignore" about this very row, as `raw` tells it?  Then nobody is asked about it again until it changes. */
+/*
+ * Did a person decide "ignore" about this very row, as `raw` tells it, or archive a review of it with this cause?  Then nobody is
+ * asked that again until the row changes.
+ */
 int ledger_review_ignored(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t object, struct syncline_slice native, const uint8_t raw[16],
-                          bool *ret_ignored, struct error *err);
+                          const char *cause, bool *ret_ignored, struct error *err);
+/* Was the newest finding about this field of a native record archived?  ret_same: and about the row as `raw` tells it. */
+int ledger_finding_archived(struct ledger *ledger, enum ledger_finding_kind kind, uint32_t flow, uint32_t unit, uint32_t object,
+                            struct syncline_slice native, const char *field, const uint8_t raw[16], bool *ret_archived, bool *ret_same,
+                            struct error *err);
 
 /*
  * The raw row of a reject or an undecided inbound record, kept with its finding so that a retry needs no new read: a batch of

@@ -505,7 +505,7 @@ see_finding(void *data, const struct ledger_finding *row)
 	return 0;
 }
 
-/* decide KIND CAUSE WORD [r1] */
+/* decide KIND CAUSE WORD [r1], and archive KIND CAUSE */
 static void
 decide(struct house *house, char **words, unsigned count)
 {
@@ -516,10 +516,15 @@ decide(struct house *house, char **words, unsigned count)
 	house_must(house, ledger_findings(house->ledger, &filter, see_finding, &search, &house->err));
 	if (search.id == 0)
 		fail_msg("%s, %s: there is no %s %s to decide", house->story->title, policy_name(house->policy), words[1], words[2]);
+	house_must(house, ledger_begin(house->ledger, &house->err));
+	if (count < 4) {
+		house_must(house, ledger_finding_close(house->ledger, search.id, LEDGER_ARCHIVED, "test", &house->err));
+		house_must(house, ledger_commit(house->ledger, &house->err));
+		return;
+	}
 	snprintf(decision, sizeof decision, "%s", words[3]);
 	if (count > 4)
 		snprintf(decision, sizeof decision, "link %lld", (long long)house_record(house, (unsigned)atoi(words[4] + 1)));
-	house_must(house, ledger_begin(house->ledger, &house->err));
 	house_must(house, ledger_finding_decide(house->ledger, search.id, decision, "test", &house->err));
 	house_must(house, ledger_commit(house->ledger, &house->err));
 }
@@ -574,7 +579,7 @@ do_one(struct house *house, char **words, unsigned count)
 		step(house, words[0]);
 	else if (strcmp(words[0], "die") == 0)
 		die(house, words[1], count > 2 ? words[2] : NULL);
-	else if (strcmp(words[0], "decide") == 0)
+	else if (strcmp(words[0], "decide") == 0 || strcmp(words[0], "archive") == 0)
 		decide(house, words, count);
 	else if (strcmp(words[0], "pair") == 0)
 		pair(house, words);

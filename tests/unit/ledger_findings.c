@@ -314,6 +314,58 @@ a_review_asks_about_its_candidates_until_it_ends(void **state)
 	assert_false(asks(1, 2, 7));
 }
 
+/* 0: no; 1: another row; 2: this one. */
+static int
+archived(const struct ledger_finding *finding)
+{
+	bool is, same;
+
+	assert_ok(ledger_finding_archived(ledger, finding->kind, 1, 2, 1, finding->native, finding->field, finding->raw, &is, &same, &err));
+	assert_true(is || !same);
+	return is + same;
+}
+
+static bool
+put_away(const struct ledger_finding *finding)
+{
+	bool is;
+
+	assert_ok(ledger_review_ignored(ledger, 1, 2, 1, finding->native, finding->raw, finding->cause, &is, &err));
+	return is;
+}
+
+static void
+what_is_archived_is_put_away_for_this_row_and_question(void **state)
+{
+	struct ledger_finding a = reject("1", "zip"), b = a;
+	int64_t id;
+
+	(void)state;
+	a.kind = b.kind = LEDGER_FINDING_REVIEW;
+	id = find(&a);
+	assert_int_equal(archived(&a), 0);
+	assert_false(put_away(&a));
+	assert_ok(ledger_finding_close(ledger, id, LEDGER_ARCHIVED, "known", &err));
+	assert_int_equal(archived(&a), 2);
+	assert_true(put_away(&a));
+	b.raw[0]++;
+	assert_int_equal(archived(&b), 1);
+	assert_false(put_away(&b));
+	b = a;
+	b.field = "name";
+	b.cause = "another";
+	assert_int_equal(archived(&b), 0);
+	assert_false(put_away(&b));
+	b.kind = LEDGER_FINDING_CONFLICT;
+	b.field = a.field;
+	assert_int_equal(archived(&b), 0);
+	/* Asked again, and this one is the newest. */
+	id = find(&a);
+	assert_int_equal(archived(&a), 0);
+	assert_ok(ledger_finding_close(ledger, id, LEDGER_DECIDED, "so", &err));
+	assert_int_equal(archived(&a), 0);
+}
+
 static void
 ending_is_by_native_id_or_record_and_field(void **state)
 {
@@ -859,6 +911,7 @@ main(void)
 		TEST(numbers_are_unique_over_all_kinds),
 		TEST(each_event_in_each_state),
 		TEST(a_review_asks_about_its_candidates_until_it_ends),
+		TEST(what_is_archived_is_put_away_for_this_row_and_question),
 		TEST(ending_is_by_native_id_or_record_and_field),
 		TEST(lists_are_filtered_paged_and_grouped),
 		TEST(rows_come_back_as_they_were),
