@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "deliver/inside.h"
+#include "flow/contents.h"
 
 #define CHANGES_MAX 4u
 
@@ -125,6 +126,7 @@ int
 guard_observe(struct outlet *outlet, const struct batch *rows, const uint8_t *which, struct error *err)
 {
 	struct deliver *deliver = outlet->deliver;
+	struct error why = { 0 };
 	struct batch *copy;
 	bool any = false;
 	int result;
@@ -137,7 +139,15 @@ guard_observe(struct outlet *outlet, const struct batch *rows, const uint8_t *wh
 		return -1;
 	batch_keep(copy, which);
 	batch_seal(copy);
-	result = intake_observe(deliver->intake, outlet->reader, copy, ledger_sequence(deliver->ledger), err);
+	if (contents_look(deliver->engine, outlet->reader->binding->object, deliver->intake->unit, NULL, &copy, &why) == 0) {
+		result = intake_observe(deliver->intake, outlet->reader, copy, ledger_sequence(deliver->ledger), err);
+	} else if ((result = why.code == ERROR_MEMORY ? -1 : 0) != 0) {
+		*err = why;
+	} else {
+		/* What it shows is not understood now, so nothing is written over it in this run. */
+		outlet_heard(outlet, &why);
+		outlet->system->down = true;
+	}
 	batch_free(copy);
 	return result;
 }

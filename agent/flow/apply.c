@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "flow/apply.h"
+#include "flow/contents.h"
 #include "flow/values.h"
 
 #define PAGE 500u
@@ -154,7 +155,8 @@ read_again(struct work *work, struct error *err)
 	for (uint32_t i = 0; i < count; i++)
 		natives[i] = *work->again[i];
 	/* A system that can't answer now is asked by the next read. */
-	if (connector_get(connector, config_sdk_object(work->bound->binding->object), natives, count, &rows, &why) == 0) {
+	if (connector_get(connector, config_sdk_object(work->bound->binding->object), natives, count, &rows, &why) == 0 &&
+	    contents_look(work->engine, work->bound->binding->object, work->intake->unit, NULL, &rows, &why) == 0) {
 		result = ledger_begin(work->ledger, err);
 		if (result == 0)
 			result = apply_end(work, apply_rows(work, work->bound, rows, sequence + 1, ledger_now(work->ledger), false, err), err);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flow/contents.h"
 #include "flow/lists.h"
 #include "flow/values.h"
 #include "flow/vector.h"
@@ -777,12 +778,56 @@ work_first_stamps(struct work *work, const struct row *row, struct ledger_record
 	return 0;
 }
 
+/*
+ * A document that could not be looked at says nothing where one is known: it is said to be at the same place, or that one is another
+ * system's, and this one has shown a document before.
+ */
+static void
+hear_documents(const struct work *work, const struct row *row, const struct work_link *link, const struct work_record *record)
+{
+	const char *object = ledger_object_name(work->ledger, work->bound->object);
+
+	for (uint32_t i = 0; i < work->entity->field_count; i++) {
+		struct syncline_value *value = (struct syncline_value *)(uintptr_t)&row->values[i];
+		const struct syncline_value *golden = &record->at.values[i];
+		uint32_t word = work_word(work, i);
+
+		if (work_field(work, i)->type != CONFIG_FIELD_CONTENT || !work_field(work, i)->copy || value->type != SYNCLINE_TYPE_JSON ||
+		    contents_hash(value) != NULL || contents_hash(golden) == NULL)
+			continue;
+		if (!contents_same_place(value, golden) && (contents_is_of(golden, object) || link->seen[word] == VECTOR_UNKNOWN))
+			continue;
+		*value = (struct syncline_value){ .type = SYNCLINE_TYPE_ABSENT };
+		row->words[word] = VECTOR_UNKNOWN;
+	}
+}
+
+/* The same bytes at another place of the object that they came from: nothing changed, but they are to be found. */
+static void
+follow_documents(const struct work *work, const struct row *row, struct work_record *record)
+{
+	const char *object = ledger_object_name(work->ledger, work->bound->object);
+
+	for (uint32_t i = 0; i < work->entity->field_count; i++) {
+		const struct syncline_value *value = &row->values[i];
+		struct syncline_value *golden = &record->at.values[i];
+		uint32_t word = work_word(work, i);
+
+		if (work_field(work, i)->type != CONFIG_FIELD_CONTENT || value->type != SYNCLINE_TYPE_JSON || row->words[word] != record->words[word] ||
+		    contents_hash(value) == NULL || !contents_is_of(golden, object) || contents_same_place(value, golden))
+			continue;
+		*golden = *value;
+		record->moved = true;
+	}
+}
+
 int
 work_merge(struct work *work, const struct row *row, struct work_link *link, struct work_record *record, bool base, struct error *err)
 {
 	bool held = (link->at.flags & LEDGER_LINK_HELD) != 0;
 
 	link->at.flags &= (uint8_t)~LEDGER_LINK_HELD;
+	hear_documents(work, row, link, record);
 	for (uint32_t i = 0; i < work->entity->field_count; i++) {
 		const struct config_field *field = work_field(work, i);
 		struct unit unit;
@@ -797,5 +842,6 @@ work_merge(struct work *work, const struct row *row, struct work_link *link, str
 		if (merge_unit(work, row, link, record, &unit, err) != 0)
 			return -1;
 	}
+	follow_documents(work, row, record);
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flow/contents.h"
 #include "flow/item.h"
 #include "flow/read.h"
 #include "flow/vector.h"
@@ -304,6 +305,8 @@ read_take(struct reading *r, struct batch *batch, struct error *err)
 
 	if (step == READ_GOOD && records > 0 && sort_rows(r, batch, &kept, err) != 0)
 		step = READ_FATAL;
+	if (step == READ_GOOD && kept > 0 && contents_look(r->engine, r->object, r->first->unit, r->keep, &batch, err) != 0)
+		step = err->code == ERROR_MEMORY ? READ_FATAL : READ_FAILED;
 	r->rows += step == READ_GOOD ? records : 0;
 	r->group.rows += step == READ_GOOD ? records : 0;
 	if (step != READ_GOOD || kept == 0) {

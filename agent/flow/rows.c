@@ -3,11 +3,13 @@
  * rows.c: a batch as it was read becomes canonical rows of one unit: tenants, corrections, raw hashes, rules, rejects, and the
  * records that refs point to.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
+#include "flow/contents.h"
 #include "flow/values.h"
 #include "flow/vector.h"
 #include "flow/work.h"
@@ -284,11 +286,13 @@ field_map(struct work *work, uint32_t **ret_map, struct error *err)
 	return 0;
 }
 
-/* A document as the record keeps it: where it came from. */
+/* A document as the record keeps it: where it came from, and which one it was when its row was read. */
 static int
-put_content(struct work *work, const struct row *row, struct syncline_value *value, struct error *err)
+put_content(struct work *work, const struct row *row, const struct config_field *field, struct syncline_value *value, struct error *err)
 {
+	char hex[CONTENTS_HEX];
 	const char *kept;
+	uint64_t bytes;
 
 	if (value->type <= SYNCLINE_TYPE_NULL)
 		return 0;
@@ -300,6 +304,8 @@ put_content(struct work *work, const struct row *row, struct syncline_value *val
 	text_json_string(&work->text, row->native.data, row->native.length);
 	buffer_text(&work->text, ",\"reference\":");
 	text_json_string(&work->text, value->u.data, value->length);
+	if (field->copy && contents_found(work->native, batch_record(work->native, row->index), value->u.data, value->length, &bytes, hex))
+		buffer_format(&work->text, ",\"length\":%" PRIu64 ",\"sha256\":\"%s\"", bytes, hex);
 	buffer_char(&work->text, '}');
 	if (work->text.failed || (kept = arena_copy(&work->arena, work->text.data, work->text.length)) == NULL)
 		return error_memory(err);
@@ -321,7 +327,7 @@ take_row(struct work *work, const struct batch *canonical, uint32_t index, const
 
 		*value = batch_value(canonical, &record->cells[i]);
 		if (value->type == SYNCLINE_TYPE_CONTENT || (value->type == SYNCLINE_TYPE_TEXT && work_field(work, map[i])->type == CONFIG_FIELD_CONTENT)) {
-			if (put_content(work, row, value, err) != 0)
+			if (put_content(work, row, work_field(work, map[i]), value, err) != 0)
 				return -1;
 		}
 	}

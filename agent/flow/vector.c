@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flow/contents.h"
 #include "rules/functions/decimal.h"
 #include "rules/functions/unicode.h"
 
@@ -199,6 +200,21 @@ vector_word(const uint8_t key[16], const struct syncline_value *value, struct bu
 }
 
 int
+vector_word_of(const uint8_t key[16], const struct config_field *field, const struct syncline_value *value, struct buffer *scratch,
+               uint64_t *ret_word)
+{
+	const char *hash = field->type == CONFIG_FIELD_CONTENT && field->copy ? contents_hash(value) : NULL;
+
+	if (hash == NULL)
+		return vector_word(key, value, scratch, ret_word);
+	buffer_clear(scratch);
+	if (buffer_char(scratch, 'C') != 0 || buffer_append(scratch, hash, CONTENTS_HEX - 1) != 0)
+		return -1;
+	*ret_word = word_of(key, scratch->data, scratch->length);
+	return 0;
+}
+
+int
 vector_of(const struct ledger *ledger, const struct config_entity *entity, const struct syncline_value *values, struct buffer *scratch,
           uint64_t *ret_words)
 {
@@ -206,7 +222,7 @@ vector_of(const struct ledger *ledger, const struct config_entity *entity, const
 
 	memset(ret_words, 0, ledger_field_limit(ledger, entity) * sizeof *ret_words);
 	for (uint32_t i = 0; i < entity->field_count; i++)
-		if (vector_word(key, &values[i], scratch, &ret_words[ledger_field_id(ledger, entity, &entity->fields[i])]) != 0)
+		if (vector_word_of(key, &entity->fields[i], &values[i], scratch, &ret_words[ledger_field_id(ledger, entity, &entity->fields[i])]) != 0)
 			return -1;
 	return 0;
 }
@@ -242,15 +258,33 @@ name_fields(const uint8_t key[16], const struct batch *batch, struct named *name
 
 #define RAW_HEAD 13u /* bytes before a value: the hash of its field's name, its type, its length */
 
+static uint8_t *
+put_raw(uint8_t *to, uint64_t name, const struct batch *batch, const struct batch_cell *cell)
+{
+	uint32_t length = cell->length;
+
+	memcpy(to, &name, sizeof name);
+	to[8] = cell->type;
+	to[9] = (uint8_t)length;
+	to[10] = (uint8_t)(length >> 8);
+	to[11] = (uint8_t)(length >> 16);
+	to[12] = (uint8_t)(length >> 24);
+	if (length > 0)
+		memcpy(to + RAW_HEAD, batch_cell_data(batch, cell), length);
+	return to + RAW_HEAD + length;
+}
+
 /*
- * What a record doesn't say is no part of it: fields that only its neighbours have don't change its hash.  This is the way of every
- * row of every read, so room is made once for all of it.
+ * What a record doesn't say is no part of it: fields that only its neighbours have don't change its hash.  A document is not in its
+ * reference: that it became another one is told by the version.  This is the way of every row of every read, so room is made once for all
+ * of it.
  */
 static int
 put_record(struct buffer *out, const struct batch *batch, const struct batch_record *record, const struct named *named)
 {
 	uint32_t count = batch->header->field_count;
-	size_t size = 0;
+	size_t size = RAW_HEAD + (size_t)record->version.length;
+	bool document = false;
 	uint8_t *to;
 
 	for (uint32_t i = 0; i < count; i++)
@@ -261,20 +295,14 @@ put_record(struct buffer *out, const struct batch *batch, const struct batch_rec
 	to = (uint8_t *)out->data;
 	for (uint32_t i = 0; i < count; i++) {
 		const struct batch_cell *cell = &record->cells[named[i].field];
-		uint32_t length = cell->length;
 
 		if (cell->type == SYNCLINE_TYPE_ABSENT)
 			continue;
-		memcpy(to, &named[i].name, sizeof named[i].name);
-		to[8] = cell->type;
-		to[9] = (uint8_t)length;
-		to[10] = (uint8_t)(length >> 8);
-		to[11] = (uint8_t)(length >> 16);
-		to[12] = (uint8_t)(length >> 24);
-		if (length > 0)
-			memcpy(to + RAW_HEAD, batch_cell_data(batch, cell), length);
-		to += RAW_HEAD + length;
+		to = put_raw(to, named[i].name, batch, cell);
+		document = document || (cell->type == SYNCLINE_TYPE_CONTENT && cell->length > 0);
 	}
+	if (document && record->version.length > 0)
+		to = put_raw(to, 0, batch, &record->version);
 	out->length = (size_t)(to - (uint8_t *)out->data);
 	return 0;
 }

@@ -347,7 +347,7 @@ work_set(struct work *work, struct work_record *record, uint32_t field, const st
 	struct syncline_value *at = &record->at.values[field];
 	bool was_null = at->type == SYNCLINE_TYPE_NULL;
 
-	if (vector_word(ledger_hash_key(work->ledger), value, &work->scratch, &record->words[work_word(work, field)]) != 0)
+	if (vector_word_of(ledger_hash_key(work->ledger), work_field(work, field), value, &work->scratch, &record->words[work_word(work, field)]) != 0)
 		return error_memory(err);
 	*at = *value;
 	record->changed[field / 64] |= UINT64_C(1) << (field % 64);
@@ -651,7 +651,7 @@ work_flush(struct work *work, struct error *err)
 		if (!record->fresh && (changed || state || record->restored))
 			record->at.generation++;
 		record->at.state = record->deleted ? LEDGER_DELETED : LEDGER_LIVE;
-		if (record->fresh || changed || state || record->stamps != NULL) {
+		if (record->fresh || changed || state || record->stamps != NULL || record->moved) {
 			record->at.version = work->version;
 			record->at.updated_us = ledger_now(work->ledger);
 			records[record_count++] = record->at;

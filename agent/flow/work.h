@@ -38,6 +38,7 @@ struct work_record {
 	uint64_t *conflicted;          /* set of fields that wait for a decision; may be NULL */
 	struct ledger_stamp *stamps;   /* when dirty */
 	bool fresh, dirty, deleted, restored, wanted;
+	bool moved;                    /* a document lies elsewhere now: no change, but to be kept */
 	uint32_t source;               /* object id of the last row that changed it */
 	struct work_record *next;      /* in the order of loading */
 	struct work_record *chain;     /* hash table */

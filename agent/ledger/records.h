@@ -4,7 +4,8 @@
  *
  * A record's values stand in the order of the entity's fields in the model: TEXT, INTEGER, DECIMAL, BOOLEAN, DATE, TIMESTAMP,
  * JSON (lists too), NULL, never ABSENT.  A ref is an INTEGER, the id of the record that it points to.  A content is JSON:
- * {"object":"erp.belege","native":"100|7","reference":"…","length":…,"sha256":"…","name":"…"}.
+ * {"object":"erp.belege","native":"100|7","reference":"…","length":…,"sha256":"…"}, the last two only of a document that is copied and
+ * could be looked at (flow/contents.h).
  */
 #ifndef LEDGER_RECORDS_H
 #define LEDGER_RECORDS_H

@@ -4,7 +4,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -72,6 +74,29 @@ open_document(const struct csv_object *o, struct document *d, struct syncline_er
 	if (!S_ISREG(d->opened.st_mode))
 		return syncline_fail(err, SYNCLINE_INVALID, "The document \"%s\" is not a file.", d->name);
 	return SYNCLINE_OK;
+}
+
+int
+csv_document_version(const struct csv_object *o, int *folder, const struct syncline_value *reference, char *text, size_t size)
+{
+	char path[SYNCLINE_CONTENT_REF_MAX + 1];
+	const char *name;
+	struct stat st;
+	int parent, result;
+
+	if (reference->length == 0 || reference->length >= sizeof path || memchr(reference->u.data, '\0', reference->length) != NULL)
+		return -1;
+	memcpy(path, reference->u.data, reference->length);
+	path[reference->length] = '\0';
+	if (!syncline_path_is_safe(path) || (*folder < 0 && csv_folder_open(o->content_directory, "content_directory", folder, NULL) != SYNCLINE_OK) ||
+	    syncline_open_parent_under(*folder, path, 0, &parent, &name, NULL) != SYNCLINE_OK)
+		return -1;
+	result = fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW);
+	close(parent);
+	if (result != 0 || !S_ISREG(st.st_mode))
+		return -1;
+	snprintf(text, size, "%lld-%lld", (long long)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000, (long long)st.st_size);
+	return 0;
 }
 
 static uint32_t

@@ -200,6 +200,12 @@ const struct syncline_record *csv_table_refused(struct csv_table *table, const s
 
 /* table.c and group.c share: see table.h */
 
+/*
+ * content.c: what tells that a document became another one, without reading it; -1: it isn't there.  *folder: -1, or as it was left by
+ * the last call; the caller closes it.
+ */
+int csv_document_version(const struct csv_object *object, int *folder, const struct syncline_value *reference, char *text, size_t size);
+
 extern const struct syncline_source_v1 csv_source;
 extern const struct syncline_sink_v1 csv_sink;
 extern const struct syncline_find_v1 csv_find;

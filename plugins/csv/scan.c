@@ -140,7 +140,7 @@ remember(struct hit *h, const struct csv_table *table, const struct syncline_rec
 	h->values = csv_pool_alloc(&h->pool, sizeof *h->values * (count + 1u));
 	h->fields = csv_pool_alloc(&h->pool, sizeof *h->fields * (count + 1u));
 	ok = h->values != NULL && h->fields != NULL && copy_value(&h->pool, &record->native_id, &h->record.native_id) &&
-	     copy_value(&h->pool, &record->tenant, &h->record.tenant);
+	     copy_value(&h->pool, &record->tenant, &h->record.tenant) && copy_value(&h->pool, &record->version, &h->record.version);
 	for (uint32_t i = 0; ok && i < record->value_count; i++) {
 		h->fields[i] = fields[i];
 		ok = copy_value(&h->pool, &record->values[i], &h->values[i]) &&

@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "table.h"
 
@@ -289,7 +290,7 @@ open_plain(const struct csv_object *o, const struct syncline_call *call, int fol
 	if (t == NULL)
 		return syncline_fail_memory(err);
 	t->object = o;
-	t->tenant = -1;
+	t->tenant = t->documents = -1;
 	t->record = syncline_record(SYNCLINE_OP_SEEN);
 	syncline_buffer_init(&t->scratch, 0);
 	syncline_buffer_init(&t->key, 0);
@@ -341,6 +342,8 @@ csv_table_close(struct csv_table *t)
 		return;
 	csv_group_free(t->group);
 	csv_stream_close(t->stream);
+	if (t->documents >= 0)
+		close(t->documents);
 	syncline_buffer_free(&t->scratch);
 	syncline_buffer_free(&t->key);
 	syncline_buffer_free(&t->note);
@@ -561,8 +564,8 @@ csv_table_reject(struct csv_table *t, uint64_t line, const struct syncline_value
 	return r;
 }
 
-uint32_t
-csv_table_next(struct csv_table *t, const struct syncline_call *call, const struct syncline_record **ret_record, struct syncline_error *err)
+static uint32_t
+next_record(struct csv_table *t, const struct syncline_call *call, const struct syncline_record **ret_record, struct syncline_error *err)
 {
 	struct csv_read_row row;
 	uint32_t result;
@@ -588,6 +591,24 @@ csv_table_next(struct csv_table *t, const struct syncline_call *call, const stru
 	t->record.value_count = t->column_count;
 	t->stats.records++;
 	*ret_record = &t->record;
+	return SYNCLINE_OK;
+}
+
+/* A row is what stands in it and the document that it names, which may be another one while the row stays as it is. */
+uint32_t
+csv_table_next(struct csv_table *t, const struct syncline_call *call, const struct syncline_record **ret_record, struct syncline_error *err)
+{
+	uint32_t result = next_record(t, call, ret_record, err);
+
+	if (result != SYNCLINE_OK || *ret_record != &t->record || t->object->content == NULL)
+		return result;
+	t->record.version = syncline_absent();
+	for (uint32_t i = 0; i < t->column_count; i++) {
+		const struct syncline_value *value = &t->record.values[i];
+
+		if (value->type == SYNCLINE_TYPE_CONTENT && csv_document_version(t->object, &t->documents, value, t->version, sizeof t->version) == 0)
+			t->record.version = syncline_string(t->version);
+	}
 	return SYNCLINE_OK;
 }
 

@@ -29,6 +29,8 @@ struct csv_table {
 	struct syncline_record record, refused;
 	struct csv_table_stats stats;
 	bool memory; /* there was none for the row: the read ends, rather than call the row bad */
+	int documents; /* the folder that content names files in, once it was needed; else -1 */
+	char version[64];
 	struct csv_group *group; /* NULL: one row is one record */
 };
 

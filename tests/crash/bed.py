@@ -135,7 +135,7 @@ class Bed:
         self.write_source()
 
     def edit(self, count=6):
-        """Phase 2: creates, updates, deletes, another parent and another document."""
+        """Phase 2: creates, updates, deletes, another parent, another document, and one that changes under its name."""
         customers, orders, papers = self.source["customers"], self.source["orders"], self.source["papers"]
         customers["C1"] = ("Name one", "City 1", "0228 1")
         customers["C2"] = (customers["C2"][0], "Elsewhere", customers["C2"][2])
@@ -146,6 +146,8 @@ class Bed:
         orders["A3"] = ("C%d" % (count + 1), orders["A3"][1], "")
         orders["A%d" % (count + 2)] = ("C%d" % (count + 2), "1.00", "")
         self.set_paper("P1", "C1", "another document 1\n" * 30, 2)
+        # Its row stays as it is: only the bytes under the same name are others.
+        self.set_paper("P2", papers["P2"][0], "document 2, corrected\n" * 25)
         self.set_paper("P4", "C%d" % (count + 1), "document 4\n")
         del customers["C%d" % count]
         for number in [n for n, row in orders.items() if row[0] == "C%d" % count]:

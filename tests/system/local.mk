@@ -12,9 +12,9 @@ EXTRA_DIST += tests/system/cli.py tests/system/cli_bed.py tests/system/cli_ledge
 TESTS += tests/system/manual.sh tests/system/manual_connectors.sh tests/system/manual_tables.sh
 EXTRA_DIST += tests/system/manual.sh tests/system/manual_connectors.sh tests/system/manual_tables.sh
 
-dist_check_SCRIPTS += tests/system/documents.sh tests/system/roundtrip.sh
-TESTS += tests/system/documents.sh tests/system/roundtrip.sh
-EXTRA_DIST += tests/system/documents_expect.py
+dist_check_SCRIPTS += tests/system/documents.sh tests/system/documents_flow.sh tests/system/roundtrip.sh
+TESTS += tests/system/documents.sh tests/system/documents_flow.sh tests/system/roundtrip.sh
+EXTRA_DIST += tests/system/documents_expect.py tests/system/documents_flow.py
 
 dist_check_SCRIPTS += tests/system/northwind_sync.sh
 TESTS += tests/system/northwind_sync.sh

@@ -219,14 +219,14 @@ class Bed(cli_bed.Bed):
         same("the shop's accounts", self.ask("shop", "SELECT number, name FROM account ORDER BY number"), sorted((row[0], row[2]) for row in self.rows))
 
 
-def main(tests, word):
+def main(tests, word, make=Bed):
     """Every test_ function in its own bed; how many failed."""
     import traceback
     failed = ran = 0
     for name, test in tests:
         if not name.startswith("test_") or word not in name:
             continue
-        bed = Bed()
+        bed = make()
         ran += 1
         try:
             print(f"{name}: {test(bed) or 'ok'}", flush=True)

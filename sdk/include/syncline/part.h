@@ -243,6 +243,8 @@ struct syncline_discover_v1 {
  * content/1: documents, in chunks; memory does not grow with the document.  The agent counts and hashes what passes.
  * A document is written in two steps: the stream first, which nobody at the target sees, and then the record whose content
  * field names the reference that finish_write gave.  Streams that no record names are removed by the connector in time.
+ * A reference says where a document lies, not which one it is: a record whose document may change under the same reference has a
+ * version that changes with it, or a field that does.  The agent then asks open_read for its hash, or reads it.
  */
 struct syncline_content_info {
 	uint32_t struct_size;
