@@ -291,6 +291,14 @@ clears_in_vain(const struct row *row, const struct work_record *record, const st
 	return row_is_null(row, unit) && !golden_is_null(record, unit) && (!unit->base || !unit->first->clear);
 }
 
+/* A null where there is a value, by a system that does not own it: only the owner takes a value away. */
+static bool
+clears_foreign(const struct work *work, const struct row *row, const struct work_record *record, const struct unit *unit)
+{
+	return row_is_null(row, unit) && !golden_is_null(record, unit) &&
+	       strcmp(work_owner(work, record, unit->first), work->bound->binding->system->head.name) != 0;
+}
+
 static enum verdict
 by_owner(const struct work *work, const struct row *row, const struct work_record *record, const struct unit *unit)
 {
@@ -330,7 +338,9 @@ by_policy(const struct work *work, const struct row *row, const struct work_reco
 	case CONFIG_POLICY_NEWEST:
 		if (clears_in_vain(row, record, unit))
 			return unit->base ? VERDICT_RESTORE : VERDICT_SEND;
-		return newer(work, record, unit) ? VERDICT_TAKE : VERDICT_SEND;
+		if (!newer(work, record, unit))
+			return VERDICT_SEND;
+		return clears_foreign(work, row, record, unit) ? foreign_edit(unit) : VERDICT_TAKE;
 	case CONFIG_POLICY_SET_IF_EMPTY:
 		return if_empty(work, row, record, unit);
 	case CONFIG_POLICY_UNION:
@@ -338,6 +348,8 @@ by_policy(const struct work *work, const struct row *row, const struct work_reco
 	case CONFIG_POLICY_MANUAL:
 		if (clears_in_vain(row, record, unit))
 			return unit->base ? VERDICT_RESTORE : VERDICT_SEND;
+		if (clears_foreign(work, row, record, unit))
+			return foreign_edit(unit);
 		return unit->base || golden_is_null(record, unit) ? VERDICT_TAKE : VERDICT_CONFLICT;
 	default:
 		return by_owner(work, row, record, unit);

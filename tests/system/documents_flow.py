@@ -28,7 +28,7 @@ systems: {
 ENTITIES = """
 entities: {
   bill: { owner = "left"; match = ( { exact = [ "number" ]; } );
-    fields: { number: { type = "text"; required = true; }; title: { type = "text"; };
+    fields: { number: { type = "text"; required = true; }; title: { type = "text"; %(title)s };
               pdf: { type = "content"; mode = "copy"; owner = "%(owner)s"; %(policy)s }; }; };
   letter: { owner = "erp"; match = ( { exact = [ "number" ]; } );
     fields: { number: { type = "text"; required = true; }; title: { type = "text"; }; pdf: { type = "content"; mode = "copy"; }; }; };
@@ -58,6 +58,9 @@ flows: {
 """
 
 
+ABSENT = object()
+
+
 class Bed(cli_bed.Bed):
     def __init__(self):
         super().__init__()
@@ -70,8 +73,8 @@ class Bed(cli_bed.Bed):
         for name in ("left/bills", "right/papers"):
             os.makedirs(self.path(name))
 
-    def owned_by(self, owner, policy=""):
-        self.write("conf.d/20-entities.conf", ENTITIES % {"owner": owner, "policy": policy})
+    def owned_by(self, owner, policy="", title=""):
+        self.write("conf.d/20-entities.conf", ENTITIES % {"owner": owner, "policy": policy, "title": title})
 
     def put(self, name, text, title=None):
         """In place, as editors do that keep the file; each time is a later one, long ago."""
@@ -89,6 +92,8 @@ class Bed(cli_bed.Bed):
             with open(beside, encoding="utf-8") as file:
                 sidecar = json.load(file)
         sidecar.setdefault("fields", {})["title"] = title
+        if title is ABSENT:
+            del sidecar["fields"]["title"]
         with open(beside, "w", encoding="utf-8") as file:
             json.dump(sidecar, file)
         self.touch(name + ".meta.json")
@@ -111,7 +116,7 @@ class Bed(cli_bed.Bed):
             if os.path.exists(beside):
                 with open(beside, encoding="utf-8") as file:
                     sidecar = json.load(file)
-            found[name] = (text, sidecar.get("fields", {}).get("title"))
+            found[name] = (text, sidecar.get("fields", {}).get("title", ABSENT))
         return found
 
     def files_of(self, folder):
@@ -302,6 +307,28 @@ def test_before_it_is_sent(bed):
     same("what was never looked at", [name for name in bed.there("right/papers") if ".v" in name], ["B0.pdf.v1"])
     bed.flow()
     bed.quiet()
+
+
+def test_nulls_of_newest(bed):
+    """What counts of a title whose policy is newest: by the owner or not, and not said, null, or a value."""
+    bed.owned_by("left", title='policy = "newest"; tie = "left";')
+    bed.begun(2)  # the other one keeps the field known
+    title, other = "Bill 0", {"left/bills": "right/papers", "right/papers": "left/bills"}
+    for number, (folder, said) in enumerate([("right/papers", ABSENT), ("left/bills", ABSENT), ("right/papers", None), ("right/papers", "By the right"),
+                                             ("left/bills", None), ("right/papers", "Again by the right"), ("left/bills", "By the left")]):
+        bed.title(f"{folder}/B0.pdf", said)
+        counts = bed.flow()
+        shown = bed.there(folder)["B0.pdf"][1], bed.there(other[folder])["B0.pdf"][1]
+        if said is ABSENT:
+            same(f"{number}: nothing said on {folder}", (counts, shown), ({}, (ABSENT, title)))
+            bed.title(f"{folder}/B0.pdf", title)
+        elif said is None and folder == "right/papers":
+            same(f"{number}: null on {folder}", (counts, shown), ({"edits": 1, "sent-updates": 1}, (title, title)))
+        else:
+            title = said
+            same(f"{number}: {said} on {folder}", (counts.get("changed"), counts.get("sent-updates"), shown), (1, 1, (title, title)))
+        bed.flow()
+        bed.quiet()
 
 
 # An export that names files.

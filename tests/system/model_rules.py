@@ -9,7 +9,7 @@ import unicodedata
 from model_world import FIELDS, Trouble
 
 SYSTEMS = ("erp", "crm", "desk")
-OWNERS = {"number": "erp", "name": "erp", "status": "crm", "terms": "erp", "street": "erp", "city": "erp", "revenue": "erp", "note": "erp",
+OWNERS = {"phone": "erp", "opt_in": "erp", "grade": "erp", "number": "erp", "name": "erp", "status": "crm", "terms": "erp", "street": "erp", "city": "erp", "revenue": "erp", "note": "erp",
           "credit": "crm"}
 GROUPS = {"address": ("street", "city"), "preferences": ("opt_in", "channel")}
 NEWEST, TIE = {"phone", "preferences"}, "crm"
@@ -50,6 +50,11 @@ class Record:
 
     def owner(self, field):
         return "crm" if field == "terms" and self.tenant == "200" else OWNERS[field]
+
+    def may_clear(self, field, system):
+        """The owner alone takes a value away; where it doesn't have the record, or shows nothing of the field, the next in rank that does."""
+        order = [self.owner(field), *RANK]
+        return system == next((name for name in order if name == system or (name in self.links and field in FIELDS[name])), system)
 
     def rank(self, field, system):
         """Without a base the first value counts in this order: the owner, then rank, then whoever is first."""
@@ -167,12 +172,20 @@ class Model:
 
     def newest(self, record, system, row, part, values):
         stamp, current = self.stamp_of(row, part), record.stamp.get(part)
-        if current is None or stamp > current or (stamp == current and system == TIE):
+        later = current is None or stamp > current or (stamp == current and system == TIE)
+        if later and self.in_vain(record, system, values):
+            record.tell(f"  rule: {part} is not {system}'s to clear")
+        elif current is None or stamp > current or (stamp == current and system == TIE):
             record.stamp[part] = stamp
             for field, value in values.items():
                 self.set(record, field, value, system, f"newest, {stamp} after {current}")
         else:
             record.tell(f"  rule: {part} of {system} is older, {stamp} before {current}")
+
+    def in_vain(self, record, system, values):
+        """A null by somebody else than the owner, where there is a value."""
+        return (all(value is None for value in values.values()) and any(record.golden[field] is not None for field in values) and
+                not record.may_clear(next(iter(values)), system))
 
     def changed(self, record, system, row, base):
         if system == "erp" and row["number"] != base["number"]:
@@ -200,6 +213,8 @@ class Model:
             elif part in MANUAL:
                 if (system, part) in record.open or any(record.golden[field] != base[field] for field in fields):
                     self.ask(record, system, part, "conflict")
+                elif self.in_vain(record, system, values):
+                    record.tell(f"  rule: {part} is not {system}'s to clear")
                 else:
                     self.take(record, system, values, "nobody else changed it")
             elif record.owner(fields[0]) == system:
