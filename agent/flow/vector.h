@@ -24,7 +24,8 @@ int vector_of(const struct ledger *ledger, const struct config_entity *entity, c
               uint64_t *ret_words);
 /*
  * Hashes of a batch's native records as they were read: names, types and values of the fields that they say something of,
- * whatever the order of the columns (not the native id, tenant or place, which are no content; the version only where a document is named, whose bytes are no value).  ret_raws has a place for each record of the batch.
+ * whatever the order of the columns (not the native id, tenant or place, which are no content; the version only where a document is
+ * named, whose bytes are no value).  ret_raws has a place for each record of the batch.
  */
 int vector_raws(const uint8_t key[16], const struct batch *batch, struct buffer *scratch, uint8_t (*ret_raws)[16]);
 /* Of one value, as corrections keep it. */
