@@ -133,6 +133,7 @@ struct answer {
 	bool adopted;
 	bool read_back;       /* CONFIRM: seen at the target, not only answered */
 	bool looked;          /* UNSURE: not for the first time */
+	bool repeated;        /* UNSURE: it was sent once more */
 	int64_t due_us;       /* AGAIN, SLOWER, UNSURE; 0: as the table says */
 	struct syncline_slice native, version;
 	const struct syncline_record *stored;

@@ -37,12 +37,13 @@ struct doubt {
 	struct answer answer;
 };
 
+/* What a request may still do, it does so long after its answer was lost: a call may have lasted longer than that. */
 static int64_t
-claimed_and(const struct doubt *doubt, int64_t ms)
+lost_and(const struct doubt *doubt, int64_t ms)
 {
 	int64_t wait = ms * 1000;
 
-	return doubt->item->claimed_us + (wait > SETTLE_MIN_US ? wait : SETTLE_MIN_US);
+	return doubt->item->lost_us + (wait > SETTLE_MIN_US ? wait : SETTLE_MIN_US);
 }
 
 /* The value of the external key as it was sent; false: none. */
@@ -93,14 +94,14 @@ choose(const struct outlet *outlet, const struct doubt *doubt, int64_t *ret_read
 		return WAY_REPEAT;
 	if (!conflict && can->idempotency != SYNCLINE_NONE && is_remembered(outlet, doubt))
 		return WAY_REPEAT;
-	*ret_ready_us = claimed_and(doubt, can->settle_ms);
+	*ret_ready_us = lost_and(doubt, can->settle_ms);
 	if (item->item.op == SYNCLINE_OP_CREATE) {
 		bool known = external_value(outlet, item->payload, &key);
 
 		if (!conflict && known && can->upsert != SYNCLINE_NONE)
 			return WAY_REPEAT;
 		if (known && can->find != SYNCLINE_NONE) {
-			*ret_ready_us = claimed_and(doubt, can->find_lag_ms > can->settle_ms ? can->find_lag_ms : can->settle_ms);
+			*ret_ready_us = lost_and(doubt, can->find_lag_ms > can->settle_ms ? can->find_lag_ms : can->settle_ms);
 			return WAY_FIND;
 		}
 		return outlet->binding->accept_duplicates ? WAY_AGAIN : WAY_DEAD;
@@ -108,7 +109,7 @@ choose(const struct outlet *outlet, const struct doubt *doubt, int64_t *ret_read
 	*ret_ready_us = 0; /* reading again may show at once that it was applied */
 	if (can->get != SYNCLINE_NONE)
 		return WAY_READ;
-	*ret_ready_us = claimed_and(doubt, can->settle_ms);
+	*ret_ready_us = lost_and(doubt, can->settle_ms);
 	if (batch_record(item->payload, 0)->version.type == SYNCLINE_TYPE_TEXT && can->conditional_write != SYNCLINE_NONE)
 		return WAY_REPEAT;
 	return outlet->reader == NULL || outlet->binding->guard == CONFIG_GUARD_NONE ? WAY_REPEAT : WAY_DEAD;
@@ -325,7 +326,7 @@ judge_row(struct outlet *outlet, struct doubt *doubt, const struct batch *rows, 
           struct error *err)
 {
 	const struct batch_record *record = row != UINT32_MAX ? batch_record(rows, row) : NULL;
-	int64_t now = ledger_now(outlet->deliver->ledger), ready = claimed_and(doubt, outlet->can.settle_ms);
+	int64_t now = ledger_now(outlet->deliver->ledger), ready = lost_and(doubt, outlet->can.settle_ms);
 	enum comparison comparison;
 	bool base;
 
@@ -449,6 +450,27 @@ judge_repeat(struct outlet *outlet, struct doubt *doubt, const struct connector_
 	return wait_until(outlet, doubt, pause_after(outlet, doubt), why->message, err);
 }
 
+/* If this process ends before the answer comes, the next one must not take an earlier answer for the last that was lost. */
+static int
+announce(struct outlet *outlet, struct doubt **doubts, uint32_t count, struct error *err)
+{
+	struct ledger *ledger = outlet->deliver->ledger;
+	int64_t until = ledger_now(ledger) + CALLS_UNTIL_WRITTEN * outlet->binding->system->limits->timeout_ms * 1000;
+	uint32_t *items = arena_array(&outlet->arena, count, sizeof *items);
+
+	if (items == NULL)
+		return error_memory(err);
+	for (uint32_t i = 0; i < count; i++)
+		items[i] = doubts[i]->item->index;
+	if (ledger_begin(ledger, err) != 0)
+		return -1;
+	if (ledger_uncertain_repeat(ledger, doubts[0]->item->attempt, items, count, until, err) != 0) {
+		ledger_rollback(ledger);
+		return -1;
+	}
+	return ledger_commit(ledger, err);
+}
+
 static int
 repeat(struct outlet *outlet, struct doubt **doubts, uint32_t count, struct error *err)
 {
@@ -472,6 +494,10 @@ repeat(struct outlet *outlet, struct doubt **doubts, uint32_t count, struct erro
 	}
 	if ((batch = batch_builder_finish(outlet->payload, err)) == NULL)
 		return -1;
+	if (announce(outlet, doubts, count, err) != 0) {
+		batch_free(batch);
+		return -1;
+	}
 	outlet->wrote = true;
 	if (connector_write(outlet->sink, outlet->object, batch, &results, &why) != 0)
 		outlet_heard(outlet, &why);
@@ -481,6 +507,7 @@ repeat(struct outlet *outlet, struct doubt **doubts, uint32_t count, struct erro
 		result = results == NULL ? wait_until(outlet, doubts[i], pause_after(outlet, doubts[i]), why.message, err)
 		                         : judge_repeat(outlet, doubts[i], &results->items[i], err);
 		answers[i] = doubts[i]->answer;
+		answers[i].repeated = true;
 	}
 	if (result == 0)
 		result = settle(outlet, doubts[0]->item->attempt, answers, count, err);

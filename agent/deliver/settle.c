@@ -232,6 +232,7 @@ outcome_of(struct outlet *outlet, const struct answer *answer, struct ledger_out
 		return 0;
 	case DELIVER_UNSURE:
 		outcome->kind = LEDGER_UNSURE;
+		outcome->repeated = answer->repeated;
 		if (!answer->looked)
 			settle_count(outlet, LEDGER_COUNT_UNCERTAIN);
 		return 0;

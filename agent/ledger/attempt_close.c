@@ -36,16 +36,17 @@ static int
 keep_item(struct closing *c, uint32_t index, const struct ledger_outcome *outcome, struct error *err)
 {
 	sqlite3_stmt *statement = ledger_statement(
-		c->ledger, "INSERT INTO attempt_item (attempt, item, binding, unit, object, record, operation, handed_over, due_us, looks)"
-		           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0)"
-		           " ON CONFLICT (attempt, item) DO UPDATE SET handed_over = ?8, due_us = ?9, looks = looks + 1", err);
+		c->ledger, "INSERT INTO attempt_item (attempt, item, binding, unit, object, record, operation, handed_over, due_us, looks, lost_us)"
+		           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, ?10)"
+		           " ON CONFLICT (attempt, item) DO UPDATE SET handed_over = ?8, due_us = ?9, looks = looks + 1,"
+		           " lost_us = CASE WHEN ?11 THEN ?10 ELSE lost_us END", err);
 	const struct delivery_attempt *a = &c->attempt;
 	const int64_t values[] = { a->id, index, a->binding, a->unit, a->object, c->items[index].record, c->items[index].op,
-		outcome->kind == LEDGER_HANDED, outcome->due_us };
+		outcome->kind == LEDGER_HANDED, outcome->due_us, ledger_now(c->ledger), outcome->repeated };
 
 	if (statement == NULL)
 		return -1;
-	for (int i = 0; i < 9; i++)
+	for (int i = 0; i < 11; i++)
 		sqlite3_bind_int64(statement, i + 1, values[i]);
 	return ledger_run_statement(c->ledger, statement, err);
 }

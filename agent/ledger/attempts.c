@@ -488,6 +488,17 @@ ledger_attempts_left(struct ledger *ledger, uint32_t binding, uint32_t unit, str
 }
 
 static int
+lose_all(struct ledger *ledger, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger, "UPDATE attempt_item SET lost_us = max(lost_us, ?1)", err);
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, ledger_now(ledger));
+	return ledger_run_statement(ledger, statement, err);
+}
+
+static int
 recover(struct ledger *ledger, bool new_epoch, struct error *err)
 {
 	int64_t last = 0;
@@ -500,6 +511,9 @@ recover(struct ledger *ledger, bool new_epoch, struct error *err)
 		return -1;
 	if (!new_epoch)
 		return 0;
+	/* What the ledger that this one is a copy of sent once more since, nobody knows: all that is open is as if its answer were lost now. */
+	if (lose_all(ledger, err) != 0)
+		return -1;
 	/* A file that was handed over may belong to the ledger that this one is a copy of. */
 	return ledger_execute(ledger, "UPDATE attempt_item SET handed_over = 0, due_us = 0 WHERE handed_over = 1;"
 	                              "UPDATE delivery SET state = 2, due_us = 0, reason = 'the ledger was restored or copied since it was handed over'"

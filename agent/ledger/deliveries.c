@@ -49,10 +49,10 @@ const char ledger_schema_deliveries[] =
 	/* payload: packed.h; payload_size: of the batch before it was packed. */
 	"CREATE TABLE attempt_payload (attempt INTEGER PRIMARY KEY, payload_size INTEGER NOT NULL, payload_sealed INTEGER NOT NULL,"
 	" items BLOB NOT NULL, payload BLOB NOT NULL, vectors BLOB NOT NULL);\n"
-	/* What stays open after the answer: uncertain or handed over. */
+	/* What stays open after the answer: uncertain or handed over.  lost_us: when the last answer was lost, at the latest. */
 	"CREATE TABLE attempt_item (attempt INTEGER NOT NULL, item INTEGER NOT NULL, binding INTEGER NOT NULL, unit INTEGER NOT NULL,"
 	" object INTEGER NOT NULL, record INTEGER NOT NULL, operation INTEGER NOT NULL, handed_over INTEGER NOT NULL, due_us INTEGER NOT NULL,"
-	" looks INTEGER NOT NULL, PRIMARY KEY (attempt, item)) WITHOUT ROWID;\n"
+	" looks INTEGER NOT NULL, lost_us INTEGER NOT NULL, PRIMARY KEY (attempt, item)) WITHOUT ROWID;\n"
 	"CREATE INDEX attempt_item_due ON attempt_item (binding, unit, handed_over, due_us);\n"
 	"CREATE INDEX attempt_item_record ON attempt_item (record, object);\n";
 

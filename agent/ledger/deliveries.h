@@ -130,6 +130,7 @@ struct ledger_outcome {
 	int64_t parent;
 	const char *cause, *reason;
 	bool failed; /* counts as a try */
+	bool repeated; /* UNSURE: it was sent once more since, and that answer was lost as well: lost_us is now */
 };
 /*
  * For every item once, in one or several transactions; UNSURE and HANDED may be followed by another one.  When all are decided
@@ -152,13 +153,19 @@ struct ledger_uncertain {
 	struct ledger_attempt_item item;
 	uint32_t looks;       /* how often it was looked at */
 	uint64_t want;        /* by now */
-	int64_t claimed_us;   /* when it was sent, at the latest */
+	int64_t claimed_us;   /* before it was sent: when its key was made */
+	int64_t lost_us;      /* when its answer was lost, at the latest; of one that is being sent: now */
 	const uint64_t *vector;
 	uint32_t words;
 	struct batch *payload; /* of one record, the bytes as they were sent; the caller's to free */
 };
 int ledger_uncertain(struct ledger *ledger, uint32_t binding, uint32_t unit, bool handed_over, struct arena *arena,
                      struct ledger_uncertain *ret_items, uint32_t max, uint32_t *ret_count, int64_t *ret_next_us, struct error *err);
+/*
+ * Items of an attempt that are uncertain are about to be sent once more, and until_us is the latest that this may last: until it is
+ * told (UNSURE with `repeated`), their lost_us is that.  A process that ends meanwhile leaves a request behind.  In a transaction.
+ */
+int ledger_uncertain_repeat(struct ledger *ledger, int64_t attempt, const uint32_t *items, uint32_t count, int64_t until_us, struct error *err);
 /* The open create of a record at a binding's object (its answer may still be awaited), for an inbound record that may be it.  attempt 0: none. */
 int ledger_uncertain_of(struct ledger *ledger, uint32_t binding, int64_t record, struct arena *arena, struct ledger_uncertain *ret_item,
                         struct error *err);

@@ -150,10 +150,10 @@ want_of(struct opened *o, const struct ledger_attempt_item *item, uint64_t *ret_
 }
 
 static int
-fill(struct opened *o, int64_t attempt, uint32_t index, uint32_t looks, struct arena *arena, struct ledger_uncertain *ret_item,
+fill(struct opened *o, int64_t attempt, uint32_t index, uint32_t looks, int64_t lost_us, struct arena *arena, struct ledger_uncertain *ret_item,
      struct error *err)
 {
-	struct ledger_uncertain u = { .attempt = attempt, .index = index, .looks = looks };
+	struct ledger_uncertain u = { .attempt = attempt, .index = index, .looks = looks, .lost_us = lost_us };
 	size_t size;
 
 	if (open_attempt(o, attempt, err) != 0)
@@ -198,7 +198,7 @@ ledger_uncertain(struct ledger *ledger, uint32_t binding, uint32_t unit, bool ha
                  struct ledger_uncertain *ret_items, uint32_t max, uint32_t *ret_count, int64_t *ret_next_us, struct error *err)
 {
 	sqlite3_stmt *statement = ledger_statement(
-		ledger, "SELECT attempt, item, looks FROM attempt_item WHERE binding = ?1 AND unit = ?2 AND handed_over = ?3 AND due_us <= ?4"
+		ledger, "SELECT attempt, item, looks, lost_us FROM attempt_item WHERE binding = ?1 AND unit = ?2 AND handed_over = ?3 AND due_us <= ?4"
 		        " ORDER BY due_us, attempt, item LIMIT ?5", err);
 	struct opened opened = { .ledger = ledger };
 	int64_t next_us = ledger_now(ledger);
@@ -214,7 +214,7 @@ ledger_uncertain(struct ledger *ledger, uint32_t binding, uint32_t unit, bool ha
 	sqlite3_bind_int64(statement, 5, max);
 	while (status == 0 && count < max && (got = ledger_step(ledger, statement, err)) == 1) {
 		status = fill(&opened, sqlite3_column_int64(statement, 0), (uint32_t)sqlite3_column_int64(statement, 1),
-		              (uint32_t)sqlite3_column_int64(statement, 2), arena, &ret_items[count], err);
+		              (uint32_t)sqlite3_column_int64(statement, 2), sqlite3_column_int64(statement, 3), arena, &ret_items[count], err);
 		count += status == 0;
 	}
 	sqlite3_reset(statement);
@@ -231,6 +231,23 @@ ledger_uncertain(struct ledger *ledger, uint32_t binding, uint32_t unit, bool ha
 	*ret_count = count;
 	if (ret_next_us != NULL)
 		*ret_next_us = next_us;
+	return 0;
+}
+
+int
+ledger_uncertain_repeat(struct ledger *ledger, int64_t attempt, const uint32_t *items, uint32_t count, int64_t until_us, struct error *err)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		sqlite3_stmt *statement = ledger_statement(ledger, "UPDATE attempt_item SET lost_us = ?3 WHERE attempt = ?1 AND item = ?2", err);
+
+		if (statement == NULL)
+			return -1;
+		sqlite3_bind_int64(statement, 1, attempt);
+		sqlite3_bind_int64(statement, 2, items[i]);
+		sqlite3_bind_int64(statement, 3, until_us);
+		if (ledger_run_statement(ledger, statement, err) != 0)
+			return -1;
+	}
 	return 0;
 }
 
@@ -285,9 +302,9 @@ ledger_uncertain_of(struct ledger *ledger, uint32_t binding, int64_t record, str
 	uint32_t object = object_of(ledger, binding), index = 0, looks = 0;
 	struct opened opened = { .ledger = ledger };
 	sqlite3_stmt *statement = ledger_statement(
-		ledger, "SELECT attempt, item, looks FROM attempt_item WHERE record = ?1 AND operation = 4"
+		ledger, "SELECT attempt, item, looks, lost_us FROM attempt_item WHERE record = ?1 AND operation = 4"
 		        " AND (object = ?2 AND object <> 0 OR binding = ?3) ORDER BY attempt LIMIT 1", err);
-	int64_t attempt = 0;
+	int64_t attempt = 0, lost_us = ledger_now(ledger);
 	int got, status;
 
 	if (statement == NULL)
@@ -301,6 +318,7 @@ ledger_uncertain_of(struct ledger *ledger, uint32_t binding, int64_t record, str
 		attempt = sqlite3_column_int64(statement, 0);
 		index = (uint32_t)sqlite3_column_int64(statement, 1);
 		looks = (uint32_t)sqlite3_column_int64(statement, 2);
+		lost_us = sqlite3_column_int64(statement, 3);
 		sqlite3_reset(statement);
 	} else if (find_sending_create(ledger, object, record, &attempt, &index, err) != 0)
 		return -1;
@@ -308,7 +326,7 @@ ledger_uncertain_of(struct ledger *ledger, uint32_t binding, int64_t record, str
 		*ret_item = (struct ledger_uncertain){ 0 };
 		return 0;
 	}
-	status = fill(&opened, attempt, index, looks, arena, ret_item, err);
+	status = fill(&opened, attempt, index, looks, lost_us, arena, ret_item, err);
 	forget(&opened);
 	return status;
 }

@@ -68,6 +68,48 @@ a_table_with_versions_too(void **state)
 	sweep(&(struct post_options){ .binding = "deletes: { do = \"delete\"; };", .object = "version = \"version\";" });
 }
 
+/*
+ * A call may last longer than what it asked for takes to settle: that counts from when its answer was lost.  A request that still comes to be must
+ * not meet one that was sent because it seemed never to have arrived.
+ */
+static void
+what_was_lost_settles_from_then_on(void **state)
+{
+	struct post *post = post_new(&(struct post_options){ .connector = "scripted-find", .write_only = true,
+		.system = "settings: { world = \"@/world.db\"; faults = [ \"fails\" ]; every = 1; times = 2; };" });
+	int64_t record = post_customer(post, "1", "Ada", NULL);
+	static const char looked_for[] = "it was looked for and was not there";
+	bool found;
+
+	(void)state;
+	/* It fails for certain, and then with nobody knowing. */
+	post_deliver(post);
+	assert_mark(post, record, PENDING);
+	post->clock_us += 5000000;
+	post->slow_us = INT64_C(3600) * 1000000;
+	post_deliver(post);
+	assert_int_equal(post->slow_us, 0);
+	for (int i = 0; i < 3; i++) {
+		/* By this process, and by the next. */
+		assert_mark(post, record, UNCERTAIN);
+		assert_string_not_equal(post_mark(post, record, &found).reason, looked_for);
+		if (i == 1) {
+			post_close(post);
+			post_open(post);
+		}
+		post_resolve(post);
+	}
+	post->clock_us += 1500000;
+	post_resolve(post);
+	assert_mark(post, record, UNCERTAIN);
+	assert_string_equal(post_mark(post, record, &found).reason, looked_for);
+	post->clock_us += 1500000;
+	post_resolve(post);
+	post_deliver(post);
+	assert_no_mark(post, record);
+	post_free(post);
+}
+
 /* Files. */
 
 #define CSV_READ .connector = "csv", .native = "native = \"KUNDEN*.csv\"; key = [ \"number\" ]; reads = \"full\";"
@@ -342,6 +384,7 @@ deliver_doubt_run(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_table_is_right_wherever_the_process_ends),
 		cmocka_unit_test(a_table_with_versions_too),
+		cmocka_unit_test(what_was_lost_settles_from_then_on),
 		cmocka_unit_test(a_row_is_in_one_file_wherever_the_process_ends),
 		cmocka_unit_test(what_is_handed_over_is_confirmed_by_what_the_target_shows),
 		cmocka_unit_test(what_is_handed_over_is_deleted_once_it_is_there),

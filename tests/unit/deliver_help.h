@@ -38,6 +38,7 @@ struct post {
 	sqlite3 *crm; /* the target, seen from outside */
 	char flow[40];
 	int64_t clock_us;
+	int64_t slow_us; /* the next write takes so long */
 	unsigned die_at; /* the clock's call with this number ends the process; 0: never */
 	unsigned calls, waits;
 	int64_t waited_ms;

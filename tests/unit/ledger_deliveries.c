@@ -381,6 +381,7 @@ an_uncertain_item_comes_with_what_was_sent(void **state)
 		deliver(crm, 2, i + 1, 4, LEDGER_WANT_WRITE);
 	help_clock_us = 1000000;
 	assert_ok(try_claim(crm, 2, items, 3, &id));
+	help_clock_us = 1500000;
 	assert_ok(ledger_uncertain_creates(ledger, object, &creates, &err));
 	assert_int_equal(creates, 2);
 	assert_ok(ledger_open_attempts(ledger, object, records, 4, open, &err));
@@ -390,7 +391,9 @@ an_uncertain_item_comes_with_what_was_sent(void **state)
 	/* Being sent, it may be what was read. */
 	assert_ok(ledger_uncertain_of(ledger, crm, 2, &arena, &one, &err));
 	assert_int_equal(one.attempt, id);
+	assert_int_equal(one.lost_us, 1500000);
 	batch_free(one.payload);
+	help_clock_us = 2000000;
 	answer(id, 0, LEDGER_CONFIRMED);
 	assert_ok(ledger_attempt_close(ledger, id, &(struct ledger_outcome){ .index = 1, .kind = LEDGER_UNSURE, .due_us = 3000000 }, 1, &err));
 	assert_ok(ledger_attempt_close(ledger, id, &(struct ledger_outcome){ .index = 2, .kind = LEDGER_HANDED, .due_us = 4000000 }, 1, &err));
@@ -411,6 +414,7 @@ an_uncertain_item_comes_with_what_was_sent(void **state)
 	assert_int_equal(u[0].looks, 0);
 	assert_int_equal(u[0].want, 8);
 	assert_int_equal(u[0].claimed_us, 1000000);
+	assert_int_equal(u[0].lost_us, 2000000);
 	assert_int_equal(u[0].words, 2);
 	assert_int_equal(u[0].vector[0], 2000);
 	assert_int_equal(u[0].vector[1], UINT64_MAX - 2);
@@ -427,6 +431,18 @@ an_uncertain_item_comes_with_what_was_sent(void **state)
 	assert_ok(ledger_attempt_close(ledger, id, &(struct ledger_outcome){ .index = 1, .kind = LEDGER_UNSURE, .due_us = 3000000 }, 1, &err));
 	assert_ok(ledger_uncertain_of(ledger, crm, 2, &arena, &one, &err));
 	assert_int_equal(one.looks, 1);
+	assert_int_equal(one.lost_us, 2000000);
+	batch_free(one.payload);
+	/* Sent once more: as long as that may last, then when that answer was lost. */
+	assert_ok(ledger_uncertain_repeat(ledger, id, &(uint32_t){ 1 }, 1, 9000000, &err));
+	reopen();
+	assert_ok(ledger_uncertain_of(ledger, crm, 2, &arena, &one, &err));
+	assert_int_equal(one.lost_us, 9000000);
+	batch_free(one.payload);
+	help_clock_us = 5000000;
+	assert_ok(ledger_attempt_close(ledger, id, &(struct ledger_outcome){ .index = 1, .kind = LEDGER_UNSURE, .repeated = true }, 1, &err));
+	assert_ok(ledger_uncertain_of(ledger, crm, 2, &arena, &one, &err));
+	assert_int_equal(one.lost_us, 5000000);
 	batch_free(one.payload);
 	assert_ok(ledger_uncertain_of(ledger, crm, 3, &arena, &one, &err)); /* an update is none */
 	assert_int_equal(one.attempt, 0);
