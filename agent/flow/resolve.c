@@ -130,17 +130,43 @@ merge(struct work *work, struct row *row, struct work_link *link, struct work_re
 }
 
 static bool
-later_version(const struct work *work, const struct row *row, const struct work_link *link)
+is_number(struct syncline_slice version)
+{
+	const char *digits = version.data;
+
+	for (size_t i = 0; i < version.length; i++)
+		if (digits[i] < '0' || digits[i] > '9')
+			return false;
+	return true;
+}
+
+/* Below 0: the row is older than what its link knows; above: newer; 0: neither, or nobody can tell. */
+static int
+compare_version(const struct work *work, const struct row *row, const struct work_link *link)
 {
 	const struct config_object *object = work->bound->binding->object;
 	const struct syncline_connector *descriptor = object->system->descriptor;
+	struct syncline_slice mine = row->version, known = link->at.version;
 
 	if (descriptor == NULL || descriptor->capabilities == NULL || descriptor->capabilities->version_comparable == SYNCLINE_NONE ||
-	    row->version.length == 0 || link->at.version.length == 0)
-		return false;
-	if (row->version.length != link->at.version.length)
-		return row->version.length > link->at.version.length;
-	return memcmp(row->version.data, link->at.version.data, row->version.length) > 0;
+	    mine.length == 0 || known.length == 0)
+		return 0;
+	if (is_number(mine) && is_number(known)) {
+		for (; mine.length > 1 && *(const char *)mine.data == '0'; mine.length--)
+			mine.data = (const char *)mine.data + 1;
+		for (; known.length > 1 && *(const char *)known.data == '0'; known.length--)
+			known.data = (const char *)known.data + 1;
+		if (mine.length != known.length)
+			return mine.length < known.length ? -1 : 1;
+	}
+	return mine.length == known.length ? memcmp(mine.data, known.data, mine.length) : 0;
+}
+
+/* Seen late, once more or out of order: what is known of the system is newer, by its own word.  A person's decision is about this very row. */
+static bool
+is_older(const struct work *work, const struct row *row, const struct work_link *link)
+{
+	return row->decision == NULL && link->at.state != LEDGER_LINK_UNLINKED && compare_version(work, row, link) < 0;
 }
 
 /*
@@ -150,7 +176,7 @@ later_version(const struct work *work, const struct row *row, const struct work_
 static bool
 is_indeterminate(const struct work *work, const struct row *row, const struct work_link *link)
 {
-	return (row->in_flight || link->at.confirmed > work->started) && !later_version(work, row, link);
+	return (row->in_flight || link->at.confirmed > work->started) && compare_version(work, row, link) <= 0;
 }
 
 int
@@ -343,6 +369,10 @@ linked(struct work *work, struct row *row, struct error *err)
 	if (record == NULL)
 		return error_set(err, ERROR_INTERNAL, "`syncline doctor` checks the ledger.", "the record %lld of a link is not there",
 		                 (long long)link->at.record);
+	if (is_older(work, row, link)) {
+		work_count(work, LEDGER_COUNT_INDETERMINATE, 1);
+		return row->finding != 0 ? settle(work, row, err) : 0;
+	}
 	switch (link->at.state) {
 	case LEDGER_LINK_UNLINKED:
 		work_count(work, LEDGER_COUNT_IGNORED, 1);
@@ -725,7 +755,7 @@ work_resolve(struct work *work, struct row *row, struct error *err)
 	    ledger_wait_end(work->ledger, work->intake->flow_id, work->intake->unit_id, work->bound->object, row->native, err) != 0)
 		return -1;
 	if (row->what == ROW_GONE)
-		return row->link != NULL ? work_gone(work, row, row->link, false, err) : 0;
+		return row->link != NULL && !is_older(work, row, row->link) ? work_gone(work, row, row->link, false, err) : 0;
 	if (row->waits_for != NULL)
 		return work_wait_for_parent(work, row, err);
 	if (row->link != NULL)

@@ -22,7 +22,7 @@
 	X(LINKED, "linked", "native records linked to known ones")                                                                  \
 	X(ABSORBED, "absorbed", "own writes seen again")                                                                            \
 	X(EDITS, "edits", "changes by a system that does not own the value")                                                        \
-	X(INDETERMINATE, "indeterminate", "rows read while they were being written")                                                \
+	X(INDETERMINATE, "indeterminate", "rows read while they were being written, and rows older than what is known")             \
 	X(REVIEWS, "reviews", "rows that a person decides about")                                                                   \
 	X(CONFLICTS, "conflicts", "values changed on both sides")                                                                   \
 	X(HELD, "held", "rows held by configuration or a lock")                                                                     \

@@ -67,6 +67,7 @@ struct story {
 	const char *at;     /* the system whose binding says the action; NULL: crm */
 	const char *config; /* more configuration, merged with that of the house */
 	bool first;         /* nothing is in the ledger before it */
+	bool ordered;       /* crm's connector says that its versions can be compared */
 	const char *given, *when;
 	struct told then;
 };

@@ -124,6 +124,10 @@ setting_of(const char *situation)
 	                                                                                                                       : "situations";
 }
 
+/* The models of these stories are made without connectors' descriptors: what one would say of its versions. */
+static const struct syncline_capabilities comparable = { .struct_size = sizeof comparable, .version_comparable = SYNCLINE_NATIVE };
+static const struct syncline_connector ordered = { .struct_size = sizeof ordered, .capabilities = &comparable };
+
 static void
 configure(struct house *house)
 {
@@ -156,6 +160,8 @@ configure(struct house *house)
 		         diagnostics.items[0].error.hint);
 	diagnostics_free(&diagnostics);
 	buffer_free(&text);
+	if (story->ordered)
+		((struct config_system *)(uintptr_t)config_system(house->model, "crm"))->descriptor = &ordered;
 }
 
 static int

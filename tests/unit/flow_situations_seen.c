@@ -225,6 +225,28 @@ static const struct story stories[] = {
 	  .when = "erp new 2 n A p; read; apply; read; deliver; apply",
 	  .then = { .golden = "n A p g1", .erp = "2 n A p live .../===", .crm = "12 n A p live unseen", .web = "22 n A p live unseen",
 	            .history = "created erp 2 number=n value=A phone=p; sent-create crm 12; sent-create web 22", .counts = "" } },
+	/* Versions that can be compared: what is seen late, once more, or out of order. */
+#define LATER "changed crm 12 phone p>q; sent-update erp 2; sent-update web 22"
+	{ TELL("linked", NULL, ALL, UPDATE, "an older version that is seen later changes nothing"), .config = VERSIONED, .ordered = true, .given = AGREED,
+	  .when = "crm set 12 phone=q version=5; run; run; crm set 12 phone=r version=4; run",
+	  .then = { .golden = "n A q g2", .erp = "2 n A q live ..=/===", .crm = "12 n A r live", .web = "22 n A q live", .history = LATER,
+	            .counts = "indeterminate 1" } },
+	{ TELL("linked", NULL, OWNER, UPDATE, "versions are numbers: 9 is older than 10"), .config = VERSIONED, .ordered = true, .given = AGREED,
+	  .when = "crm set 12 phone=q version=10; run; run; crm set 12 phone=r version=9; run",
+	  .then = { .golden = "n A q g2", .erp = "2 n A q live ..=/===", .crm = "12 n A r live", .web = "22 n A q live", .history = LATER,
+	            .counts = "indeterminate 1" } },
+	{ TELL("linked", NULL, OWNER, UPDATE, "the same version again is looked at"), .config = VERSIONED, .ordered = true, .given = AGREED,
+	  .when = "crm set 12 phone=q version=5; run; run; crm set 12 phone=r version=5; run",
+	  .then = { .golden = "n A r g3", .erp = "2 n A r live ..=/=== unseen", .crm = "12 n A r live", .web = "22 n A r live unseen",
+	            .history = LATER "; changed crm 12 phone q>r; sent-update erp 2; sent-update web 22", .counts = "changed 1; sent-updates 2" } },
+	{ TELL("linked", NULL, OWNER, UPDATE, "without that promise a lower version is only another one"), .config = VERSIONED, .given = AGREED,
+	  .when = "crm set 12 phone=q version=5; run; run; crm set 12 phone=r version=4; run",
+	  .then = { .golden = "n A r g3", .erp = "2 n A r live ..=/=== unseen", .crm = "12 n A r live", .web = "22 n A r live unseen",
+	            .history = LATER "; changed crm 12 phone q>r; sent-update erp 2; sent-update web 22", .counts = "changed 1; sent-updates 2" } },
+	{ TELL("echo", NULL, OWNER, UPDATE, "what was read before our write is older than it"), .config = VERSIONED, .ordered = true, .given = AGREED,
+	  .when = "erp set 2 value=B; run; run; crm set 12 value=A version=1; run",
+	  .then = { .golden = "n B p g2", .erp = "2 n B p live .../===", .crm = "12 n A p live", .web = "22 n B p live",
+	            .history = "changed erp 2 value A>B; sent-update crm 12; sent-update web 22", .counts = "indeterminate 1" } },
 };
 
 const struct table situations_seen = { "rows of linked records", stories, sizeof stories / sizeof *stories };
