@@ -11,6 +11,7 @@
 
 #include "deliver/inside.h"
 
+#define WAIT_MS 60000 /* at a time: a person stops a run, and a lease goes on */
 #define TURNS 16u /* batches of one binding before the next one has its turn */
 
 static void
@@ -237,27 +238,25 @@ wait_for(struct deliver *deliver, int64_t ms)
 	if (deliver->options->wait != NULL)
 		deliver->options->wait(deliver->options->wait_data, ms);
 	else
-		while (poll(NULL, 0, (int)(ms < 60000 ? ms : 60000)) < 0 && errno == EINTR)
+		while (poll(NULL, 0, (int)ms) < 0 && errno == EINTR)
 			continue;
 }
 
-/* Waits for what is due later, as far as patience goes.  false: nothing to wait for. */
-static bool
-wait_more(struct deliver *deliver)
+/* Waits for what is due later, as far as patience goes, and keeps what it works under meanwhile.  1: waited; 0: nothing to wait for. */
+static int
+wait_more(struct deliver *deliver, struct error *err)
 {
 	int64_t ms;
 
 	if (deliver->next_us == INT64_MAX || deliver->engine->stopped)
-		return false;
+		return 0;
 	ms = (deliver->next_us - ledger_now(deliver->ledger) + 999) / 1000;
-	ms = ms < 1 ? 1 : ms;
-	if (deliver->options->wait == NULL && ms > 60000)
-		ms = 60000;
+	ms = ms < 1 ? 1 : ms > WAIT_MS ? WAIT_MS : ms;
 	if (deliver->waited_ms + ms > deliver->options->patience_ms)
-		return false;
+		return 0;
 	deliver->waited_ms += ms;
 	wait_for(deliver, ms);
-	return true;
+	return ledger_leases_keep(deliver->ledger, err) == 0 ? 1 : -1;
 }
 
 /* What is published as a whole is published now; what a failed pass left in the air comes down before, and the next run finds out. */
@@ -294,11 +293,15 @@ static int
 run_pending(struct deliver *deliver, struct error *err)
 {
 	bool any;
+	int more;
 
 	do {
 		if (pass(deliver, &any, err) != 0)
 			return -1;
-	} while (!deliver->engine->stopped && (any || wait_more(deliver)));
+		more = any ? 1 : wait_more(deliver, err);
+	} while (!deliver->engine->stopped && more == 1);
+	if (more < 0)
+		return -1;
 	tell_silent(deliver);
 	return 0;
 }
@@ -327,7 +330,7 @@ deliver_resolve(const struct deliver_options *options, struct deliver_result *re
 {
 	struct deliver deliver;
 	struct deliver_result result;
-	int status = 0;
+	int status = 0, more;
 
 	if (deliver_open(&deliver, options, &result, err) != 0)
 		return -1;
@@ -342,7 +345,9 @@ deliver_resolve(const struct deliver_options *options, struct deliver_result *re
 			if (status == 0)
 				status = readback_due(&deliver.outlets[i], err);
 		}
-	} while (status == 0 && wait_more(&deliver));
+		more = status == 0 ? wait_more(&deliver, err) : 0;
+	} while (more == 1);
+	status = more < 0 ? -1 : status;
 	finish(&deliver);
 	if (status == 0)
 		status = ledger_delivery_counts(deliver.ledger, take_counts, &deliver, err);

@@ -189,6 +189,9 @@ look_at(struct looking *l, const struct syncline_slice *reference, struct error 
 	if (!engine_progress(l->engine, "looking at documents", l->looked++, 0))
 		return error_set(err, ERROR_CONNECTOR_CANCELLED, "What was read so far is kept; the next run goes on from there.",
 		                 "the run was stopped while it was looking at documents");
+	/* Many large ones take longer than a lease lasts. */
+	if (ledger_leases_keep(l->engine->ledger, err) != 0)
+		return -1;
 	if (connector_content_open(l->connector, config_sdk_object(l->object), reference, &content, &info, &why) == 0) {
 		if (!info.has_hash || info.length == UINT64_MAX)
 			result = hash_bytes(content, l->chunk, info.sha256, &info.length, &why);

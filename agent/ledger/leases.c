@@ -70,6 +70,14 @@ ledger_leases_renew(struct ledger *ledger, struct error *err)
 	                 "a lease ran out while nothing was committed, and somebody else took it meanwhile");
 }
 
+int
+ledger_leases_keep(struct ledger *ledger, struct error *err)
+{
+	if (ledger->leases == 0 || ledger_now(ledger) < ledger->lease_due_us)
+		return 0;
+	return ledger_begin(ledger, err) != 0 ? -1 : ledger_commit(ledger, err);
+}
+
 /* 0, with who holds it. */
 static int
 tell_holder(struct ledger *ledger, const char *name, int64_t now, struct error *err)

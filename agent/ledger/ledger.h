@@ -128,6 +128,8 @@ int ledger_version_id(struct ledger *ledger, uint32_t flow, const uint8_t versio
  */
 int ledger_lease(struct ledger *ledger, const char *name, int64_t for_ms, struct error *err);
 void ledger_lease_end(struct ledger *ledger, const char *name);
+/* For who works or waits for long without a commit: as a commit does, when it is time.  No transaction may be open. */
+int ledger_leases_keep(struct ledger *ledger, struct error *err);
 
 /*
  * Environment and fingerprints: each system is stamped with a hash over its address, account and tenants when it is first

@@ -287,6 +287,55 @@ a_throttled_system_is_left_alone_as_long_as_it_asks(void **state)
 	post_free(post);
 }
 
+/* The ledger as others see it. */
+static int64_t
+ledger_number(struct post *post, const char *sql)
+{
+	char path[300];
+	sqlite3_stmt *statement;
+	sqlite3 *db;
+	int64_t number = -1;
+
+	snprintf(path, sizeof path, "%s/%s", post->dir, LEDGER_FILE);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+	if (sqlite3_step(statement) == SQLITE_ROW)
+		number = sqlite3_column_int64(statement, 0);
+	sqlite3_finalize(statement);
+	sqlite3_close(db);
+	return number;
+}
+
+static void
+is_leased(struct post *post)
+{
+	assert_true(ledger_number(post, "SELECT until_us FROM lease") > post->clock_us);
+}
+
+/* Waiting commits nothing; whose flow it is must be seen all the same. */
+static void
+patience_keeps_the_lease(void **state)
+{
+	struct post *post = post_new(NULL);
+	int64_t record = post_customer(post, "1", "Ada", NULL);
+
+	(void)state;
+	assert_int_equal(ledger_lease(post->ledger, "run customers/", INT64_C(900000), &post->err), 1);
+	post_sql(post, "BEGIN EXCLUSIVE");
+	post_deliver(post);
+	post_sql(post, "COMMIT");
+	assert_mark(post, record, PENDING);
+	/* Due in an hour, as after a server that asked for that. */
+	(void)ledger_number(post, "UPDATE delivery SET due_us = due_us + 3600000000");
+	post->options.patience_ms = 7200000;
+	post->on_wait = is_leased;
+	post_deliver(post);
+	assert_no_mark(post, record);
+	assert_true(post->waited_ms >= 3590000);
+	is_leased(post);
+	post_free(post);
+}
+
 static void
 lies_are_looked_into(void **state)
 {
@@ -574,6 +623,7 @@ main(void)
 		cmocka_unit_test(too_many_tries_are_a_dead_letter),
 		cmocka_unit_test(refused_credentials_park_the_system),
 		cmocka_unit_test(a_throttled_system_is_left_alone_as_long_as_it_asks),
+		cmocka_unit_test(patience_keeps_the_lease),
 		cmocka_unit_test(lies_are_looked_into),
 		cmocka_unit_test(a_flag_holds_what_it_keeps_back),
 		cmocka_unit_test(a_record_that_is_gone_is_decided_by_its_situation),
