@@ -524,6 +524,7 @@ spine_rest(struct spine *spine)
 /*
  * Everything that a person could see in the ledger and at the targets, without numbers and times that a second try changes.  The
  * same update may be made twice when its answer was lost, so that a row's version is not compared, and with it the hash of the row.
+ * A create whose answer was lost is often found by reading before it has settled, and is then told as adopted.
  */
 static const struct {
 	const char *what, *database, *sql;
@@ -538,8 +539,8 @@ static const struct {
 	  " CASE WHEN object LIKE 'erp.%' THEN version END, CASE WHEN object LIKE 'erp.%' THEN raw END,"
 	  " (SELECT hex(sent) || ' ' || hex(seen) FROM link l WHERE l.id = v.id) FROM link_view v ORDER BY object, 3, native" },
 	{ "match", "ledger.db", "SELECT rule, hex(hash), " OF_RECORD("record") " FROM match_key ORDER BY 1, 2" },
-	{ "event", "ledger.db", "SELECT object, event, CASE WHEN object LIKE 'crm.%' THEN '' ELSE native END, who, before, after, note FROM history_view"
-	  " ORDER BY 1, 2, 3, 5, 6, 7" },
+	{ "event", "ledger.db", "SELECT object, CASE WHEN event = 'adopted' THEN 'sent-create' ELSE event END, CASE WHEN object LIKE 'crm.%' THEN '' ELSE"
+	  " native END, who, before, after, CASE WHEN event <> 'adopted' THEN note END FROM history_view ORDER BY 1, 2, 3, 5, 6, 7" },
 	{ "event of many", "ledger.db", "SELECT g.number, h.object, h.event FROM history_span_view h JOIN golden_customer g ON g._id BETWEEN h.first AND h.last"
 	  " ORDER BY 1, 2, 3" },
 	{ "delivery", "ledger.db", "SELECT target, " OF_RECORD("record") ", operation, state, cause FROM delivery_view ORDER BY 1, 2" },
