@@ -128,6 +128,8 @@ CLEANUP_DEFINE(struct batch_builder, batch_builder_free);
  * their content is not looked at once more, which is the greater part of what adding costs.
  */
 void batch_builder_trust(struct batch_builder *builder);
+/* So many records will come, as far as that is known: no more room than that is made at first. */
+void batch_builder_expect(struct batch_builder *builder, uint32_t records);
 int batch_builder_set_fields(struct batch_builder *builder, const struct syncline_field *fields, uint32_t count, struct error *err);
 int batch_builder_set_origin(struct batch_builder *builder, const char *origin, size_t length, struct error *err);
 int batch_builder_add(struct batch_builder *builder, const struct syncline_record *record, struct error *err);

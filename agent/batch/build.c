@@ -9,6 +9,8 @@
 #include "batch/layout.h"
 
 #define FIRST_HEAP (256u * 1024u)
+#define SMALL_HEAP 4096u /* of few records */
+#define FEW 16u
 
 struct batch_builder {
 	uint8_t *data;
@@ -19,6 +21,7 @@ struct batch_builder {
 	struct wire_field *fields; /* names as offsets into names */
 	struct buffer names;
 	struct buffer origin;
+	uint32_t expected; /* records; 0: not known */
 	bool trusted; /* values are not looked at again */
 };
 
@@ -84,6 +87,12 @@ void
 batch_builder_trust(struct batch_builder *b)
 {
 	b->trusted = true;
+}
+
+void
+batch_builder_expect(struct batch_builder *b, uint32_t records)
+{
+	b->expected = records;
 }
 
 int
@@ -155,7 +164,7 @@ batch_builder_set_origin(struct batch_builder *b, const char *origin, size_t len
 static int
 grow(struct batch_builder *b, uint64_t needed, struct error *err)
 {
-	uint64_t capacity = b->capacity > 0 ? b->capacity * 2 : FIRST_HEAP;
+	uint64_t capacity = b->capacity > 0 ? b->capacity * 2 : b->expected > 0 && b->expected <= FEW ? SMALL_HEAP : FIRST_HEAP;
 	uint8_t *data;
 
 	if (needed <= b->capacity)
@@ -255,7 +264,9 @@ first_room(const struct batch_builder *b)
 {
 	uint32_t room = BATCH_TARGET_BYTES / b->header.record_size + 1;
 
-	return room < BATCH_TARGET_RECORDS ? room : BATCH_TARGET_RECORDS;
+	if (room > BATCH_TARGET_RECORDS)
+		room = BATCH_TARGET_RECORDS;
+	return b->expected > 0 && b->expected < room ? b->expected : room;
 }
 
 int

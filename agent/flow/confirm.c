@@ -39,6 +39,8 @@ batch_of_stored(const struct intake_confirmation *item, struct error *err)
 	}
 	record.op = SYNCLINE_OP_SEEN;
 	record.note.type = SYNCLINE_TYPE_ABSENT;
+	if (memory)
+		batch_builder_expect(builder, 1);
 	if (!memory)
 		error_fill_memory(err);
 	else if (batch_builder_set_fields(builder, fields, count, err) == 0 && batch_builder_add(builder, &record, err) == 0)
@@ -99,6 +101,7 @@ in_canonical_words(const struct intake *intake, struct bound *reader, const stru
 
 	if (builder == NULL)
 		return NULL;
+	batch_builder_expect(builder, native->header->record_count);
 	world_read(&world, intake->engine, reader, intake->unit, intake->run_time_us);
 	if (mapping_run(intake->engine->rules, reader->read, &world.rules, native, builder, &report, err) == 0)
 		canonical = batch_builder_finish(builder, err);

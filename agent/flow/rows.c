@@ -348,6 +348,7 @@ run_rules(struct work *work, const struct config_unit *unit, const struct batch 
 	*ret_canonical = NULL;
 	if (builder != NULL) {
 		batch_builder_trust(builder);
+		batch_builder_expect(builder, batch->header->record_count);
 		result = mapping_run(work->engine->rules, work->bound->read, &world.rules, batch, builder, report, err);
 	}
 	if (result == 0 && (close_reject(r) != 0 || r->failed))

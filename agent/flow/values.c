@@ -86,6 +86,7 @@ values_one_row(const struct batch *batch, uint32_t index, struct error *err)
 		error_fill_memory(err);
 	} else {
 		batch_read(batch, index, values, &record);
+		batch_builder_expect(builder, 1);
 		if (batch_builder_set_fields(builder, fields, count, err) == 0 &&
 		    (origin.length == 0 || batch_builder_set_origin(builder, origin.data, origin.length, err) == 0) &&
 		    batch_builder_add(builder, &record, err) == 0)

@@ -86,6 +86,7 @@ make_builder(struct opened *o, struct error *err)
 	if (o->builder != NULL && (fields == NULL || o->values == NULL))
 		error_memory(err);
 	if (o->builder != NULL && fields != NULL && o->values != NULL) {
+		batch_builder_expect(o->builder, 1);
 		status = 0;
 		for (uint32_t i = 0; i < count && status == 0; i++) {
 			struct batch_field field;

@@ -17,7 +17,7 @@ static const struct syncline_field fields[] = {
 };
 
 static struct batch *
-make(unsigned records)
+make_expecting(unsigned records, unsigned expected)
 {
 	struct batch_builder *builder = batch_builder_new(NULL);
 	struct syncline_value values[3] = { TEXT("k-1"), { .type = SYNCLINE_TYPE_INTEGER }, TEXT("12.50") };
@@ -25,6 +25,7 @@ make(unsigned records)
 	struct batch *batch;
 
 	values[2].type = SYNCLINE_TYPE_DECIMAL;
+	batch_builder_expect(builder, expected);
 	assert_int_equal(batch_builder_set_fields(builder, fields, 3, NULL), 0);
 	assert_int_equal(batch_builder_set_origin(builder, "a.csv", 5, NULL), 0);
 	for (unsigned i = 0; i < records; i++) {
@@ -35,6 +36,30 @@ make(unsigned records)
 	assert_non_null(batch = batch_builder_finish(builder, NULL));
 	batch_builder_free(builder);
 	return batch;
+}
+
+static struct batch *
+make(unsigned records)
+{
+	return make_expecting(records, 0);
+}
+
+/* More or fewer records may come than were expected, and nothing of it is seen in the batch. */
+static void
+what_is_expected_is_no_limit(void **state)
+{
+	static const unsigned counts[] = { 0, 1, 2, 16, 17, 40, 1000, 1500 };
+
+	(void)state;
+	for (size_t c = 0; c < sizeof counts / sizeof *counts; c++)
+		for (size_t e = 0; e < sizeof counts / sizeof *counts; e++) {
+			struct batch *plain = make(counts[c]), *made = make_expecting(counts[c], counts[e]);
+
+			assert_int_equal(plain->size, made->size);
+			assert_memory_equal(plain->data, made->data, plain->size);
+			batch_free(plain);
+			batch_free(made);
+		}
 }
 
 static void
@@ -293,6 +318,7 @@ main(void)
 		cmocka_unit_test(digests_tell_values_apart),
 		cmocka_unit_test(records_are_dropped_and_become_writes),
 		cmocka_unit_test(both_checksums_agree),
+		cmocka_unit_test(what_is_expected_is_no_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
