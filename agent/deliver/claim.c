@@ -291,7 +291,8 @@ judge_scope(struct outlet *outlet, struct pick *pick, struct error *err)
 
 /*
  * A parent that is not linked at the target yet, and that is needed: by a create always, by a record whose rules failed because
- * of it, and by an update that would say where it points to now.
+ * of it, and by an update of a whole record, which would put nothing in its place.  Other updates go without it, and again when
+ * it is there (flow/confirm.c).
  */
 static int
 judge_parent(struct outlet *outlet, struct pick *pick, const struct batch *written, int64_t parent, struct error *err)
@@ -300,7 +301,7 @@ judge_parent(struct outlet *outlet, struct pick *pick, const struct batch *writt
 	struct error why = { 0 };
 
 	for (uint32_t i = 0; !needed && i < outlet->output_count; i++)
-		needed = outlet->asks_link[i] && bound_has(pick->outputs, i) && (outlet->bound->outputs[i] & BOUND_DERIVED) == 0 &&
+		needed = outlet->can.partial_update == SYNCLINE_NONE && outlet->asks_link[i] && bound_has(pick->outputs, i) &&
 		         batch_record(written, pick->out)->cells[i].type == SYNCLINE_TYPE_ABSENT;
 	if (!needed)
 		return 0;
@@ -369,7 +370,8 @@ judge_written(struct outlet *outlet, struct pick *pick, const struct batch *writ
 	if (pick->fate != PICK_SEND || pick->op != SYNCLINE_OP_UPDATE)
 		return 0;
 	for (uint32_t i = 0; i < outlet->output_count; i++)
-		if (bound_has(pick->outputs, i) && batch_record(written, pick->out)->cells[i].type != SYNCLINE_TYPE_ABSENT)
+		if (bound_has(pick->outputs, i) && (pick->own == NULL || !bound_has(pick->own, i)) &&
+		    batch_record(written, pick->out)->cells[i].type != SYNCLINE_TYPE_ABSENT)
 			return 0;
 	drop(pick, LEDGER_COUNT_NOT_NEEDED, NULL); /* all that it would say isn't known yet */
 	return 0;

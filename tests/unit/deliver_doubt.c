@@ -164,16 +164,22 @@ a_row_is_in_one_file_wherever_the_process_ends(void **state)
 }
 
 static void
-export(struct post *post, const char *text)
+export_as(struct post *post, const char *name, const char *text)
 {
 	char path[400];
 	FILE *file;
 
-	snprintf(path, sizeof path, "%s/in/KUNDEN_1.csv", post->dir);
+	snprintf(path, sizeof path, "%s/in/%s", post->dir, name);
 	file = fopen(path, "w");
 	assert_non_null(file);
 	fputs(text, file);
 	assert_int_equal(fclose(file), 0);
+}
+
+static void
+export(struct post *post, const char *text)
+{
+	export_as(post, "KUNDEN_1.csv", text);
 }
 
 static void
@@ -219,6 +225,42 @@ what_is_handed_over_is_confirmed_by_what_the_target_shows(void **state)
 		post_check(post);
 		post_free(post);
 	}
+}
+
+/* A target that takes whole records would lose what a child refers to, if it got the child before its parent is there. */
+static void
+a_whole_record_waits_for_its_parent(void **state)
+{
+	struct post *post = post_new(&(struct post_options){ CSV });
+	int64_t ada = post_customer(post, "1", "Ada", NULL), order = post_order(post, "A1", ada), bob;
+	char external[LEDGER_EXTERNAL_ID + 1], text[200];
+
+	(void)state;
+	post_deliver(post);
+	post_flow(post, "orders");
+	post_deliver(post);
+	assert_mark(post, order, HANDED_OVER);
+	ledger_external_id(post->ledger, order, external);
+	snprintf(text, sizeof text, "id,number,account,ext_id\n77,A1,1,%s\n", external);
+	export_as(post, "orders", text);
+	post->clock_us += INT64_C(3600) * 1000000;
+	post_resolve(post);
+	assert_no_mark(post, order);
+
+	bob = post_customer(post, "2", "Bob", NULL);
+	post_move(post, order, bob);
+	post_deliver(post);
+	assert_mark(post, order, WAITING);
+	assert_int_equal(rows_with(post, "77,"), 0);
+	post_flow(post, "customers");
+	post_deliver(post);
+	assert_mark(post, order, PENDING);
+	post_flow(post, "orders");
+	post_deliver(post);
+	assert_int_equal(rows_with(post, "77,A1,2,"), 1);
+	assert_int_equal(rows_with(post, "77,"), 1);
+	post_check(post);
+	post_free(post);
 }
 
 /* Deleted at its source while nobody knows whether it was created: once that is known, it is deleted there, too. */
@@ -388,6 +430,7 @@ deliver_doubt_run(void)
 		cmocka_unit_test(a_row_is_in_one_file_wherever_the_process_ends),
 		cmocka_unit_test(what_is_handed_over_is_confirmed_by_what_the_target_shows),
 		cmocka_unit_test(what_is_handed_over_is_deleted_once_it_is_there),
+		cmocka_unit_test(a_whole_record_waits_for_its_parent),
 		cmocka_unit_test(what_is_forgotten_is_looked_for),
 		cmocka_unit_test(a_document_goes_ahead_of_its_record),
 		cmocka_unit_test(a_document_that_is_another_by_now_is_not_published),

@@ -379,10 +379,10 @@ post_paper(struct post *post, const char *number, const char *bytes)
 /*
  * As the flow does it: the record's next generation, and a link that no longer says "as the record is" but what it was.
  */
-void
-post_change(struct post *post, int64_t id, const char *name, const char *phone)
+static void
+change(struct post *post, const char *entity_name, int64_t id, const struct syncline_value *values, uint32_t first, uint32_t count)
 {
-	const struct config_entity *entity = config_entity(post->model, "customer");
+	const struct config_entity *entity = config_entity(post->model, entity_name);
 	struct ledger_record record;
 	struct arena arena;
 
@@ -392,12 +392,27 @@ post_change(struct post *post, int64_t id, const char *name, const char *phone)
 	assert_int_equal(record.id, id);
 	keep_words(post, entity, &record, &arena);
 	record.generation++;
-	record.values[1] = text_or_null(name);
-	record.values[2] = text_or_null(phone);
+	memcpy(&record.values[first], values, count * sizeof *values);
 	must(post, ledger_records_put(post->ledger, entity, &record, 1, &post->err));
 	deliver_to(post, id, record.generation, LEDGER_WANT_WRITE);
 	must(post, ledger_commit(post->ledger, &post->err));
 	arena_free(&arena);
+}
+
+void
+post_change(struct post *post, int64_t id, const char *name, const char *phone)
+{
+	const struct syncline_value values[2] = { text_or_null(name), text_or_null(phone) };
+
+	change(post, "customer", id, values, 1, 2);
+}
+
+void
+post_move(struct post *post, int64_t order, int64_t customer)
+{
+	const struct syncline_value value = { .type = SYNCLINE_TYPE_INTEGER, .u.integer = customer };
+
+	change(post, "sales_order", order, &value, 1, 1);
 }
 
 void

@@ -58,6 +58,7 @@ int64_t post_order(struct post *post, const char *number, int64_t customer);
 int64_t post_paper(struct post *post, const char *number, const char *bytes);
 void post_document(struct post *post, const char *number, const char *bytes);
 void post_change(struct post *post, int64_t record, const char *name, const char *phone);
+void post_move(struct post *post, int64_t order, int64_t customer);
 void post_want(struct post *post, int64_t record, uint8_t op);
 void post_flag(struct post *post, enum ledger_flag_mode mode, uint32_t percent);
 
