@@ -7,9 +7,13 @@ import shutil
 import sqlite3
 import subprocess
 
+from importer import FAULTS as FILE_FAULTS
+from importer import Importer
+
 BUILD = os.environ["SYNCLINE_BUILD"]
 CONNECTORS = os.environ["SYNCLINE_CONNECTORS"]
-WAYS = ("upsert", "key", "forgets", "find", "none", "tables")
+WAYS = ("upsert", "key", "forgets", "find", "none", "tables", "files", "gathered")
+FILES = ("files", "gathered")  # a file a batch, a file a run
 FAULTS = ("applies-late", "answers-late", "indexes-late", "fails-applied", "loses-answer", "dies", "fails", "throttles", "reads-fail")
 FLOWS = ("customers", "orders", "papers")
 
@@ -65,8 +69,18 @@ WORLD = """  crm: {{ connector = "scripted-{way}"; access = "write"; {limits}
       papers: {{ key = [ "id" ]; external_key = "ext"; }}; }}; }};"""
 TABLES = """  crm: {{ connector = "sqlite"; access = "write"; {limits} settings: {{ path = "{bed}/crm.db"; }};
     objects: {{ accounts: {{ key = [ "id" ]; external_key = "ext"; }}; orders: {{ key = [ "id" ]; external_key = "ext"; }}; }}; }};
-  dms: {{ connector = "folder"; access = "write"; {limits} settings: {{ directory = "{bed}/dms"; versions = true; }};
+"""
+# Files that another system imports: customers are confirmed by what its exports show, orders, which the flow does not read, by asking.
+IMPORTS = """  crm: {{ connector = "csv"; access = "write"; {limits}
+    settings: {{ directory = "{bed}/importer/out"; import_directory = "{bed}/importer/in"; delimiter = ";"; complete = "rename"; empty = "ok";
+      op_column = "OP"; op_values = [ "C", "U", "D" ]; attempt_column = "ATTEMPT"; publish = "{publish}"; }};
+    objects: {{
+      accounts: {{ native = "accounts_*.csv"; key = [ "ID" ]; external_key = "EXT"; reads = "full"; }};
+      orders: {{ native = "orders_*.csv"; key = [ "ID" ]; external_key = "EXT"; reads = "full"; }}; }}; }};
+"""
+FOLDER = """  dms: {{ connector = "folder"; access = "write"; {limits} settings: {{ directory = "{bed}/dms"; versions = true; }};
     objects: {{ papers: {{ native = "/papers"; key = [ "path" ]; external_key = "ext"; content = "content"; }}; }}; }};"""
+READBACK = ' confirm: { by = "readback"; within = "WITHIN"; };'
 PAPERS_WORLD = 'crm: {{ object = "papers"; {binding} write = ( [ "number", "number" ], [ "account", "link(\'crm\', customer)" ], [ "pdf", "pdf" ] ); }};'
 PAPERS_FOLDER = ('dms: {{ object = "papers"; {binding} path = "number || \'.pdf\'";'
                  ' write = ( [ "number", "number" ], [ "account", "link(\'crm\', customer)" ], [ "content", "pdf" ] ); }};')
@@ -80,6 +94,7 @@ class Bed:
     def __init__(self, folder, way, faults=(), every=3, seed=0, times=3, opens=0):
         self.folder, self.way, self.faults = folder, way, tuple(faults)
         self.state = os.path.join(folder, "state")
+        self.importer = None
         self.doubles = way == "none" and bool(faults)
         self.source = {"customers": {}, "orders": {}, "papers": {}}
         for name in ("conf.d", "erp", "connectors", "tmp", "dms"):
@@ -89,13 +104,16 @@ class Bed:
                 os.symlink(os.path.realpath(os.path.join(CONNECTORS, name)), os.path.join(folder, "connectors", name))
         limits = LIMITS % (1 if "answers-late" in faults else 2)
         if way == "tables":
-            targets = TABLES.format(bed=folder, limits=limits)
+            targets = (TABLES + FOLDER).format(bed=folder, limits=limits)
             database = sqlite3.connect(os.path.join(folder, "crm.db"))
             database.executescript(
                 "PRAGMA journal_mode = WAL;"
                 "CREATE TABLE accounts (id INTEGER PRIMARY KEY, ext TEXT UNIQUE, number TEXT, name TEXT, city TEXT, phone TEXT);"
                 "CREATE TABLE orders (id INTEGER PRIMARY KEY, ext TEXT UNIQUE, number TEXT, total TEXT, account INTEGER);")
             database.close()
+        elif way in FILES:
+            targets = (IMPORTS + FOLDER).format(bed=folder, limits=limits, publish="run" if way == "gathered" else "batch")
+            self.importer = Importer(os.path.join(folder, "importer"), faults, every, seed, times)
         else:
             name = "scripted-%s.so" % way
             os.symlink(os.path.join(BUILD, "tests/connectors/.libs", name), os.path.join(folder, "connectors", name))
@@ -103,9 +121,13 @@ class Bed:
                                    times=times, opens=opens)
             self.quiet()
         binding = BINDING + (' accept = [ "duplicates" ];' if way == "none" else "")
-        papers = (PAPERS_FOLDER if way == "tables" else PAPERS_WORLD).format(binding=binding)
-        with open(os.path.join(folder, "conf.d", "crash.conf"), "w") as file:
-            file.write(AGENT.format(bed=folder, targets=targets, flow=FLOW, binding=binding, papers=papers))
+        papers = (PAPERS_FOLDER if way == "tables" or self.importer else PAPERS_WORLD).format(binding=binding)
+        self.configuration = AGENT.format(bed=folder, targets=targets, flow=FLOW, binding=binding + (READBACK if self.importer else ""), papers=papers)
+        self.configure()
+
+    def configure(self, within="1d"):
+        with open(os.path.join(self.folder, "conf.d", "crash.conf"), "w") as file:
+            file.write(self.configuration.replace("WITHIN", within))
 
     # The source.
 
@@ -157,13 +179,17 @@ class Bed:
     # The world's faults, which are quiet in the beginning.
 
     def quiet(self):
-        if self.way != "tables":
+        if self.importer:
+            self.importer.armed = False
+        elif self.way != "tables":
             self.world("CREATE TABLE IF NOT EXISTS fault (kind INTEGER PRIMARY KEY, seen INTEGER, done INTEGER)")
             self.world("INSERT OR REPLACE INTO fault SELECT value, 0, 1000000 FROM json_each('[1,2,3,4,5,6,7,8,9]')")
 
     def arm(self):
         """From now on they happen, `times` times each."""
-        if self.way != "tables":
+        if self.importer:
+            self.importer.armed = True
+        elif self.way != "tables":
             self.world("DELETE FROM fault")
 
     # The program.
@@ -180,7 +206,8 @@ class Bed:
         if host:
             environment["SYNCLINE_HOST"] = os.path.join(BUILD, "tests/bin/syncline-host-faults")
             with open(note, "w") as file:
-                file.write(host + "\n")
+                # What a connector does with its disk is counted where files are what is delivered.
+                file.write(host + "\n" + ("disk\n" if self.importer else ""))
         elif os.path.exists(note):
             os.unlink(note)
         return environment
@@ -203,8 +230,13 @@ class Bed:
                 raise Failure("flag %s: status %d: %s" % (flow, status, why.strip()))
 
     def run(self, patience=0, flows=FLOWS, **faults):
-        """The statuses of one run of each flow."""
-        return [self.syncline("--json", "run", flow, "--patience", str(patience), **faults)[0] for flow in flows]
+        """The statuses of one run of each flow; between two of them the system that imports files has its turn."""
+        statuses = []
+        for flow in flows:
+            statuses.append(self.syncline("--json", "run", flow, "--patience", str(patience), **faults)[0])
+            if self.importer:
+                self.importer.moment()
+        return statuses
 
     # What the ledger and the targets say.
 
@@ -226,19 +258,45 @@ class Bed:
 
     def findings(self):
         rows = []
-        for kind in ("dead_letter", "reject", "review", "conflict"):
+        for kind in ("dead_letter", "reject", "review", "conflict", "flip"):
             rows += self.ask("SELECT '%s', flow, native, record, cause, message FROM %s_view WHERE state = 'open'" % (kind, kind))
         return rows
 
     def settle(self, rounds=14):
         """Runs until nothing is left to do; how many rounds that took."""
+        before = None
         for number in range(1, rounds + 1):
             statuses = self.run(patience=4)
             if 4 in statuses:
                 raise Failure("a run is held")
-            if self.well(statuses) and not self.open_deliveries():
+            left = self.open_deliveries()
+            if self.well(statuses) and not left:
                 return number
+            if self.importer and self.importer.refused and left == before and not self.importer.waiting():
+                self.hear_of_the_refused()
+                return number + self.settle(rounds)
+            before = left
         raise Failure("stuck after %d rounds, with %s: %s" % (rounds, statuses, self.open_deliveries()[:4] + self.findings()[:4]))
+
+    def hear_of_the_refused(self):
+        """All else has come to rest.  Exactly what was refused is told as dead when its time is over; what a person retries then arrives."""
+        objects, refused = {"customers": "accounts", "orders": "orders"}, self.importer.refused
+        # A file may be imported as late as it likes otherwise: the time that a busy machine takes is no finding.
+        self.configure(within="1s")
+        for _ in range(20):
+            self.run()
+            if len(self.findings()) >= len(refused):
+                break
+        wanted = sorted((name, native, "delivery-unseen") for (name, _), native in refused.items())
+        rows = self.ask("SELECT v.flow, d.detail, v.cause FROM dead_letter_view v JOIN dead_letter d USING (id) WHERE v.state = 'open'")
+        dead = sorted((objects.get(flow, flow), json.loads(detail or "{}").get("native", ""), cause) for flow, detail, cause in rows)
+        if dead != wanted:
+            raise Failure("told as dead is %s, and refused was %s" % (dead, wanted))
+        self.configure()
+        refused.clear()
+        status, _, why = self.syncline("dead", "retry", "--cause", "delivery-unseen", "--why", "it takes them now")
+        if status != 0:
+            raise Failure("dead retry: status %d: %s" % (status, why.strip()))
 
     def well(self, statuses):
         """Where doubles were accepted by name they are found, and shown as reviews: the run is done with findings."""
@@ -246,6 +304,8 @@ class Bed:
 
     def effects(self):
         """What was ever done at the targets; that a late write was recognized by its key is no effect."""
+        if self.importer:
+            return [self.shown(), self.importer.rows, self.importer.waiting()]
         if self.way == "tables":
             return [self.shown()]
         return self.world("SELECT number, what, object, id FROM journal WHERE what NOT IN ('deferred', 'absorbed')")
@@ -261,7 +321,7 @@ class Bed:
 
     def shown(self):
         """{object: [(number, …), …]} as the targets have it."""
-        return self.shown_tables() if self.way == "tables" else self.shown_world()
+        return self.shown_files() if self.importer else self.shown_tables() if self.way == "tables" else self.shown_world()
 
     def shown_world(self):
         cells = {}
@@ -288,10 +348,23 @@ class Bed:
         rows = {
             "customers": database.execute("SELECT number, name, city, phone FROM accounts").fetchall(),
             "orders": database.execute("SELECT o.number, a.number, total FROM orders o LEFT JOIN accounts a ON a.id = o.account").fetchall(),
-            "papers": [],
         }
         accounts = {str(id_): number for id_, number in database.execute("SELECT id, number FROM accounts")}
         database.close()
+        rows["papers"] = self.shown_folder(accounts)
+        return rows
+
+    def shown_files(self):
+        tables = self.importer.tables
+        accounts = {native: row["number"] for native, row in tables["accounts"].items()}
+        return {
+            "customers": [(row["number"], row["name"], row["city"], row["phone"]) for row in tables["accounts"].values()],
+            "orders": [(row["number"], accounts.get(row["account"]), row["total"]) for row in tables["orders"].values()],
+            "papers": self.shown_folder(accounts),
+        }
+
+    def shown_folder(self, accounts):
+        papers = []
         for folder, _, files in os.walk(os.path.join(self.folder, "dms", "papers")):
             for name in files:
                 if name.startswith(".") or not name.endswith(".pdf"):
@@ -300,8 +373,8 @@ class Bed:
                     text = file.read()
                 with open(os.path.join(folder, name + ".meta.json")) as file:
                     fields = json.load(file)["fields"]
-                rows["papers"].append((fields.get("number"), accounts.get(str(fields.get("account"))), text))
-        return rows
+                papers.append((fields.get("number"), accounts.get(str(fields.get("account"))), text))
+        return papers
 
     def wanted(self):
         return {
@@ -311,6 +384,8 @@ class Bed:
         }
 
     def compare(self):
+        if self.importer and self.importer.wrong:
+            raise Failure("; ".join(self.importer.wrong[:3]))
         shown, wanted = self.shown(), self.wanted()
         for name in FLOWS:
             there = {}
@@ -327,7 +402,7 @@ class Bed:
             extra = sorted(set(there) - set(wanted[name]))
             if extra and not self.doubles:
                 raise Failure("left behind: %s %s" % (name, extra))
-        if self.way not in ("tables", "none"):
+        if self.way not in ("tables", "none") + FILES:
             twice = self.world("SELECT object, external, count(*) FROM journal WHERE what = 'create' GROUP BY object, external HAVING count(*) > 1")
             if twice:
                 raise Failure("created twice: %s" % twice[:3])
@@ -387,4 +462,4 @@ def random_edit(bed, generator, share):
     bed.write_source()
 
 
-__all__ = ["Bed", "Failure", "WAYS", "FAULTS", "FLOWS", "random", "random_edit"]
+__all__ = ["Bed", "Failure", "WAYS", "FILES", "FAULTS", "FILE_FAULTS", "FLOWS", "random", "random_edit"]

@@ -10,6 +10,8 @@ tests_bin_syncline_faults_LDADD = $(syncline_LDADD)
 tests_bin_syncline_host_faults_SOURCES = $(syncline_host_SOURCES) tests/crash/host.c $(FAULTS_SOURCES)
 tests_bin_syncline_host_faults_CPPFLAGS = $(syncline_host_CPPFLAGS) -I$(top_srcdir)/tests
 tests_bin_syncline_host_faults_CFLAGS = $(AGENT_CFLAGS)
+# Its fsync() and renameat() are for connectors, too.
+tests_bin_syncline_host_faults_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 tests_bin_syncline_host_faults_LDADD = $(syncline_host_LDADD)
 
 if HAVE_CMOCKA
@@ -32,7 +34,7 @@ tests_bin_ledger_check_LDADD = libledger.a libconfig.a libbatch.a libos.a libbas
 # A sample of points with every check; all of them with `make check-crash`, one again with `make check-crash-case CASE=…`.
 dist_check_SCRIPTS += tests/crash/crash.sh
 TESTS += tests/crash/crash.sh
-EXTRA_DIST += tests/crash/crash.py tests/crash/bed.py
+EXTRA_DIST += tests/crash/crash.py tests/crash/bed.py tests/crash/importer.py
 CRASH_NEEDS = all $(check_LTLIBRARIES) tests/bin/syncline-faults tests/bin/syncline-host-faults tests/bin/ledger-check
 check-crash: $(CRASH_NEEDS)
 	@$(AM_TESTS_ENVIRONMENT) sh "$(srcdir)/tests/crash/crash.sh" whole $$SYNCLINE_CRASH_SEED
