@@ -38,7 +38,7 @@ batch_of_stored(const struct intake_confirmation *item, struct error *err)
 		memory = fields[i].name != NULL;
 	}
 	record.op = SYNCLINE_OP_SEEN;
-	record.note.type = SYNCLINE_TYPE_ABSENT;
+	record.note = (struct syncline_value){ .type = SYNCLINE_TYPE_ABSENT };
 	if (memory)
 		batch_builder_expect(builder, 1);
 	if (!memory)
@@ -75,19 +75,55 @@ says_all(const struct bound *reader, uint32_t output, const struct batch *stored
 	return true;
 }
 
+static int
+is_asked_or_locked(struct work *work, const char *field, const struct work_link *link, bool *ret_is, struct error *err)
+{
+	const struct work_record *record = work_record_of(work, link);
+
+	*ret_is = false;
+	if (record != NULL && work_locked(work, record, field, ret_is, err) != 0)
+		return -1;
+	if (!*ret_is && ledger_finding_open(work->ledger, LEDGER_FINDING_CONFLICT, link->at.record, link->at.object, field, ret_is, err) != 0)
+		return -1;
+	return *ret_is ? 0 : ledger_finding_open(work->ledger, LEDGER_FINDING_REVIEW, link->at.record, link->at.object, field, ret_is, err);
+}
+
+/* Nothing moves between record and system while people are asked about a field or one of its group, or have locked it. */
+static int
+stands_still(struct work *work, const struct config_field *field, const struct work_link *link, bool *ret_still, struct error *err)
+{
+	*ret_still = false;
+	for (uint32_t i = 0; (link->at.flags & LEDGER_LINK_HELD) != 0 && i < work->entity->field_count && !*ret_still; i++) {
+		const struct config_field *one = work_field(work, i);
+
+		if ((one == field || (field->group != NULL && one->group == field->group)) &&
+		    is_asked_or_locked(work, one->head.name, link, ret_still, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
 /*
  * Of what we did not send: may be somebody's edit, which the next read brings to the merge.  But what a whole record gave back to
  * its target as it was, and what it shows again since, has been written over by us: it gets ours anew.
  */
-static void
-take_unsent(const struct intake_confirmation *item, const struct bound *reader, uint32_t output, uint32_t word, uint64_t stored,
-            struct work_link *link)
+static int
+take_unsent(struct work *work, const struct intake_confirmation *item, const struct bound *reader, uint32_t output, const struct config_field *field,
+            uint64_t stored, struct work_link *link, struct error *err)
 {
-	if (!item->read_back || (link->at.flags & (LEDGER_LINK_HELD | LEDGER_LINK_REJECTED)) != 0 || link->seen[word] == stored ||
-	    !says_all(reader, output, item->payload))
-		return;
+	uint32_t word = ledger_field_id(work->ledger, work->entity, field);
+	bool still;
+
+	if (!item->read_back || (link->at.flags & LEDGER_LINK_REJECTED) != 0 || reader->binding->situations->linked == CONFIG_ACTION_HOLD ||
+	    link->seen[word] == stored || !says_all(reader, output, item->payload))
+		return 0;
+	if (stands_still(work, field, link, &still, err) != 0)
+		return -1;
+	if (still)
+		return 0;
 	link->seen[word] = stored;
 	link->sent[word] = VECTOR_UNKNOWN;
+	return 0;
 }
 
 /* One native row as the read rules say it: no record in it where they reject the row. */
@@ -110,8 +146,10 @@ in_canonical_words(const struct intake *intake, struct bound *reader, const stru
 	return canonical;
 }
 
+/* What the target stored, or shows; row: as the flow sees it, of which only what we gave back is of interest. */
 static int
-stored_words(struct work *work, const struct intake_confirmation *item, struct bound *reader, struct work_link *link, struct error *err)
+stored_words(struct work *work, const struct intake_confirmation *item, struct bound *reader, const struct row *row, struct work_link *link,
+             struct error *err)
 {
 	struct batch *stored = batch_of_stored(item, err);
 	struct batch *canonical = stored != NULL ? in_canonical_words(work->intake, reader, stored, err) : NULL;
@@ -128,10 +166,10 @@ stored_words(struct work *work, const struct intake_confirmation *item, struct b
 			continue;
 		if (vector_word(ledger_hash_key(work->ledger), &value, &work->scratch, &word) != 0)
 			result = error_memory(err);
-		else if (item->sent[at] != VECTOR_UNKNOWN)
+		else if (item->sent[at] == VECTOR_UNKNOWN)
+			result = row == NULL || row->words[at] == word ? take_unsent(work, item, reader, i, field, word, link, err) : 0;
+		else if (row == NULL)
 			link->seen[at] = word;
-		else
-			take_unsent(item, reader, i, at, word, link);
 	}
 	batch_free(stored);
 	batch_free(canonical);
@@ -185,7 +223,23 @@ confirm_words(struct work *work, const struct intake_confirmation *item, struct 
 	link->at.flags |= LEDGER_LINK_UNSEEN;
 	if (item->stored == NULL || reader == NULL || reader->read == NULL)
 		return 0;
-	return stored_words(work, item, reader, link, err);
+	return stored_words(work, item, reader, NULL, link, err);
+}
+
+int
+work_given_back(struct work *work, const struct row *row, struct work_link *link, const struct work_record *record,
+                const struct ledger_uncertain *open, struct error *err)
+{
+	struct syncline_value *values = arena_array(&work->arena, open->payload->header->field_count + 1u, sizeof *values);
+	uint64_t *sent = arena_array(&work->arena, work->field_limit + 1u, sizeof *sent);
+	struct syncline_record payload;
+	const struct intake_confirmation item = { .record = record->at.id, .sent = sent, .stored = &payload, .payload = open->payload, .read_back = true };
+
+	if (values == NULL || sent == NULL)
+		return error_memory(err);
+	memcpy(sent, open->vector, (open->words < work->field_limit ? open->words : work->field_limit) * sizeof *sent);
+	batch_read(open->payload, 0, values, &payload);
+	return stored_words(work, &item, work->bound, row, link, err);
 }
 
 /* The link that a confirmed write is about: the record's own at this object, or a new one. */

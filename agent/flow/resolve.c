@@ -205,8 +205,10 @@ work_find_open(struct work *work, struct error *err)
 		return 0;
 	if (ledger_open_attempts(work->ledger, work->bound->object, records, count, open, err) != 0)
 		return -1;
-	for (uint32_t i = 0; i < count; i++)
+	for (uint32_t i = 0; i < count; i++) {
 		rows[i]->in_flight = open[i] == LEDGER_OPEN_SENT;
+		rows[i]->handed = open[i] == LEDGER_OPEN_HANDED;
+	}
 	return 0;
 }
 
@@ -397,6 +399,8 @@ linked(struct work *work, struct row *row, struct error *err)
 	default:
 		break;
 	}
+	if (row->handed && work_confirm_handed(work, row, link, record, err) != 0)
+		return -1;
 	if (record->deleted)
 		return ignore(work, row, link);
 	if (work->bound->binding->situations->linked == CONFIG_ACTION_HOLD && says_something(work, row, link)) {

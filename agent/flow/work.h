@@ -58,6 +58,7 @@ struct row {
 	struct work_link *link;       /* NULL: not linked */
 	bool left;                    /* a plan that is applied has it otherwise: not looked at now */
 	bool in_flight;               /* its record is being written there, or nobody knows */
+	bool handed;                  /* a write of its record stands in a file that is taken in by and by */
 	/* A parent that is not known yet. */
 	const struct config_field *waits_for;
 	uint32_t parent_object;
@@ -138,6 +139,11 @@ int work_rows(struct work *work, const struct config_unit *unit, struct error *e
 /* Which rows are about records that are being written there; for all rows at once. */
 int work_find_open(struct work *work, struct error *err);
 int work_resolve(struct work *work, struct row *row, struct error *err);
+/* handed.c: is what was handed over for this link in its row?  Then it is confirmed, before the merge looks at the row. */
+int work_confirm_handed(struct work *work, const struct row *row, struct work_link *link, const struct work_record *record, struct error *err);
+/* confirm.c: what that write gave back to its target as it was, and what the row shows again since, has been written over by us. */
+int work_given_back(struct work *work, const struct row *row, struct work_link *link, const struct work_record *record,
+                    const struct ledger_uncertain *open, struct error *err);
 int work_wait_for_parent(struct work *work, const struct row *row, struct error *err);
 /* Keeps a row that waits for nothing: the next step or run that takes those whose parent has come takes it too. */
 int work_set_aside(struct work *work, const struct row *row, struct error *err);

@@ -169,6 +169,9 @@ int ledger_uncertain_repeat(struct ledger *ledger, int64_t attempt, const uint32
 /* The open create of a record at a binding's object (its answer may still be awaited), for an inbound record that may be it.  attempt 0: none. */
 int ledger_uncertain_of(struct ledger *ledger, uint32_t binding, int64_t record, struct arena *arena, struct ledger_uncertain *ret_item,
                         struct error *err);
+/* The update of a record that was handed over to an object's file, in any flow, and is not decided.  attempt 0: none. */
+int ledger_handed_update_of(struct ledger *ledger, uint32_t object, int64_t record, struct arena *arena, struct ledger_uncertain *ret_item,
+                            struct error *err);
 /*
  * Which of these records have an open attempt at an object, in any flow?  0: none; SENT: it is being sent, or uncertain: what is
  * read now may be the old state or the new one; HANDED: it stands in a file, and what is read says whether it was taken.

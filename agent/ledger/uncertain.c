@@ -332,6 +332,38 @@ ledger_uncertain_of(struct ledger *ledger, uint32_t binding, int64_t record, str
 	return status;
 }
 
+int
+ledger_handed_update_of(struct ledger *ledger, uint32_t object, int64_t record, struct arena *arena, struct ledger_uncertain *ret_item,
+                        struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(
+		ledger, "SELECT attempt, item, looks, lost_us FROM attempt_item WHERE record = ?1 AND object = ?2 AND operation = 5 AND handed_over = 1"
+		        " ORDER BY attempt LIMIT 1", err);
+	struct opened opened = { .ledger = ledger };
+	int64_t attempt, lost_us;
+	uint32_t index, looks;
+	int got, status;
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, record);
+	sqlite3_bind_int64(statement, 2, object);
+	if ((got = ledger_step(ledger, statement, err)) < 0)
+		return -1;
+	if (got == 0) {
+		*ret_item = (struct ledger_uncertain){ 0 };
+		return 0;
+	}
+	attempt = sqlite3_column_int64(statement, 0);
+	index = (uint32_t)sqlite3_column_int64(statement, 1);
+	looks = (uint32_t)sqlite3_column_int64(statement, 2);
+	lost_us = sqlite3_column_int64(statement, 3);
+	sqlite3_reset(statement);
+	status = fill(&opened, attempt, index, looks, lost_us, arena, ret_item, err);
+	forget(&opened);
+	return status;
+}
+
 /* Records in the order of their ids, each with its place in the caller's array. */
 struct sought {
 	int64_t record;

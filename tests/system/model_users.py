@@ -157,7 +157,7 @@ class Users:
             record, dice = self.model.by_row.get((system, key)), self.rand.random()
             if (dice < 0.5 and not all_of_them) or (system, key) in self.world.pending or self.world.row(system, key) is None:
                 continue
-            self.spoiled.discard((system, key))
+            # It stays among the spoiled: an import that was made before may bring the bad value back, and then it is mended once more.
             if record is None and dice < 0.6:
                 self.remove(system, key)
             elif dice < 0.8:

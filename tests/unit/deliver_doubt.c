@@ -263,6 +263,51 @@ a_whole_record_waits_for_its_parent(void **state)
 	post_free(post);
 }
 
+/* The row that brings what was handed over is merged before anybody looks for it on purpose, and somebody has changed it meanwhile. */
+static void
+what_is_handed_over_is_confirmed_by_the_row_that_is_merged(void **state)
+{
+	struct post *post = post_new(&(struct post_options){ CSV, .binding = "confirm: { by = \"readback\"; within = \"36h\"; };" });
+	int64_t record = post_customer(post, "1", "Ada", NULL);
+	char external[LEDGER_EXTERNAL_ID + 1], text[200];
+
+	(void)state;
+	ledger_external_id(post->ledger, record, external);
+	post_deliver(post);
+	snprintf(text, sizeof text, "number,name,phone,origin,ext_id\n1,Ada,,made for 1,%s\n", external);
+	export(post, text);
+	post_read(post);
+	assert_int_equal(post_link(post, record).state, LEDGER_LINK_LIVE);
+	post_change(post, record, "Ada II", "555");
+	post_deliver(post);
+	assert_mark(post, record, HANDED_OVER);
+	assert_int_equal(rows_with(post, "1,Ada II,555,"), 1);
+
+	/* Looked for in vain: not again at once, after so long. */
+	post->clock_us += INT64_C(3600) * 1000000;
+	post_resolve(post);
+	snprintf(text, sizeof text, "number,name,phone,origin,ext_id\n1,Ada,777,made for 1,%s\n", external);
+	export(post, text);
+	post_read(post);
+	assert_mark(post, record, HANDED_OVER);
+	snprintf(text, sizeof text, "number,name,phone,origin,ext_id\n1,Ada II,888,made for 1,%s\n", external);
+	export(post, text);
+	post_read(post);
+	assert_mark(post, record, PENDING); /* more was wanted by then; nothing is lacking */
+	post_deliver(post);
+	assert_no_mark(post, record);
+	assert_int_equal(rows_with(post, "1,Ada"), 2);
+	/* At rest: nothing is handed over any more, and nothing is asked. */
+	post->clock_us += INT64_C(48) * 3600 * 1000000;
+	post_resolve(post);
+	post_deliver(post);
+	assert_no_mark(post, record);
+	assert_int_equal(rows_with(post, "1,Ada"), 2);
+	assert_int_equal(post_findings(post, LEDGER_FINDING_DEAD, NULL) + post_findings(post, LEDGER_FINDING_REVIEW, NULL), 0);
+	post_check(post);
+	post_free(post);
+}
+
 /* Deleted at its source while nobody knows whether it was created: once that is known, it is deleted there, too. */
 static void
 what_is_handed_over_is_deleted_once_it_is_there(void **state)
@@ -429,6 +474,7 @@ deliver_doubt_run(void)
 		cmocka_unit_test(what_was_lost_settles_from_then_on),
 		cmocka_unit_test(a_row_is_in_one_file_wherever_the_process_ends),
 		cmocka_unit_test(what_is_handed_over_is_confirmed_by_what_the_target_shows),
+		cmocka_unit_test(what_is_handed_over_is_confirmed_by_the_row_that_is_merged),
 		cmocka_unit_test(what_is_handed_over_is_deleted_once_it_is_there),
 		cmocka_unit_test(a_whole_record_waits_for_its_parent),
 		cmocka_unit_test(what_is_forgotten_is_looked_for),

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * handed.c: what was handed over to a file is confirmed by the row that shows it, before that row is merged: afterwards nobody
+ * could tell any more what the target showed before.  deliver/readback.c looks on its own, too, for what no row brings; it knows
+ * no corrections, and looks at an older hand-over ever less often.
+ */
+#include "flow/vector.h"
+#include "flow/work.h"
+
+/*
+ * Our write is in a row when one of the values that it changed stands there, or none of them is as it was before (somebody has
+ * changed them again).  What is different then is an edit, for the merge.
+ */
+static bool
+is_in_it(const struct work *work, const struct row *row, const struct work_link *link, const struct ledger_uncertain *open)
+{
+	uint32_t known = 0, ours = 0, former = 0;
+
+	for (uint32_t i = 0; i < work->entity->field_count; i++) {
+		uint32_t word = work_word(work, i);
+		uint64_t sent = word < open->words ? open->vector[word] : VECTOR_UNKNOWN;
+
+		if (sent == VECTOR_UNKNOWN || row->values[i].type == SYNCLINE_TYPE_ABSENT)
+			continue;
+		known++;
+		ours += sent != link->seen[word] && row->words[word] == sent;
+		former += sent != link->seen[word] && row->words[word] == link->seen[word];
+	}
+	return known > 0 && (ours > 0 || former == 0);
+}
+
+static int
+take_in(struct work *work, const struct row *row, struct work_link *link, const struct work_record *record, const struct ledger_uncertain *open,
+        struct error *err)
+{
+	const struct ledger_history event = { .record = record->at.id, .object = link->at.object, .event = LEDGER_EVENT_SENT_UPDATE,
+		.generation = open->item.generation, .native = link->at.native };
+	const struct ledger_outcome outcome = { .index = open->index, .kind = LEDGER_CONFIRMED };
+
+	for (uint32_t i = 0; i < work->entity->field_count; i++) {
+		uint32_t word = work_word(work, i);
+
+		if (word < open->words && open->vector[word] != VECTOR_UNKNOWN)
+			link->sent[word] = link->seen[word] = open->vector[word];
+	}
+	link->dirty = true;
+	if (work_given_back(work, row, link, record, open, err) != 0)
+		return -1;
+	work_count(work, LEDGER_COUNT_ABSORBED, 1);
+	if (ledger_findings_end(work->ledger, LEDGER_FINDING_DEAD, work->intake->flow_id, work->intake->unit_id, link->at.object,
+	                        (struct syncline_slice){ NULL, 0 }, record->at.id, NULL, err) != 0)
+		return -1;
+	if (work_history(work, &event, err) != 0)
+		return -1;
+	return ledger_attempt_close(work->ledger, open->attempt, &outcome, 1, err);
+}
+
+int
+work_confirm_handed(struct work *work, const struct row *row, struct work_link *link, const struct work_record *record, struct error *err)
+{
+	struct ledger_uncertain open;
+	int result = 0;
+
+	if (ledger_handed_update_of(work->ledger, link->at.object, record->at.id, &work->arena, &open, err) != 0)
+		return -1;
+	if (open.attempt == 0)
+		return 0;
+	if (!open.item.deactivate && is_in_it(work, row, link, &open))
+		result = take_in(work, row, link, record, &open, err);
+	batch_free(open.payload);
+	return result;
+}
