@@ -201,6 +201,23 @@ recognise(struct ledger *ledger, int64_t *ret_schema, struct error *err)
 	return schema < LEDGER_SCHEMA ? 2 : 0;
 }
 
+/* What tells one build's tables from another's under the same number. */
+static int64_t
+layout(void)
+{
+	crypto_generichash_state hash;
+	uint8_t sum[crypto_generichash_BYTES];
+	uint64_t number = 0;
+
+	crypto_generichash_init(&hash, NULL, 0, sizeof sum);
+	for (size_t i = 0; i < sizeof schemas / sizeof *schemas; i++)
+		crypto_generichash_update(&hash, (const uint8_t *)schemas[i], strlen(schemas[i]) + 1);
+	crypto_generichash_final(&hash, sum, sizeof sum);
+	for (int i = 0; i < 8; i++)
+		number = number << 8 | sum[i];
+	return (int64_t)(number >> 1);
+}
+
 static int
 fill_new(struct ledger *ledger, struct error *err)
 {
@@ -216,7 +233,7 @@ fill_new(struct ledger *ledger, struct error *err)
 	snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d;", LEDGER_APPLICATION, LEDGER_SCHEMA);
 	if (ledger_execute(ledger, sql, err) != 0 || ledger_meta_set_blob(ledger, "hash_key", key, sizeof key, err) != 0 ||
 	    ledger_meta_set(ledger, "sequence", 0, err) != 0 || ledger_meta_set(ledger, "epoch", 1, err) != 0 ||
-	    ledger_meta_set(ledger, "created_us", ledger_now(ledger), err) != 0)
+	    ledger_meta_set(ledger, "layout", layout(), err) != 0 || ledger_meta_set(ledger, "created_us", ledger_now(ledger), err) != 0)
 		return -1;
 	return ledger_meta_set_text(ledger, "environment", environment, err);
 }
@@ -236,7 +253,8 @@ bring_up_to_date(struct ledger *ledger, struct error *err)
 	if (what == 1)
 		what = fill_new(ledger, err);
 	else if (what == 2)
-		what = ledger_migrate(ledger, ledger_migrations, ledger_migration_count, (int)schema, LEDGER_SCHEMA, err);
+		what = ledger_migrate(ledger, ledger_migrations, ledger_migration_count, (int)schema, LEDGER_SCHEMA, err) != 0 ||
+		       ledger_meta_set(ledger, "layout", layout(), err) != 0 ? -1 : 0;
 	if (what == 0)
 		what = ledger_make_durable(ledger, err);
 	if (what != 0)
@@ -280,15 +298,19 @@ check_environment(struct ledger *ledger, struct error *err)
 static int
 read_facts(struct ledger *ledger, struct error *err)
 {
-	int64_t epoch, sequence;
+	int64_t epoch, sequence, made_as;
 	bool found;
 
-	if (ledger_meta_get(ledger, "epoch", &epoch, err) != 0 || ledger_meta_get(ledger, "sequence", &sequence, err) != 0 ||
+	if (ledger_meta_get(ledger, "layout", &made_as, err) != 0 || ledger_meta_get(ledger, "epoch", &epoch, err) != 0 ||
+	    ledger_meta_get(ledger, "sequence", &sequence, err) != 0 ||
 	    ledger_meta_get_blob(ledger, "hash_key", ledger->hash_key, sizeof ledger->hash_key, &found, err) != 0)
 		return -1;
 	if (!found || epoch <= 0)
 		return error_set(err, ERROR_LEDGER_DAMAGED, "Put the last backup in its place with `syncline restore FILE`.",
 		                 "the ledger in %s lacks its own key or epoch", ledger->state_dir);
+	if (made_as != layout())
+		return error_set(err, ERROR_LEDGER_LAYOUT, "Run the build that made it, or name another state directory with --state.",
+		                 "the ledger in %s has layout %d of another build", ledger->state_dir, LEDGER_SCHEMA);
 	ledger->epoch = (uint32_t)epoch;
 	ledger->sequence = (uint64_t)sequence;
 	return 0;

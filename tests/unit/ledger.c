@@ -303,6 +303,24 @@ a_newer_ledger_and_another_program_s_file_are_refused(void **state)
 	ledger_close(help_open(dir, model, LEDGER_ENGINE));
 }
 
+/* Builds between two releases call different tables by the same number. */
+static void
+a_ledger_of_another_build_is_refused(void **state)
+{
+	const enum ledger_mode modes[] = { LEDGER_READER, LEDGER_VISITOR, LEDGER_ENGINE };
+	struct error err;
+
+	(void)state;
+	ledger_close(help_open(dir, model, LEDGER_ENGINE));
+	execute_on_file(LEDGER_FILE, "UPDATE meta SET value = value + 1 WHERE key = 'layout'");
+	for (int i = 0; i < 3; i++) {
+		help_refuse(dir, model, modes[i], &err);
+		assert_int_equal(err.code, ERROR_LEDGER_LAYOUT);
+	}
+	execute_on_file(LEDGER_FILE, "UPDATE meta SET value = value - 1 WHERE key = 'layout'");
+	ledger_close(help_open(dir, model, LEDGER_ENGINE));
+}
+
 static void
 a_damaged_file_is_said_to_be_damaged(void **state)
 {
@@ -920,6 +938,7 @@ main(void)
 		TEST(the_settings_are_those_of_the_design),
 		TEST(a_second_engine_is_refused_by_the_number_of_the_first),
 		TEST(a_newer_ledger_and_another_program_s_file_are_refused),
+		TEST(a_ledger_of_another_build_is_refused),
 		TEST(a_damaged_file_is_said_to_be_damaged),
 		TEST(a_reader_makes_nothing),
 		TEST(a_ledger_that_is_gone_is_not_made_anew),
