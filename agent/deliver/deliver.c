@@ -85,11 +85,8 @@ refused(struct outlet *outlet, const struct error *why, struct error *err)
 	uint32_t count;
 	int64_t next;
 
-	if (why->code == ERROR_MEMORY) {
-		*err = *why;
+	if (outlet_in_vain(outlet, why, err) != 0)
 		return -1;
-	}
-	outlet_heard(outlet, why);
 	if (!deliver->result->failed) {
 		deliver->result->failed = true;
 		deliver->result->first = *why;

@@ -141,11 +141,9 @@ guard_observe(struct outlet *outlet, const struct batch *rows, const uint8_t *wh
 	batch_seal(copy);
 	if (contents_look(deliver->engine, outlet->reader->binding->object, deliver->intake->unit, NULL, &copy, &why) == 0) {
 		result = intake_observe(deliver->intake, outlet->reader, copy, ledger_sequence(deliver->ledger), err);
-	} else if ((result = why.code == ERROR_MEMORY ? -1 : 0) != 0) {
-		*err = why;
 	} else {
 		/* What it shows is not understood now, so nothing is written over it in this run. */
-		outlet_heard(outlet, &why);
+		result = outlet_in_vain(outlet, &why, err);
 		outlet->system->down = true;
 	}
 	batch_free(copy);

@@ -206,6 +206,8 @@ int outlet_deactivation(struct outlet *outlet, struct error *err); /* compiles d
 void outlet_free(struct outlet *outlet);
 /* What a failure says about the whole system. */
 void outlet_heard(struct outlet *outlet, const struct error *why);
+/* The same for a question that can be asked again later.  -1: it was our own memory, which ends the run. */
+int outlet_in_vain(struct outlet *outlet, const struct error *why, struct error *err);
 /* Items that one write may have. */
 uint32_t outlet_batch_max(const struct outlet *outlet);
 

@@ -242,6 +242,17 @@ outlet_heard(struct outlet *outlet, const struct error *why)
 	}
 }
 
+int
+outlet_in_vain(struct outlet *outlet, const struct error *why, struct error *err)
+{
+	if (why->code == ERROR_MEMORY) {
+		*err = *why;
+		return -1;
+	}
+	outlet_heard(outlet, why);
+	return 0;
+}
+
 uint32_t
 outlet_batch_max(const struct outlet *outlet)
 {

@@ -160,10 +160,8 @@ by_reading(struct outlet *outlet, struct handed *all, uint32_t count, struct bat
 	}
 	if (used == 0 || outlet->can.get == SYNCLINE_NONE)
 		return 0;
-	if (guard_read(outlet, natives, used, &rows, row, &raws, &why) != 0) {
-		outlet_heard(outlet, &why);
-		return 0;
-	}
+	if (guard_read(outlet, natives, used, &rows, row, &raws, &why) != 0)
+		return outlet_in_vain(outlet, &why, err);
 	*ret_rows = rows;
 	if ((*ret_observe = arena_zalloc(&outlet->arena, rows->header->record_count + 1u)) == NULL)
 		return error_memory(err);
@@ -217,10 +215,8 @@ by_finding(struct outlet *outlet, struct handed *handed, uint32_t *ret_finds, st
 	if (criterion.value.type <= SYNCLINE_TYPE_NULL)
 		return 0;
 	(*ret_finds)++;
-	if (connector_find(outlet->sink, outlet->object, &criterion, 1, 2, &hits, &why) != 0) {
-		outlet_heard(outlet, &why);
-		return 0;
-	}
+	if (connector_find(outlet->sink, outlet->object, &criterion, 1, 2, &hits, &why) != 0)
+		return outlet_in_vain(outlet, &why, err);
 	if (hits->header->record_count == 1 && batch_record(hits, 0)->native_id.type == SYNCLINE_TYPE_TEXT) {
 		const struct batch_cell *cell = &batch_record(hits, 0)->native_id;
 
@@ -298,7 +294,7 @@ decide(struct outlet *outlet, struct handed *all, uint32_t count, struct error *
 	}
 	if (result == 0 && asks && !outlet->system->parked && !outlet->system->down) {
 		if (outlet_open(outlet, &why) != 0) {
-			outlet_heard(outlet, &why);
+			result = outlet_in_vain(outlet, &why, err);
 			outlet->system->down = true;
 		} else {
 			result = by_reading(outlet, all, count, &rows, &observe, err);

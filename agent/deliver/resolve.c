@@ -285,8 +285,7 @@ find(struct outlet *outlet, struct doubt *doubt, struct error *err)
 	if (!external_value(outlet, doubt->item->payload, &criterion.value))
 		return give_up(outlet, doubt, err) == 0 ? settle_doubt(outlet, doubt, err) : -1;
 	if (connector_find(outlet->sink, outlet->object, &criterion, 1, HITS_MAX, &hits, &why) != 0) {
-		outlet_heard(outlet, &why);
-		if (wait_until(outlet, doubt, pause_after(outlet, doubt), why.message, err) != 0)
+		if (outlet_in_vain(outlet, &why, err) != 0 || wait_until(outlet, doubt, pause_after(outlet, doubt), why.message, err) != 0)
 			return -1;
 		return settle_doubt(outlet, doubt, err);
 	}
@@ -370,7 +369,7 @@ read_again(struct outlet *outlet, struct doubt **doubts, uint32_t count, struct 
 	for (uint32_t i = 0; i < count; i++)
 		natives[i] = doubts[i]->answer.native;
 	if (guard_read(outlet, natives, count, &rows, row, &raws, &why) != 0) {
-		outlet_heard(outlet, &why);
+		result = outlet_in_vain(outlet, &why, err);
 	} else if ((which = arena_array(&outlet->arena, rows->header->record_count + 1u, 1)) == NULL) {
 		result = error_memory(err);
 	}
@@ -627,11 +626,8 @@ resolve_due(struct outlet *outlet, bool *ret_any, struct error *err)
 			break;
 		}
 		if (outlet_open(outlet, &why) != 0) {
-			outlet_heard(outlet, &why);
+			result = outlet_in_vain(outlet, &why, err);
 			outlet->system->down = true;
-			result = why.code == ERROR_MEMORY ? -1 : 0;
-			if (result != 0)
-				*err = why;
 		} else {
 			result = resolve_all(outlet, items, count, err);
 			*ret_any = true;

@@ -156,10 +156,8 @@ reread(struct parcel *parcel, const struct answer *answers, uint32_t count, stru
 		return 0;
 	if (send_land(outlet, err) != 0)
 		return -1;
-	if (guard_read(outlet, natives, used, &rows, row, &raws, &why) != 0) {
-		outlet_heard(outlet, &why);
-		return 0; /* the next try meets the conflict again */
-	}
+	if (guard_read(outlet, natives, used, &rows, row, &raws, &why) != 0)
+		return outlet_in_vain(outlet, &why, err); /* the next try meets the conflict again */
 	which = arena_array(&outlet->arena, rows->header->record_count + 1u, 1);
 	if (which == NULL)
 		result = error_memory(err);
