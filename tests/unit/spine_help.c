@@ -696,7 +696,10 @@ suffer(struct spine *spine, const struct spine_story *story, unsigned fail_at, b
 		open_again(spine);
 	spine_rest(spine);
 	found = look(spine);
-	/* After one run it is what it would have been, or after another, which takes what was due later. */
+	/*
+	 * After one run it is what it would have been, or after another, which takes what was due later, or after a third: one finds
+	 * out what became of a write whose answer was lost and makes it once more, the next one reads it.
+	 */
 	if (spine->expected == NULL) {
 		fputs(found, stdout);
 		putchar('\1');
@@ -705,6 +708,11 @@ suffer(struct spine *spine, const struct spine_story *story, unsigned fail_at, b
 		free(found);
 		spine_rest(spine);
 		found = look(spine);
+		if (spine->expected != NULL && strcmp(spine->expected_later, found) != 0) {
+			free(found);
+			spine_rest(spine);
+			found = look(spine);
+		}
 		if (spine->expected == NULL)
 			fputs(found, stdout);
 		else
