@@ -731,7 +731,7 @@ one_that_fails_leaves_the_other_alone(void **state)
 	assert_true(rig->failed);
 	assert_non_null(strstr(rig->first.message, "nome"));
 	assert_null(strstr(rig->first.message, "nomen"));
-	assert_non_null(strstr(rig->said.data, "crm.accounts could not be read"));
+	assert_non_null(strstr(buffer_string(&rig->said), "crm.accounts could not be read"));
 	assert_int_equal(rows_of_both(rig), 0);
 	rig_free(rig);
 }
