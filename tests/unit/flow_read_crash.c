@@ -144,7 +144,7 @@ check_staged(struct rig *rig, bool once)
 static void
 kill_everywhere(const char *connector, const char *reads, bool once)
 {
-	unsigned stride = (unsigned)check_stride(), kills = 0;
+	unsigned stride = check_stride() > 1 ? 12 : 1, kills = 0; /* each is a whole read of thousands of rows */
 	char configuration[2000];
 	bool more = true;
 
