@@ -160,6 +160,9 @@ read_again(struct work *work, struct error *err)
 		result = ledger_begin(work->ledger, err);
 		if (result == 0)
 			result = apply_end(work, apply_rows(work, work->bound, rows, sequence + 1, ledger_now(work->ledger), false, err), err);
+	} else if (why.code == ERROR_MEMORY) {
+		*err = why;
+		result = -1;
 	}
 	batch_free(rows);
 	free(natives);

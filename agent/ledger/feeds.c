@@ -7,15 +7,6 @@
 #include "ledger/inside.h"
 #include "ledger/staging.h"
 
-static void
-bind_key(sqlite3_stmt *statement, uint32_t object, uint32_t credentials, uint32_t flow, uint32_t unit)
-{
-	sqlite3_bind_int64(statement, 1, object);
-	sqlite3_bind_int64(statement, 2, credentials);
-	sqlite3_bind_int64(statement, 3, flow);
-	sqlite3_bind_int64(statement, 4, unit);
-}
-
 int
 ledger_fed(struct ledger *ledger, uint32_t object, uint32_t credentials, uint32_t flow, uint32_t unit, uint32_t *ret_version, struct error *err)
 {
@@ -25,7 +16,7 @@ ledger_fed(struct ledger *ledger, uint32_t object, uint32_t credentials, uint32_
 
 	if (statement == NULL)
 		return -1;
-	bind_key(statement, object, credentials, flow, unit);
+	ledger_bind_taker(statement, object, credentials, flow, unit);
 	if ((status = ledger_step(ledger, statement, err)) < 0)
 		return -1;
 	*ret_version = status == 1 ? (uint32_t)sqlite3_column_int64(statement, 0) : 0;
@@ -43,7 +34,7 @@ ledger_feed(struct ledger *ledger, uint32_t object, uint32_t credentials, uint32
 
 	if (statement == NULL)
 		return -1;
-	bind_key(statement, object, credentials, flow, unit);
+	ledger_bind_taker(statement, object, credentials, flow, unit);
 	if (version != 0) {
 		sqlite3_bind_int64(statement, 5, version);
 		sqlite3_bind_int64(statement, 6, ledger_now(ledger));

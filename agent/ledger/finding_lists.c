@@ -242,6 +242,17 @@ ledger_review_asks(struct ledger *ledger, uint32_t object, uint32_t unit, int64_
 	return 0;
 }
 
+/* ?1 to ?5: which row, as it was. */
+static void
+bind_row(sqlite3_stmt *statement, struct syncline_slice native, const uint8_t raw[16], uint32_t flow, uint32_t unit, uint32_t object)
+{
+	ledger_bind_slice(statement, 1, native);
+	sqlite3_bind_blob(statement, 2, raw, 16, SQLITE_STATIC);
+	sqlite3_bind_int64(statement, 3, flow);
+	sqlite3_bind_int64(statement, 4, unit);
+	sqlite3_bind_int64(statement, 5, object);
+}
+
 int
 ledger_review_ignored(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t object, struct syncline_slice native, const uint8_t raw[16],
                       const char *cause, bool *ret_ignored, struct error *err)
@@ -254,11 +265,7 @@ ledger_review_ignored(struct ledger *ledger, uint32_t flow, uint32_t unit, uint3
 
 	if (statement == NULL)
 		return -1;
-	ledger_bind_slice(statement, 1, native);
-	sqlite3_bind_blob(statement, 2, raw, 16, SQLITE_STATIC);
-	sqlite3_bind_int64(statement, 3, flow);
-	sqlite3_bind_int64(statement, 4, unit);
-	sqlite3_bind_int64(statement, 5, object);
+	bind_row(statement, native, raw, flow, unit, object);
 	ledger_bind_text(statement, 6, cause);
 	if ((got = ledger_step(ledger, statement, err)) < 0)
 		return -1;
@@ -287,11 +294,7 @@ ledger_finding_archived(struct ledger *ledger, enum ledger_finding_kind kind, ui
 		return 0;
 	if ((statement = ledger_statement(ledger, sql[kind], err)) == NULL)
 		return -1;
-	ledger_bind_slice(statement, 1, native);
-	sqlite3_bind_blob(statement, 2, raw, 16, SQLITE_STATIC);
-	sqlite3_bind_int64(statement, 3, flow);
-	sqlite3_bind_int64(statement, 4, unit);
-	sqlite3_bind_int64(statement, 5, object);
+	bind_row(statement, native, raw, flow, unit, object);
 	ledger_bind_text(statement, 6, field);
 	if ((got = ledger_step(ledger, statement, err)) < 0)
 		return -1;

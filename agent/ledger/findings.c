@@ -195,14 +195,25 @@ store(struct ledger *ledger, const struct ledger_finding *f, int64_t same, struc
 }
 
 static int
-candidate_statement(struct ledger *ledger, const char *sql, int64_t review, int64_t record, struct error *err)
+store_candidate(struct ledger *ledger, int64_t review, int64_t record, struct error *err)
 {
-	sqlite3_stmt *statement = ledger_statement(ledger, sql, err);
+	sqlite3_stmt *statement = ledger_statement(ledger, "INSERT OR IGNORE INTO review_candidate (review, record) VALUES (?1, ?2)", err);
 
 	if (statement == NULL)
 		return -1;
 	sqlite3_bind_int64(statement, 1, review);
 	sqlite3_bind_int64(statement, 2, record);
+	return ledger_run_statement(ledger, statement, err);
+}
+
+static int
+drop_candidates(struct ledger *ledger, int64_t review, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger, "DELETE FROM review_candidate WHERE review = ?1", err);
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, review);
 	return ledger_run_statement(ledger, statement, err);
 }
 
@@ -212,10 +223,10 @@ store_candidates(struct ledger *ledger, const struct ledger_finding *f, int64_t 
 {
 	if (f->kind != LEDGER_FINDING_REVIEW)
 		return 0;
-	if (again && candidate_statement(ledger, "DELETE FROM review_candidate WHERE review = ?1 AND ?2 = 0", id, 0, err) != 0)
+	if (again && drop_candidates(ledger, id, err) != 0)
 		return -1;
 	for (uint32_t i = 0; i < f->candidate_count; i++)
-		if (candidate_statement(ledger, "INSERT OR IGNORE INTO review_candidate (review, record) VALUES (?1, ?2)", id, f->candidates[i], err) != 0)
+		if (store_candidate(ledger, id, f->candidates[i], err) != 0)
 			return -1;
 	return 0;
 }

@@ -77,6 +77,8 @@ void ledger_undo(struct ledger *ledger);
 void ledger_bind_text(sqlite3_stmt *statement, int at, const char *text);
 void ledger_bind_slice(sqlite3_stmt *statement, int at, struct syncline_slice slice);
 void ledger_bind_blob(sqlite3_stmt *statement, int at, const void *data, size_t length);
+/* ?1 to ?4: whose rows (what was staged, what was fed), and which flow and unit takes them. */
+void ledger_bind_taker(sqlite3_stmt *statement, uint32_t object, uint32_t credentials, uint32_t flow, uint32_t unit);
 /* Reading; copies into the arena.  NULL / empty for NULL columns.  ret_failed is set without memory. */
 char *ledger_column_text(sqlite3_stmt *statement, int at, struct arena *arena, bool *ret_failed);
 struct syncline_slice ledger_column_slice(sqlite3_stmt *statement, int at, struct arena *arena, bool *ret_failed);

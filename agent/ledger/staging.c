@@ -430,16 +430,6 @@ take_staged(struct ledger *ledger, sqlite3_stmt *statement, struct ledger_staged
 	return status;
 }
 
-/* ?1 to ?4: whose staging, and which flow and unit takes it. */
-static void
-bind_taker(sqlite3_stmt *statement, uint32_t object, uint32_t credentials, uint32_t flow, uint32_t unit)
-{
-	sqlite3_bind_int64(statement, 1, object);
-	sqlite3_bind_int64(statement, 2, credentials);
-	sqlite3_bind_int64(statement, 3, flow);
-	sqlite3_bind_int64(statement, 4, unit);
-}
-
 int
 ledger_staged_next(struct ledger *ledger, uint32_t object, uint32_t credentials, uint32_t flow, uint32_t unit, int64_t after,
                    struct ledger_staged *ret_staged, struct error *err)
@@ -451,7 +441,7 @@ ledger_staged_next(struct ledger *ledger, uint32_t object, uint32_t credentials,
 
 	if (statement == NULL)
 		return -1;
-	bind_taker(statement, object, credentials, flow, unit);
+	ledger_bind_taker(statement, object, credentials, flow, unit);
 	sqlite3_bind_int64(statement, 5, after);
 	return take_staged(ledger, statement, ret_staged, err);
 }
@@ -466,7 +456,7 @@ ledger_staged_rows(struct ledger *ledger, uint32_t object, uint32_t credentials,
 
 	if (statement == NULL)
 		return -1;
-	bind_taker(statement, object, credentials, flow, unit);
+	ledger_bind_taker(statement, object, credentials, flow, unit);
 	if (ledger_step(ledger, statement, err) != 1)
 		return -1;
 	*ret_rows = (uint64_t)sqlite3_column_int64(statement, 0);

@@ -243,6 +243,15 @@ ledger_bind_slice(sqlite3_stmt *statement, int at, struct syncline_slice slice)
 }
 
 void
+ledger_bind_taker(sqlite3_stmt *statement, uint32_t object, uint32_t credentials, uint32_t flow, uint32_t unit)
+{
+	sqlite3_bind_int64(statement, 1, object);
+	sqlite3_bind_int64(statement, 2, credentials);
+	sqlite3_bind_int64(statement, 3, flow);
+	sqlite3_bind_int64(statement, 4, unit);
+}
+
+void
 ledger_bind_blob(sqlite3_stmt *statement, int at, const void *data, size_t length)
 {
 	if (length > 0)
