@@ -3,7 +3,8 @@
  * apply.c: what was staged becomes records, links, marks and findings.  A dry pass is the same in one transaction that is rolled
  * back; what it counts and lists is therefore what the real one would do.
  *
- * The order: staged batches, object by object in the order of the flow's bindings; rows that people decided about or want to be
+ * The order: staged batches, object by object in the order of the flow's bindings, and behind each object's what has to be read
+ * again of it (unsure.c); rows that people decided about or want to be
  * tried again; rows whose parent has come, but for those that full reads no longer showed; links that they no longer showed.
  */
 #include <inttypes.h>
@@ -12,7 +13,6 @@
 #include <string.h>
 
 #include "flow/apply.h"
-#include "flow/contents.h"
 #include "flow/values.h"
 
 #define PAGE 500u
@@ -70,8 +70,8 @@ apply_end(struct work *work, int result, struct error *err)
 	return -1;
 }
 
-static int
-load_slots(struct work *work, struct error *err)
+int
+apply_load(struct work *work, struct error *err)
 {
 	struct syncline_slice *natives = arena_array(&work->arena, work->row_count + 1u, sizeof *natives);
 
@@ -119,54 +119,14 @@ apply_is_overtaken(struct work *work, const struct apply_overtaking *overtaking,
 	return true;
 }
 
-/* Rows of a batch through all steps, in the caller's transaction. */
-static int
+int
 apply_rows(struct work *work, struct bound *bound, const struct batch *native, uint64_t started, int64_t read_us, bool full, struct error *err)
 {
 	if (work_begin(work, bound, native, started, read_us, full, err) != 0 || work_rows(work, work->intake->unit, err) != 0 ||
-	    load_slots(work, err) != 0)
+	    apply_load(work, err) != 0)
 		return -1;
 	work->result->rows += work->row_count;
 	return resolve_all(work, err);
-}
-
-/* What was seen while we wrote is read again, now that we know what we wrote. */
-static int
-read_again(struct work *work, struct error *err)
-{
-	uint32_t count = work->again_count;
-	struct syncline_slice *natives;
-	struct connector *connector;
-	struct batch *rows = NULL;
-	struct error why = { 0 };
-	uint64_t sequence = ledger_sequence(work->ledger);
-	int result = 0;
-
-	if (count > 0 && work->mode == INTAKE_DRY)
-		work->unfinished = true;
-	if (count == 0 || work->mode != INTAKE_REAL)
-		return 0;
-	if (engine_connector(work->engine, work->bound->binding->system, work->intake->unit, 0, &connector, err) != 0)
-		return -1;
-	if ((connector_info(connector)->optional & CONNECTOR_HAS_GET) == 0)
-		return 0;
-	if ((natives = calloc(count, sizeof *natives)) == NULL)
-		return error_memory(err);
-	for (uint32_t i = 0; i < count; i++)
-		natives[i] = *work->again[i];
-	/* A system that can't answer now is asked by the next read. */
-	if (connector_get(connector, config_sdk_object(work->bound->binding->object), natives, count, &rows, &why) == 0 &&
-	    contents_look(work->engine, work->bound->binding->object, work->intake->unit, NULL, &rows, &why) == 0) {
-		result = ledger_begin(work->ledger, err);
-		if (result == 0)
-			result = apply_end(work, apply_rows(work, work->bound, rows, sequence + 1, ledger_now(work->ledger), false, err), err);
-	} else if (why.code == ERROR_MEMORY) {
-		*err = why;
-		result = -1;
-	}
-	batch_free(rows);
-	free(natives);
-	return result;
 }
 
 static int
@@ -179,8 +139,7 @@ apply_staged(struct work *work, struct bound *bound, struct ledger_staged *stage
 	result = staged->batch != NULL && !overtaken ? apply_rows(work, bound, staged->batch, staged->started, staged->read_us, staged->full, err) : 0;
 	if (result == 0)
 		result = ledger_applied(work->ledger, staged->object, staged->credentials, work->intake->flow_id, work->intake->unit_id, staged->id, err);
-	result = apply_end(work, result, err);
-	return result == 0 && staged->batch != NULL && !overtaken ? read_again(work, err) : result;
+	return apply_end(work, result, err);
 }
 
 static int
@@ -221,7 +180,7 @@ apply_object(struct work *work, struct bound *bound, struct error *err)
 		if (beyond || !engine_progress(work->engine, what, done, 0))
 			return 0;
 	}
-	return found;
+	return found < 0 ? -1 : apply_unsure(work, bound, err);
 }
 
 /* Findings that a person has decided, or wants to be tried again. */
@@ -314,7 +273,7 @@ decide_row(struct work *work, struct bound *bound, const struct ledger_finding *
 		work->rows[i].decided_field = finding->field;
 		work->rows[i].finding = finding->id;
 	}
-	return load_slots(work, err) != 0 ? -1 : resolve_all(work, err);
+	return apply_load(work, err) != 0 ? -1 : resolve_all(work, err);
 }
 
 /* Who is asked about the same row again, with a new reason, has to decide again; what was overtaken was not carried out. */
@@ -397,7 +356,7 @@ static int
 apply_waiter(struct work *work, struct bound *bound, const struct ledger_waiter *waiter, struct error *err)
 {
 	if (work_begin(work, bound, waiter->batch, waiter->started, waiter->read_us, waiter->full, err) != 0 ||
-	    work_rows(work, work->intake->unit, err) != 0 || load_slots(work, err) != 0)
+	    work_rows(work, work->intake->unit, err) != 0 || apply_load(work, err) != 0)
 		return -1;
 	work->waiter = true;
 	if (work->row_count == 1 && work->rows[0].waits_for != NULL) {

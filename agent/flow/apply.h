@@ -26,6 +26,14 @@ int apply_overtaking(struct work *work, const struct bound *bound, struct apply_
 /* Of what this batch's read showed.  It counts as an input of the plan, since without it the batch would count. */
 bool apply_is_overtaken(struct work *work, const struct apply_overtaking *overtaking, const struct ledger_staged *staged);
 
+/* Rows of a batch through all steps, in the caller's transaction. */
+int apply_rows(struct work *work, struct bound *bound, const struct batch *native, uint64_t started, int64_t read_us, bool full, struct error *err);
+/* Links and records of the batch's rows, and which of them are being written at their system. */
+int apply_load(struct work *work, struct error *err);
+
+/* unsure.c: what was seen of an object while it was being written is read again. */
+int apply_unsure(struct work *work, struct bound *bound, struct error *err);
+
 /* apply_bulk.c: may this binding be loaded without looking for what is there; and doing so with all that is staged. */
 int apply_is_bulk(struct work *work, struct bound *bound, bool *ret_bulk, struct error *err);
 int apply_bulk(struct work *work, struct bound *bound, const char *what, struct error *err);

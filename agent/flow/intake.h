@@ -24,6 +24,9 @@ struct intake {
 	struct error unread;            /* why nothing could be read for this unit alone; code ERROR_NONE: it could */
 };
 
+/* Does an object tell what changed since the last read, rather than everything again and again? */
+bool intake_reads_changes(const struct config_object *object, const struct syncline_capabilities *can);
+
 /*
  * READING (read_turns.c, read.c).  Every binding that reads, different systems at the same time: rows are sorted to units, held against their links, and what
  * is not known to be unchanged is staged, together with the position.  `units` are the units that take part (ids by

@@ -37,6 +37,12 @@ begin_anew(struct reading *r, struct ledger_read *open, struct buffer *position,
 	return 0;
 }
 
+bool
+intake_reads_changes(const struct config_object *object, const struct syncline_capabilities *can)
+{
+	return object->reads != SYNCLINE_READS_FULL && can->read_delta != SYNCLINE_NONE && (object->reads != 0 || object->mark.count != 0);
+}
+
 /* In a transaction.  `position` becomes the one to begin at; empty: everything. */
 static int
 begin_read(struct reading *r, struct buffer *position, struct error *err)
@@ -54,8 +60,7 @@ begin_read(struct reading *r, struct buffer *position, struct error *err)
 	} else if (why != NULL && begin_anew(r, &r->read, position, why, err) != 0) {
 		return -1;
 	}
-	r->fullish = position->length == 0 || r->object->reads == SYNCLINE_READS_FULL || can->read_delta == SYNCLINE_NONE ||
-	             (r->object->reads == 0 && r->object->mark.count == 0);
+	r->fullish = position->length == 0 || !intake_reads_changes(r->object, can);
 	if (r->read.id != 0)
 		r->fullish = r->read.full;
 	else if (ledger_read_begin(r->ledger, r->object_id, r->credentials, r->fullish, &r->read, err) != 0)

@@ -177,7 +177,7 @@ read_must_be_full(struct reading *r, const struct ledger_read *open, const char 
 			if (ledger_fed(r->ledger, r->object_id, r->credentials, unit->feeds[f].flow_id, unit->id, &fed, err) != 0)
 				return -1;
 			if (fed == 0)
-				*ret_why = "a unit or flow was switched on";
+				*ret_why = "a unit or flow was switched on, or rows have to be read again";
 			else if (fed != unit->feeds[f].effective)
 				*ret_why = "its rules changed";
 		}

@@ -213,22 +213,10 @@ work_find_open(struct work *work, struct error *err)
 }
 
 static int
-keep_again(struct work *work, const struct row *row, struct error *err)
+read_it_again(struct work *work, const struct row *row, struct error *err)
 {
-	if (work->again_count == work->again_room) {
-		uint32_t room = work->again_room > 0 ? work->again_room * 2 : 64;
-		const struct syncline_slice **again = arena_array(&work->arena, room, sizeof *again);
-
-		if (again == NULL)
-			return error_memory(err);
-		if (work->again_count > 0)
-			memcpy(again, work->again, work->again_count * sizeof *again);
-		work->again = again;
-		work->again_room = room;
-	}
-	work->again[work->again_count++] = &row->native;
 	work_count(work, LEDGER_COUNT_INDETERMINATE, 1);
-	return 0;
+	return ledger_unsure(work->ledger, work->intake->flow_id, work->intake->unit_id, work->bound->object, row->native, work->started, err);
 }
 
 /* linked, and those that were. */
@@ -408,7 +396,7 @@ linked(struct work *work, struct row *row, struct error *err)
 		return 0;
 	}
 	if (is_indeterminate(work, row, link))
-		return keep_again(work, row, err);
+		return read_it_again(work, row, err);
 	return merge(work, row, link, record, true, err);
 }
 

@@ -69,8 +69,6 @@ work_begin(struct work *work, struct bound *bound, const struct batch *native, u
 	work->history_count = work->history_room = 0;
 	work->marks = NULL;
 	work->mark_count = work->mark_room = 0;
-	work->again = NULL;
-	work->again_count = work->again_room = 0;
 	work->counts = NULL;
 	work->bulk = work->waiter = false;
 	work->ahead = NULL;

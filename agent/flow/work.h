@@ -118,8 +118,6 @@ struct work {
 	uint32_t history_count, history_room;
 	struct ledger_delivery *marks;
 	uint32_t mark_count, mark_room;
-	const struct syncline_slice **again;  /* native ids to be read again: what was seen of them is indeterminate */
-	uint32_t again_count, again_room;
 	bool attempts;              /* some are open at this object; none are opened while a batch is at work */
 	bool unfinished;            /* DRY: something was left out that REAL does */
 	bool waiter;                /* the row is one that waited, and is kept as such already */

@@ -53,6 +53,8 @@ const char ledger_schema_views[] =
 	"CREATE VIEW waiter_view AS SELECT id, " FLOW_OF("w.flow") " AS flow, " UNIT_OF("w.unit") " AS unit, " OBJECT_OF("w.object")
 	" AS object, native, " OBJECT_OF("w.parent_object") " AS parent_object, parent_native, field, " TIME_OF("since_us") " AS since, "
 	TIME_OF("until_us") " AS until FROM waiter w;\n"
+	"CREATE VIEW unsure_view AS SELECT " FLOW_OF("u.flow") " AS flow, " UNIT_OF("u.unit") " AS unit, " OBJECT_OF("u.object")
+	" AS object, native, " TIME_OF("since_us") " AS since FROM unsure u;\n"
 	"CREATE VIEW link_view AS SELECT id, " OBJECT_OF("l.object") " AS object, " UNIT_OF("l.unit") " AS unit, native, record, "
 	ENTITY_OF("l.entity") " AS entity, " "CASE state WHEN 0 THEN 'live' WHEN 1 THEN 'tombstone' WHEN 2 THEN 'unlinked' WHEN 3 THEN 'missing' END" " AS state, flags, version,"
 	" hex(raw) AS raw, created, confirmed, " TIME_OF("confirmed_us") " AS confirmed_at FROM link l;\n"

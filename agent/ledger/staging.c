@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * staging.c: reads and their staged batches.  Who has applied which of them, and where reading goes on, is in positions.c; rows
- * that wait for a parent are in waiters.c.
+ * that wait for a parent are in waiters.c, those that have to be read again in unsure.c.
  */
 #include "ledger/staging_inside.h"
 
@@ -36,7 +36,10 @@ const char ledger_schema_staging[] =
 	" native TEXT NOT NULL, parent_object INTEGER NOT NULL, parent_native TEXT, field TEXT, since_us INTEGER NOT NULL,"
 	" until_us INTEGER NOT NULL, started INTEGER NOT NULL, read_us INTEGER NOT NULL, \"full\" INTEGER NOT NULL, size INTEGER NOT NULL,"
 	" sealed INTEGER NOT NULL, data BLOB NOT NULL, UNIQUE (flow, unit, object, native));\n"
-	"CREATE INDEX waiter_order ON waiter (flow, unit, id);\n";
+	"CREATE INDEX waiter_order ON waiter (flow, unit, id);\n"
+	/* started: as of the read that last brought the row. */
+	"CREATE TABLE unsure (flow INTEGER NOT NULL, unit INTEGER NOT NULL, object INTEGER NOT NULL, native TEXT NOT NULL, started INTEGER NOT NULL,"
+	" since_us INTEGER NOT NULL, PRIMARY KEY (flow, unit, object, native)) WITHOUT ROWID;\n";
 
 #define READ_COLUMNS                                                                                                              \
 	"id, object, credentials, \"full\", ended, complete, broken, epoch, started, started_us, ended_us, records, staged, rejected"

@@ -122,4 +122,17 @@ int ledger_wait_ready(struct ledger *ledger, uint32_t flow, uint32_t unit, int64
 int ledger_waiters(struct ledger *ledger, uint32_t flow, uint32_t unit, int (*each)(void *data, const struct ledger_waiter *row), void *data,
                    struct error *err); /* 0: all */
 
+/*
+ * Rows that were read while their record was being written there, so that what they said is of no use: they are to be read again.
+ * One a (flow, unit, object, native id).  started: of the read that brought the row.
+ */
+int ledger_unsure(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t object, struct syncline_slice native, uint64_t started,
+                  struct error *err);
+/* Ends it unless a read that began at `started` or later was unsure again. */
+int ledger_unsure_end(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t object, struct syncline_slice native, uint64_t started,
+                      struct error *err);
+/* The first `max` behind `after`, in the order of their native ids, which live in `arena`. */
+int ledger_unsure_list(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t object, struct syncline_slice after, struct arena *arena,
+                       struct syncline_slice *ret_natives, uint32_t max, uint32_t *ret_count, struct error *err);
+
 #endif

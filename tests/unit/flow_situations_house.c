@@ -197,6 +197,12 @@ open_all(struct house *house)
 	house_must(house, ledger_open(&ledger, &house->ledger, &house->err));
 	engine.ledger = house->ledger;
 	house_must(house, engine_open(&engine, &house->engine, &house->err));
+	if (house->story->no_get) {
+		struct connector *connector;
+
+		house_must(house, engine_connector(house->engine, config_system(house->model, "crm"), NULL, 0, &connector, &house->err));
+		((struct connector_info *)(uintptr_t)connector_info(connector))->optional &= ~CONNECTOR_HAS_GET;
+	}
 	house->flow = config_flow(house->model, "f");
 	house->entity = config_entity(house->model, "thing");
 }
@@ -395,6 +401,13 @@ change_system(struct house *house, char **words, unsigned count)
 		buffer_format(&sql, "UPDATE things SET ext = '%s' WHERE id = %s", external, words[2]);
 	} else if (strcmp(words[1], "del") == 0 && count == 3) {
 		buffer_format(&sql, "DELETE FROM things WHERE id = %s", words[2]);
+	} else if (strcmp(words[1], "away") == 0 || strcmp(words[1], "back") == 0) {
+		bool away = strcmp(words[1], "away") == 0;
+
+		buffer_format(&sql, "ALTER TABLE %s RENAME TO %s", away ? "things" : "hidden", away ? "hidden" : "things");
+		house_sql(db, buffer_string(&sql));
+		buffer_free(&sql);
+		return;
 	} else {
 		fail_msg("%s: nobody knows how to %s", house->story->title, words[1]);
 	}

@@ -6,6 +6,8 @@
  */
 #include "flow_situations.h"
 
+/* What changed is read from there on where the last read ended. */
+#define MARKED "systems: { crm: { objects: { things: { mark = \"version\"; }; }; }; };\n"
 #define VERSIONED "systems: { crm: { objects: { things: { version = \"version\"; }; }; }; };\n"
 
 static const struct story stories[] = {
@@ -211,6 +213,17 @@ static const struct story stories[] = {
 	  .then = { .golden = "n B q g3", .erp = "2 n B q live ..=/=== unseen", .crm = "12 n B q live", .web = "22 n B q live unseen",
 	            .history = "changed erp 2 value A>B; changed crm 12 phone p>q; sent-update crm 12; sent-update web 22; sent-update erp 2",
 	            .counts = "absorbed 1; indeterminate 1" } },
+#define READ_AGAIN \
+	{ .golden = "n B q g3", .erp = "2 n B q live ..=/===", .crm = "12 n B q live", .web = "22 n B q live", \
+	  .history = "changed erp 2 value A>B; sent-update crm 12; sent-update web 22; changed crm 12 phone p>q; sent-update erp 2; sent-update web 22" }
+	{ TELL("indeterminate", NULL, OWNER | NEWEST | MANUAL, UPDATE, "it is read again when its system answers, though its changes are told once"),
+	  .config = MARKED BINDING("crm", "guard = \"none\";"), .given = AGREED,
+	  .when = "erp set 2 value=B; read; apply; crm set 12 phone=q version=5; crm set 11 version=9; read; deliver; crm away; apply; crm back; run; run; run",
+	  .then = READ_AGAIN },
+	{ TELL("indeterminate", NULL, OWNER | NEWEST | MANUAL, UPDATE, "it is read again with everything where it can't be asked for"),
+	  .config = MARKED BINDING("crm", "guard = \"none\";"), .no_get = true, .given = AGREED,
+	  .when = "erp set 2 value=B; read; apply; crm set 12 phone=q version=5; crm set 11 version=9; read; deliver; apply; run; run; run",
+	  .then = READ_AGAIN },
 	{ TELL("indeterminate", NULL, SET_IF_EMPTY, UPDATE, "what was read before our write is no change"), .given = "erp new 2 n - p; run; run",
 	  .when = "erp set 2 value=B; read; apply; crm set 12 phone=q; read; deliver; apply",
 	  .then = { .golden = "n B q g3", .erp = "2 n B q live ..=/=== unseen", .crm = "12 n B q live", .web = "22 n B q live unseen",

@@ -646,6 +646,42 @@ rows_wait_for_their_parent_or_their_time(void **state)
 	arena_free(&arena);
 }
 
+static void
+rows_to_be_read_again(void **state)
+{
+	static const struct syncline_slice k1 = { "K1", 2 }, k2 = { "K2", 2 }, none = { NULL, 0 };
+	struct syncline_slice natives[4];
+	struct arena arena;
+	uint32_t count;
+
+	(void)state;
+	arena_init(&arena, 0);
+	assert_ok(ledger_begin(ledger, &err));
+	assert_ok(ledger_unsure(ledger, 2, 2, 1, k2, 7, &err));
+	assert_ok(ledger_unsure(ledger, 2, 2, 1, k1, 7, &err));
+	assert_ok(ledger_unsure(ledger, 2, 2, 1, k1, 9, &err)); /* read once more, while it was being written still */
+	assert_ok(ledger_unsure(ledger, 2, 3, 1, k1, 7, &err));
+	assert_ok(ledger_commit(ledger, &err));
+	assert_ok(ledger_unsure_list(ledger, 2, 2, 1, none, &arena, natives, 4, &count, &err));
+	assert_int_equal(count, 2);
+	assert_memory_equal(natives[0].data, "K1", 2);
+	assert_memory_equal(natives[1].data, "K2", 2);
+	assert_ok(ledger_unsure_list(ledger, 2, 2, 1, k1, &arena, natives, 4, &count, &err));
+	assert_int_equal(count, 1);
+	assert_memory_equal(natives[0].data, "K2", 2);
+	assert_ok(ledger_unsure_list(ledger, 2, 2, 1, none, &arena, natives, 1, &count, &err));
+	assert_int_equal(count, 1);
+	assert_ok(ledger_begin(ledger, &err));
+	assert_ok(ledger_unsure_end(ledger, 2, 2, 1, k1, 9, &err));
+	assert_ok(ledger_unsure_end(ledger, 2, 2, 1, k2, 9, &err));
+	assert_ok(ledger_commit(ledger, &err));
+	assert_ok(ledger_unsure_list(ledger, 2, 2, 1, none, &arena, natives, 4, &count, &err));
+	assert_int_equal(count, 1);
+	assert_memory_equal(natives[0].data, "K1", 2);
+	assert_int_equal(help_number(ledger, "SELECT count(*) FROM unsure"), 2);
+	arena_free(&arena);
+}
+
 /* Keys. */
 
 static int
@@ -890,6 +926,7 @@ main(void)
 		TEST(staging_and_position_are_rolled_back_together),
 		TEST(a_complete_full_read_overtakes_those_before),
 		TEST(a_full_read_is_complete_for_whom_it_was_claimed),
+		TEST(rows_to_be_read_again),
 		cmocka_unit_test(what_was_seen_is_packed_and_comes_back),
 		TEST(a_read_knows_which_links_it_saw),
 		TEST(positions_are_listed_and_moved_by_hand),
