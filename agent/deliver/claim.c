@@ -164,6 +164,31 @@ judge(struct outlet *outlet, struct pick *pick, int64_t owner, const struct ledg
 	return 0;
 }
 
+/* Of which creates a person is asked whether the record is there already. */
+static int
+find_asked(struct outlet *outlet, struct claim *claim, struct error *err)
+{
+	const struct deliver *deliver = outlet->deliver;
+	int64_t *records = arena_array(&outlet->arena, claim->count + 1u, sizeof *records);
+	struct pick **creates = arena_array(&outlet->arena, claim->count + 1u, sizeof *creates);
+	uint8_t *asks = arena_zalloc(&outlet->arena, claim->count + 1u);
+	uint32_t count = 0;
+
+	if (records == NULL || creates == NULL || asks == NULL)
+		return error_memory(err);
+	for (uint32_t i = 0; i < claim->count; i++) {
+		if (claim->picks[i].fate != PICK_SEND || claim->picks[i].op != SYNCLINE_OP_CREATE)
+			continue;
+		records[count] = claim->picks[i].record->id;
+		creates[count++] = &claim->picks[i];
+	}
+	if (count > 0 && ledger_reviews_ask(deliver->ledger, outlet->object_id, deliver->intake->unit_id, records, count, asks, err) != 0)
+		return -1;
+	for (uint32_t i = 0; i < count; i++)
+		creates[i]->asked = asks[i] != 0;
+	return 0;
+}
+
 /* Marks with their records and links, and what can be told of each without the rules. */
 static int
 load(struct outlet *outlet, const struct ledger_due *due, uint32_t count, struct claim *claim, struct error *err)
@@ -199,7 +224,7 @@ load(struct outlet *outlet, const struct ledger_due *due, uint32_t count, struct
 			return -1;
 		claim->picks[i].link_flags = claim->picks[i].link != NULL ? claim->picks[i].link->flags : 0;
 	}
-	return 0;
+	return find_asked(outlet, claim, err);
 }
 
 /* Reads what is due. */
@@ -322,12 +347,7 @@ judge_parent(struct outlet *outlet, struct pick *pick, const struct batch *writt
 static int
 judge_create(struct outlet *outlet, struct pick *pick, struct error *err)
 {
-	const struct deliver *deliver = outlet->deliver;
-	bool asks;
-
-	if (ledger_review_asks(deliver->ledger, outlet->object_id, deliver->intake->unit_id, pick->record->id, &asks, err) != 0)
-		return -1;
-	return asks ? hold(outlet, pick, CLAIM_ASKED, "a person is asked whether a record that is there is this one", err) : 0;
+	return pick->asked ? hold(outlet, pick, CLAIM_ASKED, "a person is asked whether a record that is there is this one", err) : 0;
 }
 
 /* After the rules: scope, parents, and what the target lacks. */

@@ -93,6 +93,7 @@ struct pick {
 	uint8_t link_flags;             /* of the link from now on */
 	uint8_t count;                  /* enum ledger_count, when it is counted */
 	bool counted;
+	bool asked;                     /* CREATE: a person is asked whether a record that is there is this one */
 	int64_t parent, due_us;
 	const char *note;               /* for history, with DROP */
 	const struct error *why;        /* DEAD, LATER, HOLD */

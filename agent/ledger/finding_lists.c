@@ -242,6 +242,54 @@ ledger_review_asks(struct ledger *ledger, uint32_t object, uint32_t unit, int64_
 	return 0;
 }
 
+/* Do they ascend, and is not much between them?  So do those of a first load. */
+static bool
+are_close(const int64_t *records, uint32_t count)
+{
+	for (uint32_t i = 1; i < count; i++)
+		if (records[i - 1] >= records[i])
+			return false;
+	return count > 1 && records[0] > 0 && records[count - 1] - records[0] < 8 * (int64_t)count;
+}
+
+int
+ledger_reviews_ask(struct ledger *ledger, uint32_t object, uint32_t unit, const int64_t *records, uint32_t count, uint8_t *ret_asks,
+                   struct error *err)
+{
+	sqlite3_stmt *statement;
+	uint32_t at = 0;
+	int got;
+
+	memset(ret_asks, 0, count);
+	if (!are_close(records, count)) {
+		for (uint32_t i = 0; i < count; i++) {
+			bool asks;
+
+			if (ledger_review_asks(ledger, object, unit, records[i], &asks, err) != 0)
+				return -1;
+			ret_asks[i] = asks;
+		}
+		return 0;
+	}
+	statement = ledger_statement(ledger, "SELECT c.record FROM review_candidate c CROSS JOIN review r ON r.id = c.review WHERE c.record >= ?1"
+	                                     " AND c.record <= ?2 AND r.state = 0 AND r.object = ?3 AND r.unit = ?4 ORDER BY c.record", err);
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, records[0]);
+	sqlite3_bind_int64(statement, 2, records[count - 1]);
+	sqlite3_bind_int64(statement, 3, object);
+	sqlite3_bind_int64(statement, 4, unit);
+	while ((got = ledger_step(ledger, statement, err)) == 1) {
+		int64_t record = sqlite3_column_int64(statement, 0);
+
+		while (at < count && records[at] < record)
+			at++;
+		if (at < count && records[at] == record)
+			ret_asks[at] = 1;
+	}
+	return got;
+}
+
 /* ?1 to ?5: which row, as it was. */
 static void
 bind_row(sqlite3_stmt *statement, struct syncline_slice native, const uint8_t raw[16], uint32_t flow, uint32_t unit, uint32_t object)

@@ -114,6 +114,9 @@ int ledger_finding_open(struct ledger *ledger, enum ledger_finding_kind kind, in
                         struct error *err);
 /* Is a person asked in (object, unit) whether a native record there is this one of ours? */
 int ledger_review_asks(struct ledger *ledger, uint32_t object, uint32_t unit, int64_t record, bool *ret_asks, struct error *err);
+/* The same of many: ret_asks has one byte a record.  Records that ascend and stand close together cost one search. */
+int ledger_reviews_ask(struct ledger *ledger, uint32_t object, uint32_t unit, const int64_t *records, uint32_t count, uint8_t *ret_asks,
+                       struct error *err);
 /*
  * Did a person decide "ignore" about this very row, as `raw` tells it, or archive a review of it with this cause?  Then nobody is
  * asked that again until the row changes.

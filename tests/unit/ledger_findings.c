@@ -284,6 +284,33 @@ asks(uint32_t object, uint32_t unit, int64_t record)
 	return is;
 }
 
+/* All of them at once say what each by itself says; `close` or not, which decides how they are asked for. */
+static void
+ask_many(uint32_t object, uint32_t unit, const int64_t *records, uint32_t count)
+{
+	uint8_t found[16];
+
+	memset(found, 2, sizeof found);
+	assert_ok(ledger_reviews_ask(ledger, object, unit, records, count, found, &err));
+	for (uint32_t i = 0; i < count; i++)
+		assert_int_equal(found[i], asks(object, unit, records[i]));
+}
+
+static void
+ask_all(void)
+{
+	static const int64_t near[] = { 2, 4, 5, 6, 7, 9 }, far[] = { 5, 6, 7, 100000 }, back[] = { 7, 6, 5 }, one[] = { 6 }, beside[] = { 8, 9 };
+
+	for (uint32_t object = 1; object <= 2; object++)
+		for (uint32_t unit = 2; unit <= 3; unit++) {
+			ask_many(object, unit, near, 6);
+			ask_many(object, unit, far, 4);
+			ask_many(object, unit, back, 3);
+			ask_many(object, unit, one, 1);
+			ask_many(object, unit, beside, 2);
+		}
+}
+
 static void
 a_review_asks_about_its_candidates_until_it_ends(void **state)
 {
@@ -297,6 +324,7 @@ a_review_asks_about_its_candidates_until_it_ends(void **state)
 	assert_false(asks(1, 2, 5));
 	find(&a);
 	assert_true(asks(1, 2, 5) && asks(1, 2, 6));
+	ask_all();
 	assert_false(asks(1, 2, 7) || asks(2, 2, 5) || asks(1, 3, 5));
 	/* Seen again it is about another one; and the second review is about one of the first's. */
 	a.candidates = other;
@@ -305,9 +333,11 @@ a_review_asks_about_its_candidates_until_it_ends(void **state)
 	find(&a), find(&b);
 	assert_true(asks(1, 2, 5) && asks(1, 2, 7));
 	assert_false(asks(1, 2, 6));
+	ask_all();
 	assert_ok(ledger_findings_end(ledger, LEDGER_FINDING_REVIEW, 1, 2, 1, slice("2"), 0, NULL, &err));
 	assert_false(asks(1, 2, 5));
 	assert_true(asks(1, 2, 7));
+	ask_all();
 	/* And about none. */
 	a.candidate_count = 0;
 	find(&a);
