@@ -123,11 +123,14 @@ bulk_build(struct ledger *ledger, const struct ledger_progress *progress, struct
 	watch.total = ((uint64_t)links * 2 + (uint64_t)keys) * 30 / 100000 + 1;
 	if (progress != NULL && progress->step != NULL)
 		sqlite3_progress_handler(ledger->db, 100000, look_up, &watch);
+	/* What was gone through is sorted beside it. */
+	sqlite3_limit(ledger->db, SQLITE_LIMIT_WORKER_THREADS, 1);
 	result = ledger_execute(ledger, ledger_schema_indexes, err);
 	for (uint32_t e = 0; model != NULL && e < model->entity_count && result == 0; e++)
 		for (uint32_t f = 0; f < model->entities[e].field_count && result == 0; f++)
 			if (model->entities[e].fields[f].type == CONFIG_FIELD_REF)
 				result = golden_index_ref(ledger, &model->entities[e], &model->entities[e].fields[f], err);
+	sqlite3_limit(ledger->db, SQLITE_LIMIT_WORKER_THREADS, 0);
 	sqlite3_progress_handler(ledger->db, 0, NULL, NULL);
 	if (result != 0 && watch.stopped)
 		return error_set(err, ERROR_LEDGER_STOPPED, "The load goes on when its flow runs again.", "the indexes of a first load are not built yet");
