@@ -162,13 +162,14 @@ is_doubted(const struct outlet *outlet, struct error *ret_why)
 
 /*
  * What was in the air was settled while this was claimed: a parent that is missing in its eyes may be linked by now, and has woken
- * its children already.  Those are claimed once more.
+ * its children already.  Those are claimed once more.  What is sent without it is wanted again after that (ledger_attempt_item).
  */
 static void
 doubt_missing(struct claim *claim)
 {
 	for (uint32_t i = 0; i < claim->count; i++)
-		if (claim->picks[i].fate == PICK_WAIT || claim->picks[i].fate == PICK_DEAD)
+		if (claim->picks[i].fate == PICK_WAIT || claim->picks[i].fate == PICK_DEAD ||
+		    (claim->picks[i].fate == PICK_DROP && claim->picks[i].count == LEDGER_COUNT_NOT_NEEDED))
 			claim->picks[i].fate = PICK_LEAVE;
 }
 

@@ -399,7 +399,7 @@ describe(struct parcel *parcel, struct error *err)
 		const struct pick *pick = parcel->picks[i];
 
 		items[i] = (struct ledger_attempt_item){ .record = pick->record->id, .generation = pick->record->generation, .op = pick->op,
-			.span = pick->due->span, .deactivate = pick->deactivate };
+			.span = pick->due->span, .deactivate = pick->deactivate, .again = pick->due->again };
 		put_vector(parcel, i, &vectors[(size_t)i * outlet->words]);
 	}
 	parcel->attempt = (struct ledger_attempt){ .binding = outlet->id, .unit = outlet->deliver->intake->unit_id,

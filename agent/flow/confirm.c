@@ -12,7 +12,7 @@
 #include "flow/work.h"
 #include "flow/world.h"
 
-#define CHILDREN_MAX 1000u
+#define CHILDREN_PAGE 200u
 
 /* What the target stored of what was sent, in canonical words; left where the stored form doesn't say all that the rule reads. */
 
@@ -419,15 +419,56 @@ names_system(const struct bound *bound, uint32_t uses, const char *system)
 	return false;
 }
 
+/*
+ * Which of these records the target is concerned with: those that it has, those that a delivery is on its way for, and, with
+ * `never`, those that it never had.  Where a link ended, nobody wants the record again because of another one's link.
+ */
 static int
-mark(struct work *work, const struct bound *target, int64_t record, uint64_t generation, struct error *err)
+mark_concerned(struct work *work, const struct bound *target, const int64_t *records, uint32_t count, bool never, struct error *err)
 {
-	struct work_record about = { .at = { .id = record, .generation = generation } };
+	uint32_t object = ledger_object_id(work->ledger, target->binding->object), *first = arena_array(&work->arena, count + 1u, sizeof *first);
+	struct ledger_link *links;
 
-	return work_mark(work, target, &about, LEDGER_WANT_WRITE, err);
+	if (first == NULL)
+		return error_memory(err);
+	if (count == 0)
+		return 0;
+	if (ledger_links_of_at(work->ledger, target->binding->flow->entity, object, records, count, &work->arena, &links, first, err) != 0)
+		return -1;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct work_record *loaded = target->binding->flow->entity == work->entity ? work_loaded(work, records[i]) : NULL;
+		bool concerned = never && first[i] == first[i + 1];
+		struct ledger_delivery open;
+
+		if (loaded != NULL && loaded->deleted)
+			continue;
+		for (uint32_t k = first[i]; k < first[i + 1] && !concerned; k++)
+			concerned = links[k].state == LEDGER_LINK_LIVE || (links[k].state == LEDGER_LINK_TOMBSTONE && (links[k].flags & LEDGER_LINK_SCOPED_OUT) != 0);
+		if (!concerned && ledger_delivery_get(work->ledger, target->id, records[i], &work->arena, &open, &concerned, err) != 0)
+			return -1;
+		if (concerned && work_mark_again(work, target, records[i], err) != 0)
+			return -1;
+	}
+	return 0;
 }
 
-/* Children that were written before their parent was linked: link() was absent then. */
+int
+work_mark_children(struct work *work, const struct bound *target, const struct config_field *ref, int64_t parent, struct error *err)
+{
+	int64_t ids[CHILDREN_PAGE], after = 0;
+	uint32_t found = 1;
+
+	while (found > 0) {
+		if (ledger_records_referring(work->ledger, target->binding->flow->entity, ref, parent, after, ids, CHILDREN_PAGE, &found, err) != 0 ||
+		    mark_concerned(work, target, ids, found, false, err) != 0)
+			return -1;
+		if (found > 0)
+			after = ids[found - 1];
+	}
+	return 0;
+}
+
+/* Children that were written, or claimed, before their parent was linked: link() was absent then. */
 static int
 mark_children(struct work *work, const struct bound *target, int64_t parent, struct error *err)
 {
@@ -436,23 +477,10 @@ mark_children(struct work *work, const struct bound *target, int64_t parent, str
 
 	if (ledger_records_count(work->ledger, child, work->intake->unit_id, &count, err) != 0)
 		return -1;
-	for (uint32_t i = 0; count > 0 && i < child->field_count; i++) {
-		int64_t ids[CHILDREN_MAX];
-		uint32_t found;
-
-		if (child->fields[i].type != CONFIG_FIELD_REF || strcmp(child->fields[i].entity, work->entity->head.name) != 0)
-			continue;
-		if (ledger_records_referring(work->ledger, child, &child->fields[i], parent, 0, ids, CHILDREN_MAX, &found, err) != 0)
+	for (uint32_t i = 0; count > 0 && i < child->field_count; i++)
+		if (child->fields[i].type == CONFIG_FIELD_REF && strcmp(child->fields[i].entity, work->entity->head.name) == 0 &&
+		    work_mark_children(work, target, &child->fields[i], parent, err) != 0)
 			return -1;
-		for (uint32_t k = 0; k < found; k++) {
-			struct ledger_link link;
-
-			if (ledger_link_at(work->ledger, child, ids[k], ledger_object_id(work->ledger, target->binding->object), &work->arena, &link, err) != 0)
-				return -1;
-			if (link.id != 0 && mark(work, target, ids[k], 1, err) != 0)
-				return -1;
-		}
-	}
 	return 0;
 }
 
@@ -461,27 +489,29 @@ static int
 wake(struct work *work, const int64_t *parents, uint32_t created, struct error *err)
 {
 	const char *system = work->bound->binding->system->head.name;
-	uint64_t *generations = NULL;
 
 	for (uint32_t b = 0; created > 0 && b < work->engine->bound_count; b++) {
 		const struct bound *target = &work->engine->bounds[b];
-		bool same = target->binding->flow->entity == work->entity;
 
 		if (!names_system(target, RULES_USES_LINK | RULES_USES_URL, system))
 			continue;
 		if (ledger_deliveries_wake(work->ledger, target->id, parents, created, err) != 0)
 			return -1;
-		if (same && generations == NULL && ((generations = arena_array(&work->arena, created, sizeof *generations)) == NULL ||
-		    ledger_records_generations(work->ledger, work->entity, parents, created, generations, err) != 0))
-			return generations == NULL ? error_memory(err) : -1;
-		for (uint32_t i = 0; i < created; i++) {
-			if (same && target->binding->system != work->bound->binding->system && mark(work, target, parents[i], generations[i], err) != 0)
+		if (target->binding->flow->entity == work->entity && target->binding->system != work->bound->binding->system &&
+		    mark_concerned(work, target, parents, created, true, err) != 0)
+			return -1;
+		for (uint32_t i = 0; i < created; i++)
+			if (mark_children(work, target, parents[i], err) != 0)
 				return -1;
-			if (!same && mark_children(work, target, parents[i], err) != 0)
-				return -1;
-		}
 	}
 	return 0;
+}
+
+/* Does this link live since this batch? */
+static bool
+lives_now(const struct work_link *link)
+{
+	return link != NULL && link->dirty && (link->at.id == 0 || link->was != LEDGER_LINK_LIVE);
 }
 
 static int
@@ -492,9 +522,12 @@ wake_created(struct work *work, const struct intake_confirmation *items, uint32_
 
 	if (parents == NULL)
 		return error_memory(err);
-	for (uint32_t i = 0; i < count; i++)
-		if (items[i].op == SYNCLINE_OP_CREATE)
+	for (uint32_t i = 0; i < count; i++) {
+		const struct work_record *record = items[i].op != SYNCLINE_OP_CREATE ? work_loaded(work, items[i].record) : NULL;
+
+		if (items[i].op == SYNCLINE_OP_CREATE || (record != NULL && lives_now(work_link_at(record, work->bound->object))))
 			parents[created++] = items[i].record;
+	}
 	return wake(work, parents, created, err);
 }
 
@@ -513,7 +546,7 @@ work_wake_linked(struct work *work, struct error *err)
 	for (const struct work_record *record = work->records; record != NULL; record = record->next) {
 		const struct work_link *link = record->fresh ? NULL : work_link_at(record, work->bound->object);
 
-		if (link != NULL && link->at.id == 0 && link->dirty)
+		if (lives_now(link))
 			parents[linked++] = record->at.id;
 	}
 	return wake(work, parents, linked, err);

@@ -201,31 +201,6 @@ follows_change(const struct work *work, const struct work_record *record, const 
 	return -1;
 }
 
-/* Records that refer to this one and are written there lack what was followed to it. */
-static int
-mark_followers(struct work *work, const struct bound *target, const struct work_record *record, uint32_t ref, struct error *err)
-{
-	const struct config_entity *child = target->binding->flow->entity;
-	uint32_t object = ledger_object_id(work->ledger, target->binding->object), found = 1;
-	int64_t ids[200], after = 0;
-
-	while (found > 0) {
-		if (ledger_records_referring(work->ledger, child, &child->fields[ref], record->at.id, after, ids, 200, &found, err) != 0)
-			return -1;
-		for (uint32_t i = 0; i < found; i++) {
-			struct work_record about = { .at = { .id = ids[i], .generation = 1 } };
-			struct ledger_link link;
-
-			after = ids[i];
-			if (ledger_link_at(work->ledger, child, ids[i], object, &work->arena, &link, err) != 0)
-				return -1;
-			if (link.id != 0 && work_mark(work, target, &about, LEDGER_WANT_WRITE, err) != 0)
-				return -1;
-		}
-	}
-	return 0;
-}
-
 static int
 marks_of_followers(struct work *work, const struct work_record *record, struct error *err)
 {
@@ -239,7 +214,8 @@ marks_of_followers(struct work *work, const struct work_record *record, struct e
 		mapping_dependencies(target->write, UINT32_MAX, &needs);
 		for (uint32_t i = 0; i < needs.follow_count && ref < 0; i++)
 			ref = follows_change(work, record, target->binding->flow->entity, needs.follows[i]);
-		if (ref >= 0 && mark_followers(work, target, record, (uint32_t)ref, err) != 0)
+		/* What refers to it, and is written there, lacks what was followed to it. */
+		if (ref >= 0 && work_mark_children(work, target, &target->binding->flow->entity->fields[ref], record->at.id, err) != 0)
 			return -1;
 	}
 	return 0;

@@ -185,6 +185,7 @@ make_link(struct work *work, const struct ledger_link *from, const uint64_t *wor
 	    (link->seen = arena_array(&work->arena, work->field_limit + 1u, sizeof *link->seen)) == NULL)
 		return NULL;
 	link->at = *from;
+	link->was = from->state;
 	memcpy(link->sent, from->sent != NULL ? from->sent : words, size);
 	memcpy(link->seen, from->seen != NULL ? from->seen : words, size);
 	return link;
@@ -380,8 +381,8 @@ work_history(struct work *work, const struct ledger_history *row, struct error *
 	return 0;
 }
 
-int
-work_mark(struct work *work, const struct bound *target, const struct work_record *record, uint8_t op, struct error *err)
+static int
+add_mark(struct work *work, const struct ledger_delivery *mark, struct error *err)
 {
 	if (work->mark_count == work->mark_room) {
 		uint32_t room = work->mark_room > 0 ? work->mark_room * 2 : 256;
@@ -394,9 +395,26 @@ work_mark(struct work *work, const struct bound *target, const struct work_recor
 		work->marks = marks;
 		work->mark_room = room;
 	}
-	work->marks[work->mark_count++] = (struct ledger_delivery){ .binding = target->id, .unit = work->intake->unit_id, .record = record->at.id,
-		.want = record->at.generation, .op = op, .run = work->intake->run->number, .since_us = ledger_now(work->ledger) };
+	work->marks[work->mark_count++] = *mark;
 	return 0;
+}
+
+int
+work_mark(struct work *work, const struct bound *target, const struct work_record *record, uint8_t op, struct error *err)
+{
+	const struct ledger_delivery mark = { .binding = target->id, .unit = work->intake->unit_id, .record = record->at.id, .want = record->at.generation,
+		.op = op, .run = work->intake->run->number, .since_us = ledger_now(work->ledger) };
+
+	return add_mark(work, &mark, err);
+}
+
+int
+work_mark_again(struct work *work, const struct bound *target, int64_t record, struct error *err)
+{
+	const struct ledger_delivery mark = { .binding = target->id, .unit = work->intake->unit_id, .record = record, .want = 1,
+		.op = LEDGER_WANT_WRITE, .run = work->intake->run->number, .since_us = ledger_now(work->ledger), .again = true };
+
+	return add_mark(work, &mark, err);
 }
 
 /* A finding about a row; with keep_row the row is kept, so that a decision or a retry needs no new read. */

@@ -26,6 +26,7 @@ struct work_link {
 	uint64_t *sent, *seen;  /* words by field id */
 	struct bound *reader;   /* whose rows made it known here; NULL: not in this batch */
 	bool dirty, understood; /* to be written back whole, or only its raw hash and version */
+	uint8_t was;            /* its state as it was loaded */
 };
 
 struct work_record {
@@ -146,8 +147,12 @@ int work_wait_for_parent(struct work *work, const struct row *row, struct error 
 /* Keeps a row that waits for nothing: the next step or run that takes those whose parent has come takes it too. */
 int work_set_aside(struct work *work, const struct row *row, struct error *err);
 int work_flush(struct work *work, struct error *err);
-/* confirm.c: before it: records that were there already and are found at the object of the batch: their children may follow. */
+/*
+ * confirm.c: before it: records that were there already and are found at the object of the batch: their children may follow, and
+ * whoever writes their link.  Children of one parent by this ref, at a target that has them or is about to: written once more.
+ */
 int work_wake_linked(struct work *work, struct error *err);
+int work_mark_children(struct work *work, const struct bound *target, const struct config_field *ref, int64_t parent, struct error *err);
 
 /* Loading.  NULL with err clear when there is none (a record of another entity, deleted for good); -1 through the pointer's error. */
 int work_load_links(struct work *work, const struct syncline_slice *natives, uint32_t count, struct error *err); /* into slots, with their records */
@@ -166,6 +171,8 @@ struct work_record *work_record_of(const struct work *work, const struct work_li
 int work_set(struct work *work, struct work_record *record, uint32_t field, const struct syncline_value *value, struct error *err);
 int work_history(struct work *work, const struct ledger_history *row, struct error *err); /* texts stay valid until the flush */
 int work_mark(struct work *work, const struct bound *target, const struct work_record *record, uint8_t op, struct error *err);
+/* Something that a write of the record there is made of came to be, and the record is what it was. */
+int work_mark_again(struct work *work, const struct bound *target, int64_t record, struct error *err);
 int work_find(struct work *work, const struct row *row, struct ledger_finding *finding, bool keep_row, struct error *err);
 void work_count(struct work *work, enum ledger_count count, uint64_t more);
 int work_item(struct work *work, enum ledger_count what, uint32_t object, struct syncline_slice native, const struct work_record *record,

@@ -2,7 +2,7 @@
 /*
  * attempt_close.c: what the answer to an item, or its resolution, does to its mark.
  *
- *     outcome      nothing more is wanted     more is wanted by now (a higher generation, or another operation)
+ *     outcome      nothing more is wanted     more is wanted by now (a higher generation, another operation, or the same once more)
  *     confirmed    gone                       pending, at once
  *     again        pending, at due_us         pending, at due_us
  *     park         parked                     parked
@@ -11,6 +11,8 @@
  *     drop         gone                       pending, at once
  *     unsure       uncertain                  uncertain: what is wanted waits until it is resolved
  *     handed       handed over                handed over
+ *
+ * What nobody could find out and is given up stays dead when the same is wanted once more: whether it is there, a person says first.
  *
  * An item of a span that is confirmed has no row and needs none: that is why a first load costs next to nothing here.
  */
@@ -92,7 +94,7 @@ row_of(struct closing *c, uint32_t index, bool rowless, struct delivery_row *ret
 	if (rowless) {
 		*ret_row = (struct delivery_row){ .binding = a->binding, .unit = a->unit, .record = item->record, .want = item->generation,
 			.op = delivery_item_want(item), .state = LEDGER_DELIVERY_SENDING, .backfill = true, .run = a->span_run,
-			.since_us = a->span_since_us != 0 ? a->span_since_us : a->claimed_us, .attempt = a->id };
+			.since_us = a->span_since_us != 0 ? a->span_since_us : a->claimed_us, .attempt = a->id, .again = item->again };
 		return 0;
 	}
 	if (delivery_row_get(c->ledger, a->binding, item->record, ret_row, &found, err) != 0)
@@ -114,8 +116,9 @@ make_pending(struct delivery_row *row, int64_t since_us)
 	row->cause = row->reason = NULL;
 }
 
+/* `kept`: it was uncertain or handed over before. */
 static int
-settle(struct closing *c, uint32_t index, bool rowless, const struct ledger_outcome *outcome, struct error *err)
+settle(struct closing *c, uint32_t index, bool rowless, bool kept, const struct ledger_outcome *outcome, struct error *err)
 {
 	static const uint8_t states[] = {
 		[LEDGER_CONFIRMED] = LEDGER_DELIVERY_PENDING, [LEDGER_AGAIN] = LEDGER_DELIVERY_PENDING,
@@ -130,7 +133,7 @@ settle(struct closing *c, uint32_t index, bool rowless, const struct ledger_outc
 
 	if (row_of(c, index, rowless, &row, err) != 0)
 		return -1;
-	more = row.want > item->generation || row.op != delivery_item_want(item);
+	more = row.want > item->generation || row.op != delivery_item_want(item) || (row.again != item->again && !(kept && kind == LEDGER_GIVE_UP));
 	if (kind == LEDGER_CONFIRMED || kind == LEDGER_DROP || (more && (kind == LEDGER_GIVE_UP || kind == LEDGER_WAIT))) {
 		if (!more)
 			return rowless ? 0 : delivery_row_delete(c->ledger, row.binding, row.record, err);
@@ -158,6 +161,7 @@ confirm_row(struct closing *c, const struct ledger_attempt_item *item, bool *ret
 	sqlite3_bind_int64(c->gone, 3, c->attempt.id);
 	sqlite3_bind_int64(c->gone, 4, (int64_t)item->generation);
 	sqlite3_bind_int64(c->gone, 5, delivery_item_want(item));
+	sqlite3_bind_int64(c->gone, 6, item->again);
 	if (ledger_run_statement(c->ledger, c->gone, err) != 0)
 		return -1;
 	*ret_done = sqlite3_changes(c->ledger->db) == 1;
@@ -223,7 +227,7 @@ close_one(struct closing *c, const struct ledger_outcome *outcome, struct error 
 	}
 	if (done || (rowless && (outcome->kind == LEDGER_CONFIRMED || outcome->kind == LEDGER_DROP)))
 		return 0;
-	return settle(c, index, rowless, outcome, err);
+	return settle(c, index, rowless, kept, outcome, err);
 }
 
 static int
@@ -241,7 +245,7 @@ static int
 close_all(struct closing *c, const struct ledger_outcome *outcomes, uint32_t count, struct error *err)
 {
 	c->gone = ledger_statement(c->ledger, "DELETE FROM delivery WHERE binding = ?1 AND record = ?2 AND attempt = ?3 AND want <= ?4"
-	                                      " AND operation = ?5", err);
+	                                      " AND operation = ?5 AND again = ?6", err);
 	if (c->gone == NULL)
 		return -1;
 	for (uint32_t i = 0; i < count; i++)

@@ -38,13 +38,16 @@ delivery_item_encode(const struct ledger_attempt_item *item, uint8_t *to)
 	to[16] = item->op;
 	to[17] = item->span;
 	to[18] = item->deactivate;
+	for (int i = 0; i < 4; i++)
+		to[20 + i] = (uint8_t)(item->again >> (8 * i));
 }
 
 void
 delivery_item_decode(const uint8_t *from, struct ledger_attempt_item *ret_item)
 {
 	*ret_item = (struct ledger_attempt_item){ .record = (int64_t)get_word(from), .generation = get_word(from + 8), .op = from[16],
-		.span = from[17] != 0, .deactivate = from[18] != 0 };
+		.span = from[17] != 0, .deactivate = from[18] != 0,
+		.again = (uint32_t)from[20] | (uint32_t)from[21] << 8 | (uint32_t)from[22] << 16 | (uint32_t)from[23] << 24 };
 }
 
 void

@@ -6,11 +6,15 @@
  *                               handed over
  *   wanted (more)    want up    want up               pending, want up      want up       a row, out of span   a row, sending
  *   wanted (same)    -          -                     pending               -             -                    -
+ *   wanted again     again up   again up              pending, again up     again up      -                    a row, sending
  *   set              that       refused               that                  that          a row, that          refused
  *   drop             gone       stays                 gone                  gone          out of the span      stays
  *   claim            sending    refused               refused               refused       out, no row          refused
  *
- * What is open stays: a target may have it, and only its answer or its resolution says so.  What an answer does: attempts.c.
+ * What is open stays: a target may have it, and only its answer or its resolution says so.  What an answer does: attempt_close.c.
+ *
+ * `again` counts how often something that a write is made of came to be without a change of the record: a link, a value of the
+ * record that it refers to.  An item keeps the count that it was claimed with.  Of a delete nothing is made of that.
  */
 #include "ledger/deliveries_inside.h"
 
@@ -29,7 +33,8 @@ const char ledger_schema_deliveries[] =
 	"CREATE TABLE delivery (binding INTEGER NOT NULL, record INTEGER NOT NULL, unit INTEGER NOT NULL, want INTEGER NOT NULL,"
 	" operation INTEGER NOT NULL, state INTEGER NOT NULL, backfill INTEGER NOT NULL, tries INTEGER NOT NULL DEFAULT 0,"
 	" run INTEGER NOT NULL DEFAULT 0, since_us INTEGER NOT NULL, due_us INTEGER NOT NULL DEFAULT 0, parent INTEGER NOT NULL DEFAULT 0,"
-	" attempt INTEGER NOT NULL DEFAULT 0, cause TEXT, reason TEXT, PRIMARY KEY (binding, record)) WITHOUT ROWID;\n"
+	" attempt INTEGER NOT NULL DEFAULT 0, again INTEGER NOT NULL DEFAULT 0, cause TEXT, reason TEXT, PRIMARY KEY (binding, record))"
+	" WITHOUT ROWID;\n"
 	"CREATE INDEX delivery_due ON delivery (binding, unit, backfill, due_us, record) WHERE state = 0;\n"
 	"CREATE INDEX delivery_aside ON delivery (state, binding, unit) WHERE state >= 4;\n"
 	"CREATE INDEX delivery_parent ON delivery (parent) WHERE state = 4 AND parent <> 0;\n"
@@ -56,7 +61,7 @@ const char ledger_schema_deliveries[] =
 	"CREATE INDEX attempt_item_due ON attempt_item (binding, unit, handed_over, due_us);\n"
 	"CREATE INDEX attempt_item_record ON attempt_item (record, object);\n";
 
-#define ROW_COLUMNS "binding, record, unit, want, operation, state, backfill, tries, run, since_us, due_us, parent, attempt"
+#define ROW_COLUMNS "binding, record, unit, want, operation, state, backfill, tries, run, since_us, due_us, parent, attempt, again"
 
 static void
 read_row(sqlite3_stmt *statement, struct delivery_row *ret_row)
@@ -75,6 +80,7 @@ read_row(sqlite3_stmt *statement, struct delivery_row *ret_row)
 		.due_us = sqlite3_column_int64(statement, 10),
 		.parent = sqlite3_column_int64(statement, 11),
 		.attempt = sqlite3_column_int64(statement, 12),
+		.again = (uint32_t)sqlite3_column_int64(statement, 13),
 	};
 }
 
@@ -104,18 +110,18 @@ delivery_row_put(struct ledger *ledger, const struct delivery_row *row, struct e
 {
 	sqlite3_stmt *statement = ledger_statement(
 		ledger, "INSERT INTO delivery (" ROW_COLUMNS ", cause, reason)"
-		        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT (binding, record) DO UPDATE SET"
+		        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) ON CONFLICT (binding, record) DO UPDATE SET"
 		        " want = ?4, operation = ?5, state = ?6, backfill = ?7, tries = ?8, run = ?9, since_us = ?10, due_us = ?11, parent = ?12,"
-		        " attempt = ?13, cause = ?14, reason = ?15", err);
+		        " attempt = ?13, again = ?14, cause = ?15, reason = ?16", err);
 	const int64_t values[] = { row->binding, row->record, row->unit, (int64_t)row->want, row->op, row->state, row->backfill, row->tries,
-		row->run, row->since_us, row->due_us, row->parent, row->attempt };
+		row->run, row->since_us, row->due_us, row->parent, row->attempt, row->again };
 
 	if (statement == NULL)
 		return -1;
-	for (int i = 0; i < 13; i++)
+	for (int i = 0; i < 14; i++)
 		sqlite3_bind_int64(statement, i + 1, values[i]);
-	ledger_bind_text(statement, 14, row->cause);
-	ledger_bind_text(statement, 15, row->reason);
+	ledger_bind_text(statement, 15, row->cause);
+	ledger_bind_text(statement, 16, row->reason);
 	return ledger_run_statement(ledger, statement, err);
 }
 
@@ -218,15 +224,15 @@ prepare_raise(struct ledger *ledger, struct error *err)
 {
 	return ledger_statement(
 		ledger, "INSERT INTO delivery (binding, record, unit, want, operation, state, backfill, tries, run, since_us, due_us, parent, cause,"
-		        " reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT (binding, record) DO UPDATE SET"
-		        " operation = CASE WHEN excluded.want >= want THEN excluded.operation ELSE operation END,"
-		        " want = max(want, excluded.want), backfill = min(backfill, excluded.backfill),"
+		        " reason, again) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT (binding, record) DO UPDATE SET"
+		        " operation = CASE WHEN excluded.want >= want AND excluded.again = 0 THEN excluded.operation ELSE operation END,"
+		        " want = max(want, excluded.want), again = again + excluded.again, backfill = min(backfill, excluded.backfill),"
 		        " tries = CASE WHEN " REVIVED " THEN 0 ELSE tries END,"
 		        " due_us = CASE WHEN " REVIVED " THEN excluded.due_us ELSE due_us END,"
 		        " parent = CASE WHEN " REVIVED " THEN excluded.parent ELSE parent END,"
 		        " cause = CASE WHEN " REVIVED " THEN excluded.cause ELSE cause END,"
 		        " reason = CASE WHEN " REVIVED " THEN excluded.reason ELSE reason END,"
-		        " state = CASE WHEN " REVIVED " THEN excluded.state ELSE state END", err);
+		        " state = CASE WHEN " REVIVED " THEN excluded.state ELSE state END WHERE excluded.again = 0 OR operation = 1", err);
 }
 
 static int
@@ -239,6 +245,7 @@ raise_row(struct ledger *ledger, sqlite3_stmt *statement, const struct ledger_de
 		sqlite3_bind_int64(statement, i + 1, values[i]);
 	ledger_bind_text(statement, 13, d->cause);
 	ledger_bind_text(statement, 14, d->reason);
+	sqlite3_bind_int(statement, 15, d->again);
 	return ledger_run_statement(ledger, statement, err);
 }
 
@@ -275,10 +282,10 @@ join_attempt(struct ledger *ledger, const struct ledger_delivery *d, bool *ret_d
 	if (delivery_rowless_find(ledger, d->binding, d->record, &found, err) != 0)
 		return -1;
 	*ret_done = found.attempt != 0;
-	if (found.attempt == 0 || (d->want <= found.item.generation && d->op == delivery_item_want(&found.item)))
+	if (found.attempt == 0 || (d->want <= found.item.generation && d->op == delivery_item_want(&found.item) && !d->again))
 		return 0;
 	row = (struct delivery_row){ .binding = d->binding, .unit = found.unit, .record = d->record, .want = d->want, .op = d->op,
-		.state = LEDGER_DELIVERY_SENDING, .backfill = d->backfill, .run = found.run, .since_us = found.since_us, .attempt = found.attempt };
+		.state = LEDGER_DELIVERY_SENDING, .backfill = d->backfill, .run = found.run, .since_us = found.since_us, .attempt = found.attempt, .again = d->again };
 	if (row.want < found.item.generation) {
 		row.want = found.item.generation;
 		row.op = delivery_item_want(&found.item);
@@ -406,8 +413,8 @@ ledger_delivery_get(struct ledger *ledger, uint32_t binding, int64_t record, str
 	d = (struct ledger_delivery){ .binding = row.binding, .unit = row.unit, .record = row.record, .want = row.want, .op = row.op,
 		.state = row.state, .backfill = row.backfill, .tries = row.tries, .run = row.run, .since_us = row.since_us,
 		.due_us = row.due_us, .parent = row.parent };
-	d.cause = ledger_column_text(statement, 13, arena, &failed);
-	d.reason = ledger_column_text(statement, 14, arena, &failed);
+	d.cause = ledger_column_text(statement, 14, arena, &failed);
+	d.reason = ledger_column_text(statement, 15, arena, &failed);
 	sqlite3_reset(statement);
 	if (failed)
 		return error_memory(err);

@@ -53,12 +53,17 @@ struct ledger_delivery {
 	const char *cause;  /* an error's name, or NULL */
 	const char *reason; /* a sentence, or NULL */
 	int64_t parent;     /* WAITING: the record that is missed at the target; 0: not known */
+	bool again;         /* ledger_deliver: what is wanted is wanted once more */
 };
 
 /*
  * Raises `want` (or makes the mark, in `state`, which is PENDING but for reasons).  A dead, held or waiting one becomes pending
  * again, since something has changed; a parked one stays parked, a pending one keeps its back-off.  What is open stays open and
- * is pending again once it is decided.
+ * is pending again once it is decided, when more is wanted than was claimed.
+ *
+ * With `again` something that a write of the record is made of came to be (a link, a value of the record that it refers to), and
+ * the record is what it was: what was claimed before, and is open or claimed just now, is wanted once more.  What is wanted stays
+ * what it is, and where it is no write, nothing happens.
  */
 int ledger_deliver(struct ledger *ledger, const struct ledger_delivery *deliveries, uint32_t count, struct error *err);
 /* No longer needed (the record was deleted and never attempted, out of scope): drops what is not being sent, uncertain or handed over. */
@@ -83,6 +88,7 @@ struct ledger_due {
 	bool span; /* from a span: it has no row of its own */
 	uint32_t tries;
 	int64_t since_us;
+	uint32_t again; /* for its item */
 };
 int ledger_due(struct ledger *ledger, uint32_t binding, uint32_t unit, struct ledger_due *ret_due, uint32_t max, uint32_t *ret_count,
                int64_t *ret_next_us, struct error *err);
@@ -93,6 +99,7 @@ struct ledger_attempt_item {
 	uint8_t op;          /* SYNCLINE_OP_CREATE, UPDATE, DELETE */
 	bool span;
 	bool deactivate;     /* an UPDATE that carries out LEDGER_WANT_DEACTIVATE */
+	uint32_t again;      /* of the mark (ledger_due), as it was when the payload was made */
 };
 struct ledger_attempt {
 	int64_t id;

@@ -20,6 +20,7 @@ struct delivery_row {
 	bool backfill;
 	uint32_t tries;
 	int64_t run, since_us, due_us, parent, attempt;
+	uint32_t again; /* deliveries.c */
 	const char *cause, *reason; /* for writing; reading leaves them NULL */
 };
 int delivery_row_get(struct ledger *ledger, uint32_t binding, int64_t record, struct delivery_row *ret_row, bool *ret_found, struct error *err);

@@ -32,6 +32,7 @@ read_due(sqlite3_stmt *statement)
 		.op = (uint8_t)sqlite3_column_int(statement, 2),
 		.tries = (uint32_t)sqlite3_column_int64(statement, 3),
 		.since_us = sqlite3_column_int64(statement, 4),
+		.again = (uint32_t)sqlite3_column_int64(statement, 5),
 	};
 }
 
@@ -61,7 +62,7 @@ static int
 load_late(struct ledger *ledger, struct stream *s, uint32_t binding, uint32_t unit, bool backfill, uint32_t max, struct error *err)
 {
 	sqlite3_stmt *statement = prepare(
-		ledger, "SELECT record, want, operation, tries, since_us FROM delivery INDEXED BY delivery_due WHERE state = 0 AND binding = ?1"
+		ledger, "SELECT record, want, operation, tries, since_us, again FROM delivery INDEXED BY delivery_due WHERE state = 0 AND binding = ?1"
 		        " AND unit = ?2 AND backfill = ?3 AND due_us > 0 AND due_us <= ?5 ORDER BY due_us, record LIMIT ?4",
 		binding, unit, backfill, max, err);
 	uint32_t room = 0;
@@ -119,7 +120,7 @@ open_stream(struct ledger *ledger, struct stream *s, uint32_t binding, uint32_t 
 	s->spans_ended = true;
 	if (load_late(ledger, s, binding, unit, backfill, max, err) != 0)
 		return -1;
-	s->rows = prepare(ledger, "SELECT record, want, operation, tries, since_us FROM delivery INDEXED BY delivery_due WHERE state = 0"
+	s->rows = prepare(ledger, "SELECT record, want, operation, tries, since_us, again FROM delivery INDEXED BY delivery_due WHERE state = 0"
 	                          " AND binding = ?1 AND unit = ?2 AND backfill = ?3 AND due_us = 0 ORDER BY record LIMIT ?4",
 	                  binding, unit, backfill, max, err);
 	if (s->rows == NULL || next_row(ledger, s, err) != 0)

@@ -308,6 +308,140 @@ what_is_handed_over_is_confirmed_by_the_row_that_is_merged(void **state)
 	post_free(post);
 }
 
+/* A customer that was the ERP's, and of which that knows nothing any more. */
+static int64_t
+stranger(struct post *post, const char *number)
+{
+	char path[300], sql[200];
+	sqlite3_stmt *statement;
+	int64_t record;
+	sqlite3 *db;
+
+	snprintf(sql, sizeof sql, "INSERT INTO kunden VALUES ('%s', 'Ada', NULL)", number);
+	post_erp(post, sql);
+	post_read(post);
+	snprintf(sql, sizeof sql, "DELETE FROM kunden WHERE nr = '%s'", number);
+	post_erp(post, sql);
+	post_close(post);
+	snprintf(path, sizeof path, "%s/%s", post->dir, LEDGER_FILE);
+	snprintf(sql, sizeof sql, "DELETE FROM link WHERE native = '%s' RETURNING record, object", number);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+	record = sqlite3_column_int64(statement, 0);
+	snprintf(sql, sizeof sql, "UPDATE link_count SET live = live - 1 WHERE object = %lld", (long long)sqlite3_column_int64(statement, 1));
+	assert_int_equal(sqlite3_step(statement), SQLITE_DONE);
+	sqlite3_finalize(statement);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	post_open(post);
+	return record;
+}
+
+/*
+ * A link comes to be while a write that would have named it is on its way: it is written as soon as that is known to be there.
+ * The ERP has the customer by then, and says so in the next read.
+ */
+static void
+what_was_not_known_when_it_was_handed_over_follows(void **state)
+{
+	struct post *post = post_new(&(struct post_options){ CSV_READ, .derive = true, .binding = "confirm: { by = \"readback\"; within = \"36h\"; };",
+		.system = "settings: { directory = \"@/in\"; import_directory = \"@/out\"; complete = \"rename\"; null_if = [ \"\" ]; };" });
+	char external[LEDGER_EXTERNAL_ID + 1], text[200];
+	int64_t record;
+
+	(void)state;
+	export(post, "number,name,phone,origin,erp_id,ext_id\n9,Eve,,,,\n");
+	record = stranger(post, "12");
+	post_deliver(post);
+	assert_mark(post, record, HANDED_OVER);
+	post_erp(post, "INSERT INTO kunden VALUES ('12', 'Ada', NULL)");
+	post_read(post);
+	assert_mark(post, record, HANDED_OVER);
+	ledger_external_id(post->ledger, record, external);
+	snprintf(text, sizeof text, "number,name,phone,origin,erp_id,ext_id\n12,Ada,,made for 12,,%s\n", external);
+	export(post, text);
+	post->clock_us += INT64_C(3600) * 1000000;
+	post_read(post);
+	post_resolve(post);
+	assert_int_equal(rows_with(post, ",12,12,"), 0);
+	post_deliver(post);
+	assert_mark(post, record, HANDED_OVER);
+	assert_int_equal(rows_with(post, ",12,"), 1);
+
+	/* And that is all. */
+	snprintf(text, sizeof text, "number,name,phone,origin,erp_id,ext_id\n12,Ada,,made for 12,12,%s\n", external);
+	export(post, text);
+	for (int i = 0; i < 3; i++) {
+		post->clock_us += INT64_C(3600) * 1000000;
+		post_read(post);
+		post_resolve(post);
+		post_deliver(post);
+		assert_no_mark(post, record);
+	}
+	assert_int_equal(rows_with(post, "12,Ada,"), 2);
+	post_check(post);
+	post_free(post);
+}
+
+/* What the world has of a field, over all its records; and how often it was written. */
+static const char *
+in_world(struct post *post, const char *field)
+{
+	char path[300], sql[300];
+	static char text[200];
+	sqlite3_stmt *statement;
+	sqlite3 *db;
+
+	snprintf(path, sizeof path, "%s/world.db", post->dir);
+	snprintf(sql, sizeof sql, "SELECT (SELECT group_concat(value) FROM cell WHERE name = '%s') || ' ' || (SELECT count(*) FROM journal)", field);
+	assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+	if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK)
+		fail_msg("%s", sqlite3_errmsg(db));
+	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+	snprintf(text, sizeof text, "%s", sqlite3_column_text(statement, 0) != NULL ? (const char *)sqlite3_column_text(statement, 0) : "nothing");
+	sqlite3_finalize(statement);
+	sqlite3_close(db);
+	return text;
+}
+
+/* The same where the answer was lost, with each way in which it is found out. */
+static void
+what_was_not_known_when_its_answer_was_lost_follows(void **state)
+{
+	static const char *const ways[] = { "scripted-find", "scripted-upsert" };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct post *post = post_new(&(struct post_options){ .connector = ways[i], .derive = true,
+			.system = "settings: { world = \"@/world.db\"; faults = [ \"fails-applied\" ]; every = 1; times = 1; };" });
+		int64_t record = stranger(post, "12");
+		char at_rest[200];
+
+		post_deliver(post);
+		assert_mark(post, record, UNCERTAIN);
+		post_erp(post, "INSERT INTO kunden VALUES ('12', 'Ada', NULL)");
+		post_read(post);
+		post->options.patience_ms = 600000;
+		post->clock_us += INT64_C(10) * 1000000;
+		post_resolve(post);
+		post_deliver(post);
+		assert_no_mark(post, record);
+		assert_true(strncmp(in_world(post, "erp_id"), "12 ", 3) == 0);
+		snprintf(at_rest, sizeof at_rest, "%s", in_world(post, "erp_id"));
+		for (int k = 0; k < 3; k++) {
+			post->clock_us += INT64_C(3600) * 1000000;
+			post_read(post);
+			post_resolve(post);
+			post_deliver(post);
+		}
+		assert_no_mark(post, record);
+		assert_string_equal(in_world(post, "erp_id"), at_rest);
+		post_check(post);
+		post_free(post);
+	}
+}
+
 /* Deleted at its source while nobody knows whether it was created: once that is known, it is deleted there, too. */
 static void
 what_is_handed_over_is_deleted_once_it_is_there(void **state)
@@ -477,6 +611,8 @@ deliver_doubt_run(void)
 		cmocka_unit_test(what_is_handed_over_is_confirmed_by_the_row_that_is_merged),
 		cmocka_unit_test(what_is_handed_over_is_deleted_once_it_is_there),
 		cmocka_unit_test(a_whole_record_waits_for_its_parent),
+		cmocka_unit_test(what_was_not_known_when_it_was_handed_over_follows),
+		cmocka_unit_test(what_was_not_known_when_its_answer_was_lost_follows),
 		cmocka_unit_test(what_is_forgotten_is_looked_for),
 		cmocka_unit_test(a_document_goes_ahead_of_its_record),
 		cmocka_unit_test(a_document_that_is_another_by_now_is_not_published),
