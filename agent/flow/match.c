@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * match.c: exact match keys.  A key links only when all its parts are there, and when it is one record's alone on both sides; a
- * value that more than three records share never links.
+ * value that more than three records share never links.  What was deleted has none until it lives again.
  */
 #include <ctype.h>
 #include <sodium.h>
@@ -214,12 +214,12 @@ work_record_keys(struct work *work, const struct syncline_value *values, struct 
 int
 work_match_keys(struct work *work, struct work_record *record, struct error *err)
 {
-	struct ledger_match *keys;
-	uint32_t count;
+	struct ledger_match *keys = NULL;
+	uint32_t count = 0;
 
 	if (work->entity->match_count == 0)
 		return 0;
-	if (work_record_keys(work, record->at.values, &keys, &count, err) != 0)
+	if (!record->deleted && work_record_keys(work, record->at.values, &keys, &count, err) != 0)
 		return -1;
 	for (uint32_t i = 0; i < count; i++)
 		keys[i].record = record->at.id;

@@ -524,24 +524,43 @@ twin_in_batch(const struct work *work, const struct row *row)
 	return false;
 }
 
+/* Those that are still there: one of them may have been deleted in this batch.  ret_last: the last of them. */
+static int
+matches(struct work *work, const struct row *row, int64_t records[LEDGER_MATCHES_MAX], uint32_t *ret_count, struct work_record **ret_last,
+        struct error *err)
+{
+	uint32_t found, count = 0;
+	bool exact;
+
+	if (work_match(work, row, records, &found, &exact, err) != 0)
+		return -1;
+	for (uint32_t i = 0; i < found; i++) {
+		struct work_record *record;
+
+		if (work_record(work, records[i], &record, err) != 0)
+			return -1;
+		if (record == NULL || record->deleted)
+			continue;
+		records[count++] = records[i];
+		*ret_last = record;
+	}
+	*ret_count = count;
+	return 0;
+}
+
 static int
 by_match(struct work *work, struct row *row, struct error *err)
 {
 	int64_t records[LEDGER_MATCHES_MAX];
 	struct work_record *record = NULL;
 	uint32_t count;
-	bool exact;
 
-	if (work_match(work, row, records, &count, &exact, err) != 0)
+	if (matches(work, row, records, &count, &record, err) != 0)
 		return -1;
 	if (count == 0)
 		return unmatched(work, row, err);
 	if (count > 1)
 		return disputed(work, row, records, count, "several records match", err);
-	if (work_record(work, records[0], &record, err) != 0)
-		return -1;
-	if (record == NULL || record->deleted)
-		return unmatched(work, row, err);
 	if (work_link_at(record, work->bound->object) != NULL)
 		return disputed(work, row, records, count, "the record that matches is linked to another native record already", err);
 	if (twin_in_batch(work, row))
