@@ -4,8 +4,8 @@
  * back; what it counts and lists is therefore what the real one would do.
  *
  * The order: staged batches, object by object in the order of the flow's bindings, and behind each object's what has to be read
- * again of it (unsure.c); rows that people decided about or want to be
- * tried again; rows whose parent has come, but for those that full reads no longer showed; links that they no longer showed.
+ * again of it (unsure.c); rows that people decided about or want to be tried again, and those asked about as unmatched that match by
+ * now; rows whose parent has come, but for those that full reads no longer showed; links that they no longer showed.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -183,12 +183,13 @@ apply_object(struct work *work, struct bound *bound, struct error *err)
 	return found < 0 ? -1 : apply_unsure(work, bound, err);
 }
 
-/* Findings that a person has decided, or wants to be tried again. */
+/* Findings that a person has decided, or wants to be tried again; and rows whose record has come since they were asked about. */
 
 struct decision {
 	int64_t id;
 	uint32_t object;
 	char *text; /* NULL: a retry */
+	bool matched; /* nobody decided anything: a record has come that its row matches */
 	struct decision *next;
 };
 
@@ -213,6 +214,22 @@ keep_decision(void *data, const struct ledger_finding *finding, const char *text
 }
 
 static int
+add_all(struct decisions *all, const int64_t *ids, uint32_t count, bool matched)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		struct decision *one = arena_zalloc(&all->arena, sizeof *one);
+
+		if (one == NULL)
+			return -1;
+		one->id = ids[i];
+		one->matched = matched;
+		*all->last = one;
+		all->last = &one->next;
+	}
+	return 0;
+}
+
+static int
 collect_decisions(struct work *work, struct decisions *all, struct error *err)
 {
 	uint32_t count = 0, room = PAGE / 2;
@@ -227,16 +244,13 @@ collect_decisions(struct work *work, struct decisions *all, struct error *err)
 		if (ledger_findings_to_retry(work->ledger, work->intake->flow_id, work->intake->unit_id, ids, room, &count, err) != 0)
 			return -1;
 	} while (count == room && room < RETRIES_MAX);
-	for (uint32_t i = 0; i < count; i++) {
-		struct decision *one = arena_zalloc(&all->arena, sizeof *one);
-
-		if (one == NULL)
-			return error_memory(err);
-		one->id = ids[i];
-		*all->last = one;
-		all->last = &one->next;
-	}
-	return 0;
+	if (add_all(all, ids, count, false) != 0)
+		return error_memory(err);
+	if (work->entity->match_count == 0)
+		return 0;
+	if (ledger_reviews_matched(work->ledger, work->intake->flow_id, work->intake->unit_id, &all->arena, &ids, &count, err) != 0)
+		return -1;
+	return add_all(all, ids, count, true) != 0 ? error_memory(err) : 0;
 }
 
 struct bound *
@@ -307,6 +321,8 @@ decide(struct work *work, const struct decision *decision, struct error *err)
 	/* One that was carried out before it in this pass may have ended it. */
 	if (result == 0 && finding.state == LEDGER_OPEN && finding.native.length > 0 && (bound = apply_reader(work, finding.object)) != NULL) {
 		result = ledger_finding_row_get(work->ledger, decision->id, &row, err);
+		if (result == 0 && decision->matched)
+			result = ledger_review_keys(work->ledger, decision->id, work->entity, 0, NULL, 0, err);
 		if (result == 0 && (row != NULL || decision->text != NULL))
 			result = decide_row(work, bound, &finding, row, decision->text, err);
 		for (uint32_t i = 0; i < work->row_count; i++)

@@ -111,8 +111,8 @@ key_hash(struct work *work, uint32_t rule, const struct syncline_value *values, 
 	return 1;
 }
 
-static uint32_t
-match_unit(const struct work *work)
+uint32_t
+work_match_unit(const struct work *work)
 {
 	return work->entity->shared ? 0 : work->intake->unit_id;
 }
@@ -175,7 +175,7 @@ work_match(struct work *work, const struct row *row, int64_t ret_records[LEDGER_
 			return error_memory(err);
 		if (there == 0)
 			continue;
-		if (ledger_match_find(work->ledger, work->entity, match_unit(work), rule, hash, found, &found_count, err) != 0)
+		if (ledger_match_find(work->ledger, work->entity, work_match_unit(work), rule, hash, found, &found_count, err) != 0)
 			return -1;
 		/* Shared by so many, it tells nobody apart. */
 		if (found_count >= LEDGER_MATCHES_MAX)
@@ -223,5 +223,5 @@ work_match_keys(struct work *work, struct work_record *record, struct error *err
 		return -1;
 	for (uint32_t i = 0; i < count; i++)
 		keys[i].record = record->at.id;
-	return ledger_match_set(work->ledger, work->entity, match_unit(work), record->at.id, keys, count, err);
+	return ledger_match_set(work->ledger, work->entity, work_match_unit(work), record->at.id, keys, count, err);
 }

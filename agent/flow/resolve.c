@@ -447,6 +447,8 @@ create(struct work *work, struct row *row, struct error *err)
 static int
 hold(struct work *work, struct row *row, struct error *err)
 {
+	struct ledger_match *keys;
+	uint32_t count;
 	struct ledger_finding finding = { .kind = LEDGER_FINDING_REVIEW, .cause = ledger_review_name(LEDGER_REVIEW_UNMATCHED),
 		.message = "no record matches, and nothing says that this system may bring new ones",
 		.hint = "`syncline reviews decide` creates or links it; `originates = true` in the binding creates all." };
@@ -457,7 +459,10 @@ hold(struct work *work, struct row *row, struct error *err)
 	if (ignored)
 		return 0;
 	work_count(work, LEDGER_COUNT_HELD, 1);
-	return work_find(work, row, &finding, true, err);
+	if (work_find(work, row, &finding, true, err) != 0 || work_record_keys(work, row->values, &keys, &count, err) != 0)
+		return -1;
+	/* Its system may never show it again: it is looked at when a record comes that it matches (apply.c). */
+	return ledger_review_keys(work->ledger, finding.id, work->entity, work_match_unit(work), keys, count, err);
 }
 
 static int

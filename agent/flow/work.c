@@ -435,6 +435,7 @@ work_find(struct work *work, const struct row *row, struct ledger_finding *findi
 	}
 	if (ledger_find(work->ledger, finding, &id, err) != 0)
 		return -1;
+	finding->id = id;
 	if (!keep_row || row == NULL || row->what == ROW_GONE)
 		return 0;
 	if ((one = values_one_row(work->native, row->index, err)) == NULL)

@@ -193,6 +193,7 @@ int work_record_keys(struct work *work, const struct syncline_value *values, str
                      struct error *err);
 /* The next rows of the batch find this new record by its keys, as those of the next batch will. */
 int work_note_keys(struct work *work, const struct work_record *record, struct error *err);
+uint32_t work_match_unit(const struct work *work); /* 0: of all units */
 int work_match_keys(struct work *work, struct work_record *record, struct error *err);
 
 /* merge.c: base false: this link is new, nothing was agreed before. */

@@ -33,6 +33,10 @@ const char ledger_schema_findings[] =
 	/* The records that an unlinked native record may be, as long as its review asks for it, and after. */
 	"CREATE TABLE review_candidate (record INTEGER NOT NULL, review INTEGER NOT NULL, PRIMARY KEY (record, review)) WITHOUT ROWID;\n"
 	"CREATE INDEX review_candidate_of ON review_candidate (review);\n"
+	/* The match keys of a row that nothing matched: it is looked at again when a record has one of them. */
+	"CREATE TABLE review_key (review INTEGER NOT NULL, rule INTEGER NOT NULL, entity INTEGER NOT NULL, unit INTEGER NOT NULL,"
+	" hash BLOB NOT NULL, PRIMARY KEY (review, rule)) WITHOUT ROWID;\n"
+	"CREATE INDEX review_unmatched ON review (flow, unit) WHERE state = 0 AND cause = 'unmatched';\n"
 	/* One row. */
 	"CREATE TABLE finding_number (last INTEGER NOT NULL);\n"
 	"INSERT INTO finding_number (last) VALUES (0);\n"

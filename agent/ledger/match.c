@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* match.c: exact match keys: which records share one.  Whether a key may link is decided by who asks, from how many there are. */
+/* match.c: exact match keys: which records share one, and which rows still look for theirs.  Whether a key may link is decided by who asks, from how many there are. */
 #include "ledger/links.h"
 
 #include <string.h>
@@ -99,5 +99,70 @@ ledger_match_set(struct ledger *ledger, const struct config_entity *entity, uint
 		if (ledger_run_statement(ledger, statement, err) != 0)
 			return -1;
 	}
+	return 0;
+}
+
+int
+ledger_review_keys(struct ledger *ledger, int64_t review, const struct config_entity *entity, uint32_t unit, const struct ledger_match *keys,
+                   uint32_t count, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger, "DELETE FROM review_key WHERE review = ?1", err);
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, review);
+	if (ledger_run_statement(ledger, statement, err) != 0)
+		return -1;
+	for (uint32_t i = 0; i < count; i++) {
+		if ((statement = ledger_statement(ledger, "INSERT INTO review_key (review, rule, entity, unit, hash) VALUES (?1, ?2, ?3, ?4, ?5)", err)) == NULL)
+			return -1;
+		sqlite3_bind_int64(statement, 1, review);
+		sqlite3_bind_int64(statement, 2, keys[i].rule);
+		sqlite3_bind_int64(statement, 3, ledger_entity_id(ledger, entity));
+		sqlite3_bind_int64(statement, 4, unit);
+		sqlite3_bind_blob(statement, 5, keys[i].hash, 16, SQLITE_STATIC);
+		if (ledger_run_statement(ledger, statement, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+ledger_reviews_matched(struct ledger *ledger, uint32_t flow, uint32_t unit, struct arena *arena, int64_t **ret_reviews, uint32_t *ret_count,
+                       struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(
+		ledger, "SELECT r.id FROM review r INDEXED BY review_unmatched WHERE r.flow = ?1 AND r.unit = ?2 AND r.state = 0 AND r.cause = 'unmatched'"
+		        " AND r.decision IS NULL AND r.retry_us IS NULL AND EXISTS (SELECT 1 FROM review_key k WHERE k.review = r.id"
+		        " AND (SELECT count(*) FROM (SELECT DISTINCT m.id >> 8 FROM match_key m WHERE m.hash = k.hash AND m.rule = k.rule"
+		        " AND m.entity = k.entity AND m.unit = k.unit LIMIT ?3)) BETWEEN 1 AND ?3 - 1) ORDER BY r.id", err);
+	uint32_t count = 0, room = 0;
+	int64_t *reviews = NULL;
+	int step;
+
+	if (statement == NULL)
+		return link_failed(ledger, err);
+	sqlite3_bind_int64(statement, 1, flow);
+	sqlite3_bind_int64(statement, 2, unit);
+	sqlite3_bind_int64(statement, 3, LEDGER_MATCHES_MAX);
+	while ((step = ledger_step(ledger, statement, err)) == 1) {
+		if (count == room) {
+			int64_t *grown = arena_array(arena, room = room == 0 ? 64 : room * 2, sizeof *grown);
+
+			if (grown == NULL) {
+				sqlite3_reset(statement);
+				return error_memory(err);
+			}
+			if (count > 0)
+				memcpy(grown, reviews, count * sizeof *grown);
+			reviews = grown;
+		}
+		reviews[count++] = sqlite3_column_int64(statement, 0);
+	}
+	sqlite3_reset(statement);
+	if (step < 0)
+		return link_failed(ledger, err);
+	*ret_reviews = reviews;
+	*ret_count = count;
 	return 0;
 }

@@ -157,6 +157,14 @@ int ledger_match_find(struct ledger *ledger, const struct config_entity *entity,
 /* The record's keys are these now; what it had before is dropped. */
 int ledger_match_set(struct ledger *ledger, const struct config_entity *entity, uint32_t unit, int64_t record, const struct ledger_match *keys,
                      uint32_t count, struct error *err);
+/*
+ * The match keys of the row that an open review is about: nothing has them.  Those reviews of a flow's unit whose rows are matched by now,
+ * by one record or by so many that people choose; ids come from `arena`.  Keys are kept for one such look: whoever asks again keeps them again.
+ */
+int ledger_review_keys(struct ledger *ledger, int64_t review, const struct config_entity *entity, uint32_t unit, const struct ledger_match *keys,
+                       uint32_t count, struct error *err);
+int ledger_reviews_matched(struct ledger *ledger, uint32_t flow, uint32_t unit, struct arena *arena, int64_t **ret_reviews, uint32_t *ret_count,
+                           struct error *err);
 
 /* History: what happened to a record, for ever (agent.keep.history).  One row an event. */
 #define LEDGER_EVENTS(X)                                                                                                          \

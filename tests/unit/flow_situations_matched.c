@@ -4,6 +4,9 @@
 
 /* A record that is not meant for web; and a row there that bears another number. */
 #define NOT_AT_WEB "erp new 2 n A out; run; run"
+#define CHANGES_ONLY                                                                            \
+	"systems: { crm: { objects: { things: { mark = [ \"version\" ]; }; }; }; };\n"          \
+	"systems: { web: { objects: { things: { mark = [ \"version\" ]; }; }; }; };\n"
 #define OTHER_AT_WEB "erp new 2 n A out; web new 22 x C q; run; run"
 
 static const struct story stories[] = {
@@ -186,6 +189,19 @@ static const struct story stories[] = {
 	            .history = "created erp 2; sent-create crm 11; sent-create web 21", .counts = "created 1; sent-creates 2" } },
 	{ TELL("unmatched", NULL, ALL, CREATE, "the binding does not originate: a person is asked"), .given = "run", .when = "crm new 12 n C q; run",
 	  .then = { .crm = "12 n C q none", .findings = "review unmatched crm 12", .counts = "held 1" } },
+	/* crm tells of changes alone, and 12 is not among them any more. */
+	{ TELL("unmatched", NULL, OWNER, CREATE, "the record that matches comes later, and it is linked although its system doesn't show it again"),
+	  .config = CHANGES_ONLY, .given = "run; crm new 12 n C q; run; crm new 13 x D q; crm set 13 version=9; run; run", .when = "erp new 2 n A p; run",
+	  .then = { .golden = "n A q g2", .erp = "2 n A q live ..=/=== unseen", .crm = "12 n A q live .=./=== unseen; 13 x D q none", .web = "22 n A q live unseen",
+	            .history = "created erp 2 number=n value=A phone=p; linked crm 12; changed crm 12 phone p>q; sent-update erp 2; sent-update crm 12; "
+	                       "sent-create web 22",
+	            .findings = "review unmatched crm 12 ended; review unmatched crm 13" } },
+	{ TELL("unmatched", NULL, OWNER, UPDATE, "a record gets the number by which it matches, and it is linked although its system doesn't show it again"),
+	  .config = CHANGES_ONLY, .given = "erp new 2 m A out; run; web new 22 n C q; run; web new 23 x D q; web set 23 version=9; run; run", .at = "web",
+	  .when = "erp set 2 number=n; run",
+	  .then = { .golden = "n A out g2", .erp = "2 n A out live .../===", .crm = "12 n A out live unseen", .web = "22 n A out live .==/=== unseen; 23 x D q none",
+	            .history = "changed erp 2 number m>n; linked web 22; sent-update crm 12; sent-update web 22",
+	            .findings = "review unmatched web 22 ended; review unmatched web 23" } },
 	{ TELL("unmatched", NULL, ALL, UPDATE, "it changes while a person is asked"), .given = "run",
 	  .when = "crm new 12 n C q; run; crm set 12 value=D; run",
 	  .then = { .crm = "12 n D q none", .findings = "review unmatched crm 12", .counts = "held 1" } },
