@@ -228,6 +228,8 @@ limit(struct instance *c)
 		rc = sqlite3_exec(c->db, "PRAGMA query_only=ON;", NULL, NULL, NULL);
 	snprintf(text, sizeof text, "PRAGMA cache_size=-%lld; PRAGMA foreign_keys=%s;", (long long)(cache / 1024),
 	         syncline_setting_boolean(NULL, c->settings, "foreign_keys", 1) ? "ON" : "OFF");
+	if (rc == SQLITE_OK)
+		rc = mark_functions(c->db);
 	return rc == SQLITE_OK ? sqlite3_exec(c->db, text, NULL, NULL, NULL) : rc;
 }
 

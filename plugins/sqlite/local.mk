@@ -1,6 +1,6 @@
 # plugins/sqlite: tables of an SQLite database.
 SQLITE_TABLES_SOURCES = plugins/sqlite/sqlite.h plugins/sqlite/connector.c plugins/sqlite/table.c plugins/sqlite/value.c \
-	plugins/sqlite/position.c plugins/sqlite/rows.c plugins/sqlite/read.c plugins/sqlite/look.c plugins/sqlite/statement.c \
+	plugins/sqlite/position.c plugins/sqlite/mark.c plugins/sqlite/rows.c plugins/sqlite/read.c plugins/sqlite/look.c plugins/sqlite/statement.c \
 	plugins/sqlite/write.c plugins/sqlite/discover.c
 
 connector_LTLIBRARIES += sqlite.la

@@ -4,7 +4,8 @@
  * transaction outlives a batch and the owner of the database is never kept from writing or checkpointing.
  *
  *     full    NULL KEYS (rejects) -> KEYS in the order of the key -> end
- *     delta   NULL KEYS -> UNORDERED: rows without a mark, or with one far in the future -> MARKS by (mark, key) -> end
+ *     delta   NULL KEYS -> UNORDERED: rows without a mark, or with one far in the future or of another form (mark.c) -> MARKS by
+ *             (mark, key) -> end
  *
  * The next page begins at >= the last row and leaves out what was given already; so keys that are not unique lose nothing.
  */
@@ -43,6 +44,9 @@ struct reader {
 	uint64_t equal;    /* rows given that stand at the last row's place in the order */
 	uint64_t left;     /* of a sample */
 	uint64_t expected;
+	int form;          /* of the marks that are compared; MARK_NONE: there is none */
+	uint64_t odd;      /* rows given whose mark is of no such form */
+	char odd_id[200];  /* the first of them */
 	struct syncline_buffer last_id;
 };
 
@@ -123,7 +127,8 @@ null_keys_condition(const struct reader *r, struct syncline_buffer *b, const cha
 		syncline_buffer_format(b, "%s%s IS NULL", i > 0 ? " OR " : "", table_column_sql(t, t->key[i]));
 	syncline_buffer_char(b, ')');
 	if (!r->full && r->start.has_mark)
-		syncline_buffer_format(b, " AND (%s >= ?%u OR %s IS NULL)", r->mark.data, P_LOWER, r->mark.data);
+		syncline_buffer_format(b, " AND (%s >= ?%u OR %s IS NULL OR NOT syncline_mark_is(%s, %d))", r->mark.data, P_LOWER, r->mark.data,
+		                       r->mark.data, r->form);
 }
 
 static void
@@ -136,11 +141,12 @@ phase_condition(const struct reader *r, struct syncline_buffer *b, const char *j
 		return;
 	}
 	if (r->phase == UNORDERED) {
-		syncline_buffer_format(b, "%s(%s IS NULL OR %s > ?%u)", joiner, r->mark.data, r->mark.data, P_UPPER);
+		syncline_buffer_format(b, "%s(%s IS NULL OR %s > ?%u OR NOT syncline_mark_is(%s, %d))", joiner, r->mark.data, r->mark.data, P_UPPER,
+		                       r->mark.data, r->form);
 		joiner = " AND ";
 	} else if (r->phase == MARKS) {
 		/* The plain comparisons are the ones that an index on the mark serves. */
-		syncline_buffer_format(b, "%s%s <= ?%u", joiner, r->mark.data, P_UPPER);
+		syncline_buffer_format(b, "%s%s <= ?%u AND syncline_mark_is(%s, %d)", joiner, r->mark.data, P_UPPER, r->mark.data, r->form);
 		joiner = " AND ";
 		if (r->at.has_mark)
 			syncline_buffer_format(b, " AND %s >= ?%u", r->mark.data, P_LOWER);
@@ -168,7 +174,7 @@ tenant_condition(const struct reader *r, struct syncline_buffer *b, const char *
 	return " AND ";
 }
 
-/* Result columns: equal, [the mark], then those of rows_select. */
+/* Result columns: equal, the mark if there is one, then those of rows_select. */
 static void
 page_sql(const struct reader *r, struct syncline_buffer *b)
 {
@@ -177,7 +183,7 @@ page_sql(const struct reader *r, struct syncline_buffer *b)
 
 	syncline_buffer_text(b, "SELECT ");
 	equal_column(r, b);
-	syncline_buffer_format(b, ", %s, ", r->phase == MARKS ? r->mark.data : "NULL");
+	syncline_buffer_format(b, ", %s, ", r->table->mark_count > 0 ? r->mark.data : "NULL");
 	rows_select(&r->rows, b);
 	syncline_buffer_format(b, " FROM main.%s", t->quoted);
 	joiner = append_where(b, t, " WHERE ");
@@ -296,6 +302,43 @@ look_for_twin(struct reader *r, struct syncline_record *record)
 	return syncline_buffer_append(&r->last_id, id, length);
 }
 
+/* A mark that can't be compared with the others: the row is read each time, and its owner is told. */
+static int
+look_for_odd_mark(struct reader *r, sqlite3_stmt *s, const struct syncline_record *record)
+{
+	struct cell mark = { .type = SQLITE_NULL };
+
+	if (r->phase == MARKS || r->form == MARK_NONE || sqlite3_column_type(s, 1) == SQLITE_NULL)
+		return 0;
+	if (cell_read(s, 1, &mark) != 0)
+		return -1;
+	if (!mark_fits(mark_form(&mark), r->form) && r->odd++ == 0) {
+		char text[48];
+
+		if (mark.type == SQLITE_TEXT)
+			snprintf(text, sizeof text, "\"%.*s\"", mark.length < 40 ? (int)mark.length : 40, mark.data);
+		else
+			snprintf(text, sizeof text, "%s", mark.type == SQLITE_BLOB ? "bytes" : "a number");
+		snprintf(r->odd_id, sizeof r->odd_id, "%.*s with %s", record->native_id.length < 100 ? (int)record->native_id.length : 100,
+		         record->native_id.type == SYNCLINE_TYPE_TEXT ? (const char *)record->native_id.u.data : "", text);
+	}
+	cell_free(&mark);
+	return 0;
+}
+
+static void
+say_odd_marks(const struct reader *r)
+{
+	char text[600];
+
+	if (r->odd == 0 || r->c->log == NULL)
+		return;
+	snprintf(text, sizeof text, "%llu row%s of %.100s ha%s a mark in %.60s that can't be compared with the others and %s read each time: "
+	         "first %s. Correct %s there.", (unsigned long long)r->odd, r->odd == 1 ? "" : "s", r->table->name, r->odd == 1 ? "s" : "ve",
+	         table_column_name(r->table, r->table->mark[0]), r->odd == 1 ? "is" : "are", r->odd_id, r->odd == 1 ? "it" : "them");
+	r->c->log->write(r->c->host, SYNCLINE_LOG_WARNING, text);
+}
+
 static uint32_t
 take_row(struct reader *r, sqlite3_stmt *s, struct syncline_batch *batch, uint64_t *skip, struct syncline_error *err)
 {
@@ -312,6 +355,8 @@ take_row(struct reader *r, sqlite3_stmt *s, struct syncline_batch *batch, uint64
 		return result;
 	if (record.native_id.type == SYNCLINE_TYPE_ABSENT)
 		r->incomplete = 1;
+	if (look_for_odd_mark(r, s, &record) != 0)
+		return syncline_fail_memory(err);
 	if (look_for_twin(r, &record) != 0)
 		return syncline_fail_memory(err);
 	result = rows_add(&r->rows, batch, &record, err);
@@ -406,6 +451,8 @@ next(void *reader, const struct syncline_call *call, struct syncline_batch *batc
 	if (result != SYNCLINE_OK)
 		return result;
 	state.end = r->phase == ENDED;
+	if (state.end)
+		say_odd_marks(r);
 	state.expected = r->expected;
 	if (state.end && r->full) {
 		uint32_t complete = !r->resumed && !r->incomplete;
@@ -522,30 +569,108 @@ bound_by_now(struct reader *r, const struct syncline_object *object)
 	return 0;
 }
 
+/* The first column of the first row of `SELECT what FROM the table tail`; null without a row. */
 static uint32_t
-take_upper_bound(struct reader *r, const struct syncline_object *object, struct syncline_error *err)
+ask(struct reader *r, const char *what, const char *condition, const char *tail, struct cell *ret_cell, struct syncline_error *err)
 {
 	struct syncline_buffer sql;
+	const char *joiner;
 	sqlite3_stmt *s;
 	uint32_t result;
 	int rc;
 
-	if (r->table->mark_count == 0)
-		return SYNCLINE_OK;
 	syncline_buffer_init(&sql, 4 * 1024 * 1024);
-	syncline_buffer_format(&sql, "SELECT max(%s) FROM main.%s", r->mark.data, r->table->quoted);
-	append_where(&sql, r->table, " WHERE ");
+	syncline_buffer_format(&sql, "SELECT %s FROM main.%s", what, r->table->quoted);
+	joiner = append_where(&sql, r->table, " WHERE ");
+	if (condition[0] != '\0')
+		syncline_buffer_format(&sql, "%s%s", joiner, condition);
+	syncline_buffer_text(&sql, tail);
 	result = connection_prepare_buffer(r->c, &sql, 0, &s, err);
 	syncline_buffer_free(&sql);
 	if (result != SYNCLINE_OK)
 		return result;
 	rc = sqlite3_step(s);
-	if (rc != SQLITE_ROW)
-		result = connection_fail(r->c, rc, err, "The latest mark of %s can't be read", r->table->name);
-	else if (cell_read(s, 0, &r->upper) != 0)
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		result = connection_fail(r->c, rc, err, "The marks of %s can't be read", r->table->name);
+	else if (rc == SQLITE_ROW && cell_read(s, 0, ret_cell) != 0)
 		result = syncline_fail_memory(err);
 	sqlite3_finalize(s);
+	return result;
+}
+
+/* The form that most marks have. */
+static uint32_t
+choose_form(struct reader *r, const struct syncline_object *object, struct syncline_error *err)
+{
+	struct cell form = { .type = SQLITE_NULL };
+	struct syncline_buffer what;
+	uint32_t result;
+
+	syncline_buffer_init(&what, 4 * 1024 * 1024);
+	syncline_buffer_format(&what, "syncline_mark_form(%s)", r->mark.data);
+	result = syncline_buffer_string(&what) == NULL || what.failed ? syncline_fail_memory(err) : ask(r, what.data, "", "", &form, err);
+	syncline_buffer_free(&what);
+	if (result != SYNCLINE_OK)
+		return result;
+	r->form = form.type == SQLITE_INTEGER ? (int)form.integer : MARK_NONE;
+	if (form.type == SQLITE_NULL || r->form != MARK_NONE || object->reads == SYNCLINE_READS_FULL)
+		return SYNCLINE_OK;
+	result = syncline_fail(err, SYNCLINE_CONFIG, "No mark in %s of %s can be compared with another: none is a number or a time written year first.",
+	                       table_column_name(r->table, r->table->mark[0]), r->table->name);
+	syncline_hint(err, "Name a column in `mark` that holds times as 2026-02-28 12:30:00 or numbers, if need be of a view, or set reads = \"full\".");
+	return result;
+}
+
+static uint32_t
+take_upper_bound(struct reader *r, const struct syncline_object *object, struct syncline_error *err)
+{
+	struct syncline_buffer condition, tail;
+	uint32_t result = SYNCLINE_OK;
+
+	if (r->table->mark_count == 0)
+		return SYNCLINE_OK;
+	if (r->form == MARK_NONE)
+		result = choose_form(r, object, err);
+	if (result != SYNCLINE_OK || r->form == MARK_NONE)
+		return result;
+	syncline_buffer_init(&condition, 4 * 1024 * 1024);
+	syncline_buffer_init(&tail, 4 * 1024 * 1024);
+	syncline_buffer_format(&condition, "syncline_mark_is(%s, %d)", r->mark.data, r->form);
+	syncline_buffer_format(&tail, " ORDER BY %s DESC LIMIT 1", r->mark.data);
+	if (syncline_buffer_string(&condition) == NULL || syncline_buffer_string(&tail) == NULL || condition.failed || tail.failed)
+		result = syncline_fail_memory(err);
+	else
+		result = ask(r, r->mark.data, condition.data, tail.data, &r->upper, err);
+	syncline_buffer_free(&condition);
+	syncline_buffer_free(&tail);
 	return result == SYNCLINE_OK && bound_by_now(r, object) != 0 ? syncline_fail_memory(err) : result;
+}
+
+/*
+ * The marks go on in the form in which the position has them.  Where it has none (it was made when any text was a mark), or no row
+ * is of that form any more, everything is read anew.
+ */
+static uint32_t
+take_form(struct reader *r, const struct syncline_object *object, struct syncline_error *err)
+{
+	uint32_t result;
+	int form = mark_form(&r->start.mark);
+
+	r->form = form == MARK_DATE ? MARK_NONE : form; /* it may stand beside times: see which */
+	if (r->full || form == MARK_NONE)
+		r->form = MARK_NONE;
+	if ((result = take_upper_bound(r, object, err)) != SYNCLINE_OK || r->full)
+		return result;
+	if (r->upper.type == SQLITE_NULL && r->form != MARK_NONE) {
+		r->form = MARK_NONE;
+		if ((result = take_upper_bound(r, object, err)) != SYNCLINE_OK)
+			return result;
+	}
+	if (r->form != MARK_NONE && !mark_fits(form, r->form)) {
+		position_free(&r->start);
+		r->full = 1;
+	}
+	return SYNCLINE_OK;
 }
 
 static uint32_t
@@ -603,7 +728,11 @@ begin(struct reader *r, const struct syncline_object *object, const struct syncl
 		r->full = 1;
 	}
 	if (!r->resumed)
-		result = take_upper_bound(r, object, err);
+		result = take_form(r, object, err);
+	else if (r->upper.type != SQLITE_NULL)
+		r->form = mark_form(&r->upper) != MARK_DATE ? mark_form(&r->upper) : MARK_NONE;
+	if (result != SYNCLINE_OK)
+		return result;
 	if (!r->full) {
 		go_back(&r->start.mark, object->overlap_us, unit_of(object));
 		/* Rows of the same mark may have come since, before this key: they are read again from the mark's first. */
@@ -612,7 +741,7 @@ begin(struct reader *r, const struct syncline_object *object, const struct syncl
 			return syncline_fail_memory(err);
 	}
 	r->phase = r->table->key_nullable && !r->resumed ? NULL_KEYS : r->full ? KEYS : UNORDERED;
-	if (result == SYNCLINE_OK && r->full && request->record_limit == 0)
+	if (r->full && request->record_limit == 0)
 		result = count_rows(r, err);
 	return result;
 }

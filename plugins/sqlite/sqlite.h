@@ -6,6 +6,7 @@
  *     table.c      a table or view as the catalogue describes it, and as the object's configuration uses it
  *     value.c      values from and to columns, native ids
  *     position.c   how far a read has come, as bytes
+ *     mark.c       which marks can be compared
  *     rows.c       rows as records
  *     read.c       source/1: full and delta reads
  *     look.c       get, find/1, count/1, digest/1
@@ -187,6 +188,12 @@ uint32_t position_write(const struct position *position, const struct table *tab
 uint32_t position_read(const struct syncline_slice *bytes, const struct table *table, struct position *ret_position, struct syncline_error *err);
 int position_copy(struct position *to, const struct position *from);
 void position_free(struct position *position);
+
+/* mark.c: the forms of marks; those of one form can be compared. */
+enum { MARK_NONE, MARK_NUMBER, MARK_DATE, MARK_BLANK, MARK_T, MARK_DIGITS };
+int mark_form(const struct cell *cell);
+int mark_fits(int form, int wanted); /* a mark of this form among those of that one */
+int mark_functions(sqlite3 *db);     /* a result code of SQLite */
 
 /*
  * rows.c: what a SELECT of ours returns, as records.  The list of result columns is: the rowid, the key's parts, the tenant and

@@ -224,6 +224,128 @@ a_delta_goes_by_mark_with_overlap_and_reads_rows_without_a_mark(void **state)
 	free(s);
 }
 
+/* One more delta read; what it read, and in *said what the connector logged. */
+static const char *
+delta(struct fixture *f, const char *what, char said[2000])
+{
+	static struct seen s;
+
+	memset(&s, 0, sizeof s);
+	said[0] = '\0';
+	f->bench.log = tmpfile();
+	assert_non_null(f->bench.log);
+	sql(what);
+	if (fixture_read(f, 0, 1, 0, write_down, &s) != SYNCLINE_OK)
+		fail_msg("%s: %s", what, f->err.message);
+	rewind(f->bench.log);
+	said[fread(said, 1, 1999, f->bench.log)] = '\0';
+	fclose(f->bench.log);
+	f->bench.log = NULL;
+	return s.text;
+}
+
+/* The ids of what was read, in any order. */
+static void
+assert_rows(const char *read, const char *ids)
+{
+	char wanted[200], line[200], text[70000];
+	size_t lines = 0, words = 0;
+
+	snprintf(text, sizeof text, "\n%s", read);
+	for (const char *at = read; *at != '\0'; at++)
+		lines += *at == '\n';
+	snprintf(wanted, sizeof wanted, "%s", ids);
+	for (char *word = strtok(wanted, " "); word != NULL; word = strtok(NULL, " "), words++) {
+		snprintf(line, sizeof line, "\n%s ", word);
+		if (strstr(text, line) == NULL)
+			fail_msg("%s is not in\n%s", word, read);
+	}
+	if (lines != words)
+		fail_msg("it should have been %s:\n%s", ids, read);
+}
+
+#define AT "strftime('%Y-%m-%d %H:%M:%S', 'now', "
+
+static void
+a_mark_that_is_no_time_hides_no_row(void **state)
+{
+	static const char *const marks[] = { "m" }, *const columns[] = { "TEXT", "TIMESTAMP", "" };
+	struct fixture *f = *state;
+	struct seen *s = calloc(1, sizeof *s);
+	char said[2000], text[200];
+
+	f->object.mark = marks;
+	f->object.mark_count = 1;
+	for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+		snprintf(text, sizeof text, "DROP TABLE IF EXISTS t; CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, m %s)", columns[i]);
+		sql(text);
+		sql("INSERT INTO t VALUES('a', " AT "'-60 seconds')), ('low', '01.11.2026')");
+		assert_int_equal(fixture_read(f, 1, 0, 0, write_down, s), SYNCLINE_OK);
+		assert_int_equal(f->complete, 1);
+		assert_rows(delta(f, "INSERT INTO t VALUES('high', 'n/a'), ('b', " AT "'-40 seconds'))", said), "low high a b");
+		assert_non_null(strstr(said, "2 rows of t have a mark in m that can't be compared"));
+		assert_non_null(strstr(said, "first high with \"n/a\""));
+		assert_rows(delta(f, "INSERT INTO t VALUES('c', " AT "'-20 seconds'))", said), "low high b c");
+		assert_rows(delta(f, "UPDATE t SET m = " AT "'0 seconds') WHERE id = 'a'", said), "low high c a");
+		assert_rows(delta(f, "UPDATE t SET m = 17 WHERE id = 'low'; UPDATE t SET m = x'00ff' WHERE id = 'high'", said), "low high a");
+		assert_rows(delta(f, "DELETE FROM t WHERE id = 'low'; UPDATE t SET m = " AT "'1 seconds') WHERE id = 'high'", said), "a high");
+		assert_string_equal(said, "");
+	}
+	free(s);
+}
+
+static void
+marks_that_are_numbers_have_no_texts_among_them(void **state)
+{
+	static const char *const marks[] = { "m" };
+	struct fixture *f = *state;
+	struct seen *s = calloc(1, sizeof *s);
+	char said[2000];
+
+	f->object.mark = marks;
+	f->object.mark_count = 1;
+	sql("CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, m INTEGER); INSERT INTO t VALUES('a', 7), ('x', 'none'), ('y', '2026-11-01 10:00:00')");
+	assert_int_equal(fixture_read(f, 1, 0, 0, write_down, s), SYNCLINE_OK);
+	assert_rows(delta(f, "INSERT INTO t VALUES('b', 8)", said), "a b x y");
+	assert_rows(delta(f, "INSERT INTO t VALUES('c', 9); DELETE FROM t WHERE id IN ('x', 'y')", said), "b c");
+	assert_string_equal(said, "");
+	free(s);
+}
+
+static void
+a_column_without_a_mark_to_compare_is_refused(void **state)
+{
+	static const char *const marks[] = { "m" };
+	struct fixture *f = *state;
+	struct seen *s = calloc(1, sizeof *s);
+	char said[2000];
+
+	f->object.mark = marks;
+	f->object.mark_count = 1;
+	sql("CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, m); INSERT INTO t VALUES('n', NULL)");
+	assert_int_equal(fixture_read(f, 1, 0, 0, write_down, s), SYNCLINE_OK);
+	sql("INSERT INTO t VALUES('a', '31.10.2026 10:00'), ('b', '01.11.2026 10:00')");
+	assert_int_equal(fixture_read(f, 1, 0, 0, write_down, s), SYNCLINE_CONFIG);
+	assert_non_null(strstr(f->err.message, "No mark in m of t can be compared"));
+	assert_non_null(strstr(f->err.hint, "reads = \"full\""));
+	f->object.reads = SYNCLINE_READS_FULL; /* then nobody compares them */
+	assert_int_equal(fixture_read(f, 1, 0, 0, write_down, s), SYNCLINE_OK);
+	f->object.reads = SYNCLINE_READS_DELTA;
+	/* Times of another form take the column over, and all is read once. */
+	sql("DELETE FROM t; INSERT INTO t VALUES('a', '2026-10-31'), ('b', '2026-11-01')");
+	assert_int_equal(fixture_read(f, 1, 0, 0, write_down, s), SYNCLINE_OK);
+	assert_rows(delta(f, "INSERT INTO t VALUES('c', '2026-11-01 10:00:00')", said), "b c");
+	assert_rows(delta(f, "UPDATE t SET m = '2026-11-01T10:00:00' WHERE id <> 'a'", said), "b c");
+	assert_rows(delta(f, "UPDATE t SET m = 4 WHERE id < 'z'", said), "a b c");
+	assert_rows(delta(f, "INSERT INTO t VALUES('d', 5)", said), "a b c d");
+	assert_rows(delta(f, "INSERT INTO t VALUES('e', 6)", said), "d e");
+	/* Digits of one length are compared as well. */
+	sql("DELETE FROM t; INSERT INTO t VALUES('a', '20261031'), ('b', '20261101'), ('x', '9')");
+	assert_int_equal(fixture_read(f, 1, 0, 0, write_down, s), SYNCLINE_OK);
+	assert_rows(delta(f, "INSERT INTO t VALUES('c', '20261102')", said), "b c x");
+	free(s);
+}
+
 static void
 a_position_that_is_damaged_is_refused(void **state)
 {
@@ -235,7 +357,7 @@ a_position_that_is_damaged_is_refused(void **state)
 
 	f->object.mark = marks;
 	f->object.mark_count = 1;
-	sql("CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, m TEXT); INSERT INTO t VALUES('a', 'one'), ('b', 'two')");
+	sql("CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, m TEXT); INSERT INTO t VALUES('a', '2026-01-01'), ('b', '2026-01-02')");
 	assert_int_equal(fixture_read(f, 1, 0, 0, write_down, s), SYNCLINE_OK);
 	length = f->position_length;
 	assert_true(length < sizeof good);
@@ -545,7 +667,9 @@ main(void)
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(values_keep_their_digits_and_types), TEST(a_full_read_in_pages_loses_nothing), TEST(keys_that_are_null_or_shared_are_rejects),
-		TEST(a_delta_goes_by_mark_with_overlap_and_reads_rows_without_a_mark), TEST(a_position_that_is_damaged_is_refused),
+		TEST(a_delta_goes_by_mark_with_overlap_and_reads_rows_without_a_mark), TEST(a_mark_that_is_no_time_hides_no_row),
+		TEST(marks_that_are_numbers_have_no_texts_among_them), TEST(a_column_without_a_mark_to_compare_is_refused),
+		TEST(a_position_that_is_damaged_is_refused),
 		TEST(each_item_has_its_own_result), TEST(without_a_unique_index_nothing_is_created), TEST(triggers_locks_and_rollbacks),
 		TEST(names_can_do_no_harm), TEST(get_find_count_and_digest), TEST(killed_while_writing), TEST(a_hostile_file_is_survived),
 	};

@@ -152,6 +152,34 @@ def test_status_held(bed):
     assert "plan" not in [wait["kind"] for wait in bed.json(3, "status")["flows"][0]["waits"]]
 
 
+MARKED = """
+systems: { crm: { connector = "sqlite"; settings: { path = "%s/base.sqlite"; };
+  objects: { source: { native = "source"; key = [ "number" ]; reads = "delta"; mark = [ "updated" ]; }; }; }; };
+"""
+
+
+def test_bad_mark(bed):
+    """A row whose mark is no time hides no other row, and is named; a column without any is refused."""
+    bed.write("conf.d/15-marked.conf", MARKED % bed.folder)
+    bed.change("conf.d/20-entities.conf", 'owner = "erp"', 'owner = "crm"')
+    bed.change("conf.d/30-flows.conf", """erp: { object = "people"; trigger: { file = true; }; originates = true;
+      map = ( [ "name", "NAME" ], [ "colour", "COLOUR" ] ); read: { number = "NR"; paid = "PAID"; }; };""",
+               """crm: { object = "source"; trigger: { every = "5m"; }; originates = true; map = ( [ "number", "number" ], [ "name", "name" ] ); };""")
+    bed.table("create table source (number text primary key, name text, updated timestamp)")
+    bed.table("insert into source values ('1', 'Ann', '2026-01-01 10:00:00'), ('2', 'Bob', '2026-01-01 11:00:00')")
+    bed.begin(0)
+    bed.table("insert into source values ('3', 'Cid', 'n/a'), ('4', 'Dora', '2026-01-02 10:00:00')")
+    has(good(bed.run("run", "people")).err, "crm: warning: 1 row of source has a mark in updated", '3 with "n/a"')
+    bed.table("insert into source values ('5', 'Eve', '2026-01-03 10:00:00')")
+    good(bed.run("run", "people"))
+    bed.table("update source set name = 'Anna', updated = '2026-01-04 10:00:00' where number = '1'")
+    bed.table("update source set name = 'Cindy' where number = '3'")
+    good(bed.run("run", "people"))
+    assert bed.table("select number, name from person order by number") == [("1", "Anna"), ("2", "Bob"), ("3", "Cindy"), ("4", "Dora"), ("5", "Eve")]
+    bed.table("update source set updated = '31.10.2026 10:00'")
+    assert "No mark in updated of source can be compared" in good(bed.run("run", "people"), 1).out + good(bed.run("run", "people"), 1).err
+
+
 def test_rejects(bed):
     bed.begin()
     has(good(bed.run("rejects"), 3).out, "COUNT", "Nobody is not a person", "name: the text has")
