@@ -134,18 +134,32 @@ struct csv_file {
 	char *name;
 	int64_t size, modified_us;
 	uint64_t identity; /* of name, size, time and inode: the file that was read, and no other */
+	bool archived;
+	size_t base;       /* of the name: bytes without the number that told it from another file in the archive */
+	uint64_t number;
 };
 struct csv_files_found {
 	struct csv_file *items; /* in the object's order */
 	size_t count;
 	size_t unfinished; /* more match, but are still being written */
 	int folder;        /* open */
+	int archive;       /* open, or -1: the archive was not looked at */
+	bool by_time;      /* whatever the object says */
 };
 uint32_t csv_folder_open(const char *path, const char *setting, int *ret_folder, struct syncline_error *err);
+/*
+ * Where files are looked for.  Those of the archive stand in the order of the object, or by time when a name came there again, so
+ * that names don't tell which is newer; a read that goes on has to have them in the order in which it began.
+ */
+enum csv_look { CSV_LOOK_FOLDER, CSV_LOOK_ARCHIVE, CSV_LOOK_BY_NAME, CSV_LOOK_BY_TIME };
 /* wait: files that are younger than the pause are waited for. */
-uint32_t csv_files_find(const struct csv_object *object, const struct syncline_call *call, bool wait, struct csv_files_found *ret_found,
-                        struct syncline_error *err);
+uint32_t csv_files_find(const struct csv_object *object, const struct syncline_call *call, bool wait, enum csv_look look,
+                        struct csv_files_found *ret_found, struct syncline_error *err);
 void csv_files_free(struct csv_files_found *found);
+/* The folder that it lies in, open. */
+int csv_file_folder(const struct csv_files_found *found, const struct csv_file *file);
+/* Does it come behind the archived file of this name and time? */
+bool csv_file_is_behind(const struct csv_object *object, const struct csv_files_found *found, const struct csv_file *file, char *name, int64_t modified_us);
 int csv_name_order(const char *a, const char *b); /* runs of digits as numbers */
 /* <0, 0, >0: a comes before b in the object's order. */
 int csv_file_order(const struct csv_object *object, const char *a, int64_t a_us, const char *b, int64_t b_us);
@@ -155,8 +169,9 @@ uint32_t csv_file_archive(const struct csv_object *object, int folder, const cha
 struct csv_position {
 	uint64_t *done; /* identities of files that are read or superseded */
 	size_t count, room;
-	char *last;     /* the file read last, or NULL */
+	char *last;     /* the file read last, of the archive while that is gone through; or NULL */
 	int64_t last_us;
+	enum csv_look look; /* everything is being read, the archive too, in this order: its files up to `last` are done; else CSV_LOOK_FOLDER */
 	uint64_t current, offset, line; /* a file read in part; current 0: none */
 };
 uint32_t csv_position_read(const struct syncline_slice *bytes, struct csv_position *ret_position, struct syncline_error *err);

@@ -268,7 +268,7 @@ static uint32_t
 fields(void *instance, const struct syncline_call *call, const struct syncline_object *object, const struct syncline_findings *findings,
        struct syncline_error *err)
 {
-	struct csv_files_found found = { .folder = -1 };
+	struct csv_files_found found = { .folder = -1, .archive = -1 };
 	struct csv_table *table = NULL;
 	struct csv_object *o;
 	uint32_t result = csv_object_new(instance, object, &o, err);
@@ -277,7 +277,7 @@ fields(void *instance, const struct syncline_call *call, const struct syncline_o
 		return result;
 	o->field_count = 0; /* what the columns are, not what a contract says of them */
 	o->group_into = NULL;
-	if ((result = csv_files_find(o, call, true, &found, err)) == SYNCLINE_OK && found.count == 0) {
+	if ((result = csv_files_find(o, call, true, CSV_LOOK_FOLDER, &found, err)) == SYNCLINE_OK && found.count == 0) {
 		result = syncline_fail(err, SYNCLINE_NOT_FOUND, "No complete file in %s matches %s.", o->directory, o->native);
 		syncline_hint(err, "Check the pattern (native) and the setting directory.");
 	}

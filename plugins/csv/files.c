@@ -119,8 +119,29 @@ complete(const struct csv_object *o, const struct syncline_call *call, int folde
 	}
 }
 
+/* move_file() puts a number behind a name that the archive has already. */
+static void
+cut_number(const struct csv_object *o, struct csv_file *f)
+{
+	size_t end = strlen(f->name), at = end;
+	char base[NAME_MAX + 1];
+
+	f->base = end;
+	while (at > 0 && digit(f->name[at - 1]))
+		at--;
+	if (at < 2 || at == end || end - at > 5 || f->name[at - 1] != '.' || end > NAME_MAX)
+		return;
+	memcpy(base, f->name, at - 1);
+	base[at - 1] = '\0';
+	if (fnmatch(o->native, base, FNM_PERIOD) != 0)
+		return;
+	f->base = at - 1;
+	f->number = strtoul(f->name + at, NULL, 10) + 1;
+}
+
 static uint32_t
-add(struct csv_files_found *found, size_t *room, const char *name, const struct stat *st, struct syncline_error *err)
+add(const struct csv_object *o, struct csv_files_found *found, size_t *room, const char *name, const struct stat *st, bool archived,
+    struct syncline_error *err)
 {
 	struct csv_file *f;
 	int64_t words[4] = { st->st_size, st->st_mtim.tv_sec, st->st_mtim.tv_nsec, (int64_t)st->st_ino };
@@ -134,18 +155,58 @@ add(struct csv_files_found *found, size_t *room, const char *name, const struct 
 		*room = *room * 2 + 16;
 	}
 	f = &found->items[found->count];
+	*f = (struct csv_file){ .archived = archived };
 	if ((f->name = strdup(name)) == NULL)
 		return syncline_fail_memory(err);
 	f->size = st->st_size;
 	f->modified_us = (int64_t)st->st_mtim.tv_sec * 1000000 + st->st_mtim.tv_nsec / 1000;
 	f->identity = syncline_hash(syncline_hash(1, name, strlen(name)), words, sizeof words) | 1;
+	f->base = strlen(name);
+	if (archived)
+		cut_number(o, f);
 	found->count++;
 	return SYNCLINE_OK;
 }
 
-static void
-sort(const struct csv_object *o, struct csv_file *items, size_t count)
+static int
+compare(const struct csv_object *o, const struct csv_files_found *found, const struct csv_file *a, const struct csv_file *b)
 {
+	char x[NAME_MAX + 1], y[NAME_MAX + 1];
+	int order;
+
+	if (found->by_time && a->modified_us != b->modified_us)
+		return a->modified_us < b->modified_us ? -1 : 1;
+	snprintf(x, sizeof x, "%.*s", (int)a->base, a->name);
+	snprintf(y, sizeof y, "%.*s", (int)b->base, b->name);
+	if (strcmp(x, y) != 0 && (order = csv_file_order(o, x, a->modified_us, y, b->modified_us)) != 0)
+		return order;
+	/* One name: those of the archive were here before. */
+	if (a->archived != b->archived)
+		return a->archived ? -1 : 1;
+	return a->number < b->number ? -1 : a->number > b->number;
+}
+
+bool
+csv_file_is_behind(const struct csv_object *o, const struct csv_files_found *found, const struct csv_file *file, char *name, int64_t modified_us)
+{
+	struct csv_file last = { .name = name, .modified_us = modified_us, .archived = true };
+
+	cut_number(o, &last);
+	return compare(o, found, file, &last) > 0;
+}
+
+int
+csv_file_folder(const struct csv_files_found *found, const struct csv_file *file)
+{
+	return file->archived ? found->archive : found->folder;
+}
+
+static void
+sort(const struct csv_object *o, struct csv_files_found *found)
+{
+	struct csv_file *items = found->items;
+	size_t count = found->count;
+
 	/* A heap sort, since qsort has no place for the object. */
 	for (size_t start = count / 2, end = count; end > 1;) {
 		size_t root, child;
@@ -160,10 +221,9 @@ sort(const struct csv_object *o, struct csv_file *items, size_t count)
 			items[0] = swap;
 		}
 		for (root = start; (child = root * 2 + 1) < end; root = child) {
-			if (child + 1 < end &&
-			    csv_file_order(o, items[child].name, items[child].modified_us, items[child + 1].name, items[child + 1].modified_us) < 0)
+			if (child + 1 < end && compare(o, found, &items[child], &items[child + 1]) < 0)
 				child++;
-			if (csv_file_order(o, items[root].name, items[root].modified_us, items[child].name, items[child].modified_us) >= 0)
+			if (compare(o, found, &items[root], &items[child]) >= 0)
 				break;
 			swap = items[root];
 			items[root] = items[child];
@@ -173,10 +233,10 @@ sort(const struct csv_object *o, struct csv_file *items, size_t count)
 }
 
 static uint32_t
-look(const struct csv_object *o, const struct syncline_call *call, bool wait, DIR *dir, struct csv_files_found *found, struct syncline_error *err)
+look_into_folder(const struct csv_object *o, const struct syncline_call *call, bool wait, DIR *dir, struct csv_files_found *found, size_t *room,
+     struct syncline_error *err)
 {
 	struct dirent *entry;
-	size_t room = 0;
 	uint32_t result;
 
 	while (errno = 0, (entry = readdir(dir)) != NULL) {
@@ -193,7 +253,7 @@ look(const struct csv_object *o, const struct syncline_call *call, bool wait, DI
 			found->unfinished++;
 			continue;
 		}
-		if ((result = add(found, &room, entry->d_name, &st, err)) != SYNCLINE_OK)
+		if ((result = add(o, found, room, entry->d_name, &st, false, err)) != SYNCLINE_OK)
 			return result;
 	}
 	if (errno != 0)
@@ -201,13 +261,51 @@ look(const struct csv_object *o, const struct syncline_call *call, bool wait, DI
 	return SYNCLINE_OK;
 }
 
-uint32_t
-csv_files_find(const struct csv_object *o, const struct syncline_call *call, bool wait, struct csv_files_found *ret_found, struct syncline_error *err)
+/* What was read and put away: complete, and by its name or by that with a number behind it. */
+static uint32_t
+look_into_archive(const struct csv_object *o, DIR *dir, struct csv_files_found *found, size_t *room, struct syncline_error *err)
 {
-	struct csv_files_found found = { .folder = -1 };
+	struct dirent *entry;
 	uint32_t result;
-	DIR *dir = NULL;
-	int fd;
+
+	while (errno = 0, (entry = readdir(dir)) != NULL) {
+		struct csv_file named = { .name = entry->d_name };
+		char base[NAME_MAX + 1];
+		struct stat st;
+
+		cut_number(o, &named);
+		snprintf(base, sizeof base, "%.*s", (int)named.base, entry->d_name);
+		if (fnmatch(o->native, base, FNM_PERIOD) != 0 || is_marker(o, base) || syncline_publish_is_part(entry->d_name) ||
+		    fstatat(found->archive, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode))
+			continue;
+		if ((result = add(o, found, room, entry->d_name, &st, true, err)) != SYNCLINE_OK)
+			return result;
+	}
+	if (errno != 0)
+		return syncline_fail_errno(err, errno, "The folder %s can't be listed.", o->archive_directory);
+	return SYNCLINE_OK;
+}
+
+/* All entries of an open folder. */
+static DIR *
+list(int folder)
+{
+	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+
+	if (fd >= 0 && dir == NULL)
+		close(fd);
+	return dir;
+}
+
+uint32_t
+csv_files_find(const struct csv_object *o, const struct syncline_call *call, bool wait, enum csv_look look, struct csv_files_found *ret_found,
+               struct syncline_error *err)
+{
+	struct csv_files_found found = { .folder = -1, .archive = -1 };
+	size_t room = 0;
+	uint32_t result;
+	DIR *dir;
 
 	if (strchr(o->native, '/') != NULL) {
 		result = syncline_fail(err, SYNCLINE_CONFIG, "native = \"%s\" of the object %s names a folder.", o->native, o->alias);
@@ -216,19 +314,30 @@ csv_files_find(const struct csv_object *o, const struct syncline_call *call, boo
 	}
 	if ((result = csv_folder_open(o->directory, "directory", &found.folder, err)) != SYNCLINE_OK)
 		return result;
-	if ((fd = openat(found.folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0 || (dir = fdopendir(fd)) == NULL) {
+	/* The archive first: a file that is moved meanwhile is met twice rather than not at all. */
+	if (look != CSV_LOOK_FOLDER && o->archive == CSV_ARCHIVE_MOVE &&
+	    (result = csv_folder_open(o->archive_directory, "archive_directory", &found.archive, err)) == SYNCLINE_OK) {
+		if ((dir = list(found.archive)) == NULL) {
+			result = syncline_fail_errno(err, errno, "The folder %s can't be listed.", o->archive_directory);
+		} else {
+			result = look_into_archive(o, dir, &found, &room, err);
+			closedir(dir);
+		}
+	}
+	if (result == SYNCLINE_OK && (dir = list(found.folder)) == NULL) {
 		result = syncline_fail_errno(err, errno, "The folder %s can't be listed.", o->directory);
-		if (fd >= 0)
-			close(fd);
-	} else {
-		result = look(o, call, wait, dir, &found, err);
+	} else if (result == SYNCLINE_OK) {
+		result = look_into_folder(o, call, wait, dir, &found, &room, err);
 		closedir(dir);
 	}
 	if (result != SYNCLINE_OK) {
 		csv_files_free(&found);
 		return result;
 	}
-	sort(o, found.items, found.count);
+	found.by_time = look == CSV_LOOK_BY_TIME;
+	for (size_t i = 0; i < found.count && look == CSV_LOOK_ARCHIVE; i++)
+		found.by_time |= found.items[i].number > 0;
+	sort(o, &found);
 	*ret_found = found;
 	return SYNCLINE_OK;
 }
@@ -241,8 +350,10 @@ csv_files_free(struct csv_files_found *found)
 	free(found->items);
 	if (found->folder >= 0)
 		close(found->folder);
+	if (found->archive >= 0)
+		close(found->archive);
 	memset(found, 0, sizeof *found);
-	found->folder = -1;
+	found->folder = found->archive = -1;
 }
 
 /* Across file systems: a copy that appears whole, with the file's time. */

@@ -4,12 +4,14 @@
  *
  *     "CSV1", u16 length and name of the file read last, i64 its time, u64 identity, offset and line of the file read in
  *     part, u32 count and u64 identities of the files that are done and still lie in the folder; little-endian
+ *
+ * "CSV2", "CSV3": the same while everything is read, with the archive, by name or by time: "the file read last" is one of the archive.
  */
 #include <stdlib.h>
 
 #include "csv.h"
 
-#define MAGIC "CSV1"
+static const char *const magics[] = { [CSV_LOOK_FOLDER] = "CSV1", [CSV_LOOK_BY_NAME] = "CSV2", [CSV_LOOK_BY_TIME] = "CSV3" };
 #define HEAD (4 + 2 + 8 + 3 * 8 + 4)
 
 static void
@@ -39,7 +41,7 @@ csv_position_write(const struct csv_position *p, struct syncline_buffer *out)
 	out->failed = 0;
 	if (HEAD + name + p->count * 8 > SYNCLINE_POSITION_MAX)
 		return -1;
-	syncline_buffer_append(out, MAGIC, 4);
+	syncline_buffer_append(out, magics[p->look], 4);
 	put(out, name, 2);
 	syncline_buffer_append(out, p->last != NULL ? p->last : "", name);
 	put(out, (uint64_t)p->last_us, 8);
@@ -64,8 +66,9 @@ csv_position_read(const struct syncline_slice *bytes, struct csv_position *ret_p
 		*ret_position = p;
 		return SYNCLINE_OK;
 	}
-	if (left < HEAD || memcmp(at, MAGIC, 4) != 0)
+	if (left < HEAD || memcmp(at, "CSV", 3) != 0 || at[3] < '1' || at[3] > '3')
 		goto foreign;
+	p.look = at[3] == '2' ? CSV_LOOK_BY_NAME : at[3] == '3' ? CSV_LOOK_BY_TIME : CSV_LOOK_FOLDER;
 	at += 4;
 	name = (size_t)get(&at, 2);
 	if (left < HEAD + name)

@@ -5,6 +5,7 @@
  *     full, files = "newest"  the last complete file in order; older ones are superseded and never read after it
  *     full, files = "all"     all complete files together are the full set
  *     delta                   every complete file that was not read yet, in order
+ *     delta, from the start   those of the archive as well: what was read and put away
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,23 +102,39 @@ choose(struct reader *r, const struct syncline_read_request *request, struct syn
 		return choose_full(r, request->full != 0 || request->position.length == 0, err);
 	if (request->full) {
 		csv_position_free(&r->position);
+		r->position.look = r->found.archive < 0 ? CSV_LOOK_FOLDER : r->found.by_time ? CSV_LOOK_BY_TIME : CSV_LOOK_BY_NAME;
 	} else {
 		/* What is gone from the folder need not be remembered. */
 		size_t kept = 0;
 
 		for (size_t i = 0; i < r->position.count; i++)
 			for (size_t k = 0; k < r->found.count; k++)
-				if (r->found.items[k].identity == r->position.done[i]) {
+				if (!r->found.items[k].archived && r->found.items[k].identity == r->position.done[i]) {
 					r->position.done[kept++] = r->position.done[i];
 					break;
 				}
 		if (r->found.count > 0)
 			r->position.count = kept;
 	}
-	for (size_t i = 0; i < r->found.count; i++)
-		if (!csv_position_has(&r->position, r->found.items[i].identity))
+	for (size_t i = 0; i < r->found.count; i++) {
+		const struct csv_file *f = &r->found.items[i];
+
+		if (f->archived ? r->position.last == NULL || csv_file_is_behind(o, &r->found, f, r->position.last, r->position.last_us)
+		                : !csv_position_has(&r->position, f->identity))
 			r->chosen[r->count++] = i;
+	}
 	return SYNCLINE_OK;
+}
+
+/* Everything means what was put away too.  A sample is of what comes now. */
+static enum csv_look
+where_to_look(const struct reader *r, const struct syncline_read_request *request)
+{
+	if (r->object->full || r->object->archive != CSV_ARCHIVE_MOVE)
+		return CSV_LOOK_FOLDER;
+	if (request->full)
+		return request->record_limit == 0 ? CSV_LOOK_ARCHIVE : CSV_LOOK_FOLDER;
+	return r->position.look;
 }
 
 static uint32_t
@@ -130,13 +147,13 @@ open_read(void *instance, const struct syncline_call *call, const struct synclin
 
 	if (r == NULL)
 		return syncline_fail_memory(err);
-	r->found.folder = -1;
+	r->found.folder = r->found.archive = -1;
 	SYNCLINE_COPY(&request, given);
 	syncline_buffer_init(&r->bytes, SYNCLINE_POSITION_MAX);
 	r->limit = request.record_limit;
 	if ((result = csv_object_new(instance, object, &r->object, err)) == SYNCLINE_OK &&
 	    (result = csv_position_read(&request.position, &r->position, err)) == SYNCLINE_OK &&
-	    (result = csv_files_find(r->object, call, true, &r->found, err)) == SYNCLINE_OK)
+	    (result = csv_files_find(r->object, call, true, where_to_look(r, &request), &r->found, err)) == SYNCLINE_OK)
 		result = choose(r, &request, err);
 	if (result != SYNCLINE_OK) {
 		close_read(r);
@@ -159,7 +176,7 @@ static uint32_t
 open_file(struct reader *r, const struct syncline_call *call, struct syncline_error *err)
 {
 	const struct csv_file *f = current(r);
-	uint32_t result = csv_table_open(r->object, call, r->found.folder, f->name, &r->table, err);
+	uint32_t result = csv_table_open(r->object, call, csv_file_folder(&r->found, f), f->name, &r->table, err);
 
 	if (result != SYNCLINE_OK)
 		return result;
@@ -192,7 +209,7 @@ end_file(struct reader *r, struct syncline_error *err)
 
 	if (result != SYNCLINE_OK)
 		return result;
-	if (stats->records + stats->rejects == 0 && r->position.current != f->identity && !r->object->empty_ok) {
+	if (stats->records + stats->rejects == 0 && r->position.current != f->identity && !r->object->empty_ok && !f->archived) {
 		result = syncline_fail(err, SYNCLINE_PERMANENT, "The file %s has no rows.", f->name);
 		syncline_hint(err, "An empty source is taken for a failed export. Have it written again, remove it, or set empty = \"ok\".");
 		return result;
@@ -204,7 +221,8 @@ end_file(struct reader *r, struct syncline_error *err)
 	r->at++;
 	if (!r->object->full) {
 		r->position.current = r->position.offset = r->position.line = 0;
-		if (csv_position_add(&r->position, f->identity) != 0 || csv_position_set_last(&r->position, f->name, f->modified_us) != 0)
+		if ((!f->archived && csv_position_add(&r->position, f->identity) != 0) ||
+		    ((f->archived || r->position.look == CSV_LOOK_FOLDER) && csv_position_set_last(&r->position, f->name, f->modified_us) != 0))
 			return syncline_fail_memory(err);
 	}
 	return SYNCLINE_OK;
@@ -302,6 +320,8 @@ next(void *reader, const struct syncline_call *call, struct syncline_batch *batc
 		return result;
 	sampled = r->limit != 0 && r->records >= r->limit;
 	r->ended |= r->at >= r->count || sampled;
+	if (r->at >= r->count)
+		r->position.look = CSV_LOOK_FOLDER;
 	if (r->at >= r->count && r->count > 0 && r->object->full && (result = end_full(r, err)) != SYNCLINE_OK)
 		return result;
 	if (csv_position_write(&r->position, &r->bytes) != 0)
@@ -322,7 +342,7 @@ static uint32_t
 acknowledge(void *instance, const struct syncline_call *call, const struct syncline_object *object, const struct syncline_slice *bytes,
             struct syncline_error *err)
 {
-	struct csv_files_found found = { .folder = -1 };
+	struct csv_files_found found = { .folder = -1, .archive = -1 };
 	struct csv_position position = { 0 };
 	struct csv_object *o;
 	uint32_t result = csv_object_new(instance, object, &o, err);
@@ -330,7 +350,7 @@ acknowledge(void *instance, const struct syncline_call *call, const struct syncl
 	if (result != SYNCLINE_OK)
 		return result;
 	if (o->archive != CSV_ARCHIVE_NONE && (result = csv_position_read(bytes, &position, err)) == SYNCLINE_OK &&
-	    (result = csv_files_find(o, call, false, &found, err)) == SYNCLINE_OK)
+	    (result = csv_files_find(o, call, false, CSV_LOOK_FOLDER, &found, err)) == SYNCLINE_OK)
 		for (size_t i = 0; i < found.count && result == SYNCLINE_OK; i++)
 			if (csv_position_has(&position, found.items[i].identity))
 				result = csv_file_archive(o, found.folder, found.items[i].name, err);

@@ -2,7 +2,7 @@
 /*
  * scan.c: get, find, count and digest, all emulated: the files that hold the object now are read through.
  *
- * Of a full object these are the files that a full read takes; of a delta object all that lie in the folder, the newest first,
+ * Of a full object these are the files that a full read takes; of a delta object all that lie in the folder and the archive, the newest first,
  * where the newest record of an id counts and older ones don't.  Inside a file the last record of an id counts.
  */
 #include <stdlib.h>
@@ -29,11 +29,11 @@ id_hash(const struct syncline_value *id)
 }
 
 static uint32_t
-scan_file(struct scan *s, const struct syncline_call *call, const char *name, struct csv_set *ids, struct syncline_error *err)
+scan_file(struct scan *s, const struct syncline_call *call, const struct csv_file *file, struct csv_set *ids, struct syncline_error *err)
 {
 	const struct syncline_record *record;
 	struct csv_table *table;
-	uint32_t result = csv_table_open(s->object, call, s->found.folder, name, &table, err);
+	uint32_t result = csv_table_open(s->object, call, csv_file_folder(&s->found, file), file->name, &table, err);
 
 	if (result != SYNCLINE_OK)
 		return result;
@@ -69,10 +69,10 @@ scan(struct scan *s, void *instance, const struct syncline_call *call, const str
 	if (result != SYNCLINE_OK)
 		return result;
 	s->object = o;
-	s->found.folder = -1;
+	s->found.folder = s->found.archive = -1;
 	s->remember &= !(o->full && o->files == CSV_FILES_NEWEST); /* one file: nothing is older */
 	s->seen.max = o->key_memory / sizeof(uint64_t);
-	result = csv_files_find(o, call, true, &s->found, err);
+	result = csv_files_find(o, call, true, o->full ? CSV_LOOK_FOLDER : CSV_LOOK_ARCHIVE, &s->found, err);
 	if (result == SYNCLINE_OK && s->found.count == 0 && o->full) {
 		result = syncline_fail(err, SYNCLINE_NOT_FOUND, "No complete file in %s matches %s.", o->directory, o->native);
 		syncline_hint(err, "Check the export and the pattern (native).");
@@ -80,7 +80,7 @@ scan(struct scan *s, void *instance, const struct syncline_call *call, const str
 	for (size_t i = s->found.count; result == SYNCLINE_OK && i > 0 && !s->enough; i--) {
 		struct csv_set ids = { .max = s->seen.max };
 
-		result = scan_file(s, call, s->found.items[i - 1].name, &ids, err);
+		result = scan_file(s, call, &s->found.items[i - 1], &ids, err);
 		for (size_t k = 0; result == SYNCLINE_OK && k < ids.room; k++)
 			if (ids.slots[k] != 0 && csv_set_add(&s->seen, ids.slots[k]) < 0)
 				result = syncline_fail(err, SYNCLINE_CONFIG, "The object %s has more ids than key_memory holds; raise it.", o->alias);
@@ -215,6 +215,7 @@ get_record(struct scan *s, struct csv_table *table, const struct syncline_record
 		if (w->ids[i].length != record->native_id.length || memcmp(w->ids[i].data, record->native_id.u.data, w->ids[i].length) != 0)
 			continue;
 		w->found += !h->set;
+		s->enough = w->found == w->count;
 		return remember(h, table, record, err);
 	}
 	return SYNCLINE_OK;

@@ -430,6 +430,82 @@ archiving_can_be_repeated(void **state)
 	reading_free(&r);
 }
 
+/* As if it had been written in the first seconds of 1970. */
+static void
+age(const char *folder, const char *name, long second)
+{
+	struct timespec times[2] = { { second, 0 }, { second, 0 } };
+	char path[300];
+
+	snprintf(path, sizeof path, "%s/%s", folder, name);
+	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+/* What was put away is read again with everything, in order, and a read that was interrupted in the archive goes on there. */
+static void
+everything_holds_the_archive(void **state)
+{
+	struct bed *b = *state;
+	const struct syncline_source_v1 *source = part(b, "source/1");
+	const struct syncline_slice id = { "1", 1 };
+	struct syncline_error err = { .struct_size = sizeof err };
+	struct syncline_slice position;
+	struct syncline_buffer text;
+	struct reading r = { 0 };
+	struct error e = { 0 };
+	struct syncline_batch *batch = bench_batch_new(&e);
+	unsigned seen = 0;
+
+	key(b, "a", NULL);
+	b->object.reads = SYNCLINE_READS_DELTA;
+	set(b, "archive", "move");
+	set(b, "archive_directory", b->archive);
+	reopen(b);
+	FILE_IN(b, "x1.csv", "a,b\n1,old\n2,kept\n");
+	FILE_IN(b, "x2.csv", "a,b\n1,newer\n");
+	read_on(b, &r, true, 0, 0);
+	assert_string_equal(r.text.data, "1: 1|old\n2: 2|kept\n1: 1|newer\n");
+	position = syncline_slice(r.position.data, r.position.length);
+	assert_int_equal(source->acknowledge(b->instance, bench_call(&b->bench, 0), &b->object, &position, &err), SYNCLINE_OK);
+	assert_true(there(b->archive, "x1.csv") && there(b->archive, "x2.csv"));
+	read_on(b, &r, false, 0, 0);
+	assert_int_equal(r.records, 0);
+	FILE_IN(b, "x3.csv", "a,b\n3,here\n");
+	read_on(b, &r, true, 0, 0);
+	assert_string_equal(r.text.data, "1: 1|old\n2: 2|kept\n1: 1|newer\n3: 3|here\n");
+	read_on(b, &r, false, 0, 0);
+	assert_int_equal(r.records, 0);
+	read_on(b, &r, true, 2, 0); /* a sample is of what lies there */
+	assert_string_equal(r.text.data, "3: 3|here\n");
+	/* A row that was put away is still there for who asks. */
+	assert_int_equal(source->get(b->instance, bench_call(&b->bench, 0), &b->object, &id, 1, batch, &err), SYNCLINE_OK);
+	syncline_buffer_clear(&r.text);
+	show_batch(&r, batch);
+	assert_string_equal(syncline_buffer_string(&r.text), "1: 1|newer\n");
+	bench_batch_free(batch);
+	/* One batch a time, each time from the position alone. */
+	syncline_buffer_init(&text, 0);
+	syncline_buffer_text(&text, "a,b\n");
+	for (int i = 0; i < 3500; i++)
+		syncline_buffer_format(&text, "%d,x\n", i);
+	put_file(b->archive, "x0.csv", text.data, text.length);
+	read_on(b, &r, true, 0, 1);
+	for (seen = r.records; r.records > 0; seen += r.records)
+		read_on(b, &r, false, 0, 1);
+	assert_int_equal(seen, 3504);
+	/* The same name again and again: the time tells which is newest, and the one that lies there is. */
+	put_file(b->archive, "x3.csv", "a,b\n3,first\n", 12);
+	put_file(b->archive, "x3.csv.1", "a,b\n3,second\n", 13);
+	age(b->archive, "x3.csv", 100);
+	age(b->archive, "x3.csv.1", 200);
+	age(b->archive, "x0.csv", 300);
+	read_on(b, &r, true, 0, 0);
+	assert_int_equal(strncmp(r.text.data, "3: 3|first\n3: 3|second\n0: 0|x\n", 31), 0);
+	assert_non_null(strstr(r.text.data, "1: 1|newer\n3: 3|here\n"));
+	reading_free(&r);
+	syncline_buffer_free(&text);
+}
+
 static void
 single_records_are_found(void **state)
 {
@@ -617,7 +693,8 @@ main(void)
 		TEST(text_stays_what_it_is), TEST(columns_get_names_of_their_own), TEST(types_are_read_exactly_or_refused),
 		TEST(broken_rows_are_rejects_and_the_rest_is_read), TEST(long_rows_cost_themselves_alone), TEST(other_line_ends_and_encodings),
 		TEST(rows_are_grouped), TEST(delta_reads_go_on_where_they_stopped), TEST(grouped_reads_go_on_between_records),
-		TEST(large_groups_must_be_sorted), TEST(the_newest_file_is_the_full_set), TEST(a_sample_ends_early), TEST(only_complete_files_are_read), TEST(archiving_can_be_repeated),
+		TEST(large_groups_must_be_sorted), TEST(the_newest_file_is_the_full_set), TEST(a_sample_ends_early), TEST(only_complete_files_are_read),
+		TEST(archiving_can_be_repeated), TEST(everything_holds_the_archive),
 		TEST(single_records_are_found), TEST(sums_do_not_depend_on_the_order), TEST(objects_and_types_are_guessed),
 		TEST(documents_stay_below_their_folder), TEST(wrong_settings_are_refused),
 	};

@@ -41,6 +41,24 @@ def last_plan(bed):
 # flags
 
 
+def test_unit_on_after_archive(bed):
+    """A unit that is switched on after its rows were read and put away gets them all the same, and the newest of each."""
+    bed.change("conf.d/10-systems.conf", 'native = "customers.csv"; key = [ "NR" ]; tenant = "BRANCH"; tenant_mode = "split"; reads = "full"',
+               'native = "customers*.csv"; key = [ "NR" ]; tenant = "BRANCH"; tenant_mode = "split"; reads = "delta"')
+    bed.change("conf.d/10-systems.conf", 'stable_for = "20ms";', f'stable_for = "20ms"; archive = "move"; archive_directory = "{bed.path("taken")}";')
+    os.mkdir(bed.path("taken"))
+    bed.run("flag", "customers", "on", "--unit", "one", "--without-preview", "--why", "test")
+    bed.flow("customers")
+    same("what lies where", (os.path.exists(bed.path("in/customers.csv")), os.listdir(bed.path("taken"))), (False, ["customers.csv"]))
+    same("accounts of one", bed.accounts(), bed.numbers(1))
+    bed.edit(["20000"], NAME="Newer")  # the same name again
+    bed.flow("customers")
+    bed.run("flag", "customers", "on", "--unit", "two", "--without-preview", "--why", "test")
+    bed.flow("customers")
+    bed.whole()
+    bed.quiet("customers")
+
+
 def test_off(bed):
     """Nothing is read: a source that isn't even there is not missed, and there is no run."""
     os.rename(bed.path("in"), bed.path("hidden"))
