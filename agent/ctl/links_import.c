@@ -16,8 +16,6 @@
 #include "ctl/links.h"
 #include "ledger/records.h"
 
-#define LINE_MAX_BYTES (256u * 1024u)
-#define CELLS_MAX 64u
 #define FAULTS_SHOWN 100u
 
 enum other { OTHER_NONE, OTHER_SYSTEM, OTHER_RECORD, OTHER_EXTERNAL };
@@ -33,95 +31,81 @@ struct import {
 	enum other other;
 	int at, other_at; /* columns */
 	char separator;
+	uint32_t columns; /* of the head */
 	uint64_t line, linked, known, records, faults;
 	struct buffer json;
 	struct arena arena; /* of a line */
 	const char *why;
 };
 
-/* One record of CSV from the file into `text`; its quotes may hold line ends.  1, 0 at the end, -1. */
+/* What a column says: 1 it is the system's own, 2 the other side, 0 neither. */
 static int
-read_line(struct import *import, FILE *file, struct buffer *text, struct error *err)
+column(struct import *import, const char *name)
 {
-	bool quoted = false;
-	int c;
+	const struct config_binding *binding = config_binding(import->flow, name);
 
-	buffer_clear(text);
-	import->line++;
-	while ((c = fgetc(file)) != EOF) {
-		if (c == '\n' && !quoted)
-			break;
-		quoted ^= c == '"';
-		if (c == '\0' || text->length >= LINE_MAX_BYTES)
-			return error_set(err, ERROR_USAGE, "It has to be a CSV file.", "line %" PRIu64 " is too long or no text", import->line);
-		buffer_char(text, (char)c);
-	}
-	if (ferror(file))
-		return error_system(err, ERROR_SYSTEM, errno, "the file can't be read");
-	if (text->length > 0 && text->data[text->length - 1] == '\r')
-		text->length--;
-	if (buffer_string(text) == NULL)
-		return error_memory(err);
-	return c != EOF || text->length > 0;
+	if (strcmp(name, import->ctl->operands[2]) == 0 || strcmp(name, "native") == 0)
+		return 1;
+	if (strcmp(name, "record") == 0 || strcmp(name, "external_id") == 0)
+		return 2;
+	return binding != NULL && binding->attach_to == NULL ? 2 : 0;
 }
 
-/* In place: quotes go, doubled ones become one. */
-static uint32_t
-split(char *text, char separator, char **cells, uint32_t max)
+static void
+take_column(struct import *import, const char *name, int at)
 {
+	if (column(import, name) == 1) {
+		import->at = at;
+	} else if (strcmp(name, "record") == 0 || (strcmp(name, "external_id") == 0 && import->other != OTHER_RECORD)) {
+		import->other = name[0] == 'r' ? OTHER_RECORD : OTHER_EXTERNAL;
+		import->other_at = at;
+	} else if (column(import, name) == 2 && import->other == OTHER_NONE) {
+		import->other = OTHER_SYSTEM;
+		import->other_object = ledger_object_id(import->ledger, config_binding(import->flow, name)->object);
+		import->other_at = at;
+	}
+}
+
+/* The first line once more, now that the separator is known from it. */
+static char
+separator_of(struct links_lines *lines)
+{
+	const char *raw = buffer_string(&lines->raw);
+
+	return raw == NULL ? ',' : strchr(raw, ';') != NULL ? ';' : strchr(raw, '\t') != NULL ? '\t' : ',';
+}
+
+static int
+read_head(struct import *import, struct links_lines *lines, struct error *err)
+{
+	const char *system = import->ctl->operands[2], *wrong;
+	char *cells[LINKS_CELLS_MAX];
 	uint32_t count = 0;
-	char *to = text;
-	bool quoted = false, more = true;
+	int got = links_lines_next(lines, '\n', cells, 0, &count, &wrong, err);
 
-	while (more && count < max) {
-		cells[count++] = to;
-		for (;; text++) {
-			if (*text == '"' && quoted && text[1] == '"') {
-				*to++ = *text++;
-			} else if (*text == '"') {
-				quoted = !quoted;
-			} else if (*text == '\0' || (*text == separator && !quoted)) {
-				more = *text != '\0';
-				text++;
-				*to++ = '\0';
-				break;
-			} else {
-				*to++ = *text;
-			}
-		}
+	import->line = lines->line;
+	if (got == 1) {
+		import->separator = separator_of(lines);
+		buffer_clear(&lines->again);
+		buffer_append(&lines->again, lines->raw.data, lines->raw.length);
+		lines->at = 0;
+		lines->next = 1;
+		got = links_lines_next(lines, import->separator, cells, LINKS_CELLS_MAX, &count, &wrong, err);
 	}
-	return count;
-}
-
-static int
-read_head(struct import *import, FILE *file, struct buffer *text, struct error *err)
-{
-	const char *system = import->ctl->operands[2];
-	char *cells[CELLS_MAX], *begin;
-	uint32_t count;
-	int got = read_line(import, file, text, err);
-
 	if (got < 0)
 		return -1;
-	begin = text->data != NULL ? text->data : (char[]){ "" };
-	if (got == 1 && strncmp(begin, "\xEF\xBB\xBF", 3) == 0)
-		begin += 3;
-	import->separator = got == 1 && strchr(begin, ';') != NULL ? ';' : got == 1 && strchr(begin, '\t') != NULL ? '\t' : ',';
+	if (got == 1 && wrong != NULL)
+		return error_set(err, ERROR_USAGE, "Correct the head of the file.", "%s", wrong);
+	import->columns = count;
+	if (got == 1 && strncmp(cells[0], "\xEF\xBB\xBF", 3) == 0)
+		cells[0] += 3;
 	import->at = import->other_at = -1;
-	count = got == 1 ? split(begin, import->separator, cells, CELLS_MAX) : 0;
-	for (uint32_t i = 0; i < count; i++) {
-		const struct config_binding *binding = config_binding(import->flow, cells[i]);
-
-		if (strcmp(cells[i], system) == 0 || strcmp(cells[i], "native") == 0) {
-			import->at = (int)i;
-		} else if (strcmp(cells[i], "record") == 0 || (strcmp(cells[i], "external_id") == 0 && import->other != OTHER_RECORD)) {
-			import->other = cells[i][0] == 'r' ? OTHER_RECORD : OTHER_EXTERNAL;
-			import->other_at = (int)i;
-		} else if (binding != NULL && binding->attach_to == NULL && import->other == OTHER_NONE) {
-			import->other = OTHER_SYSTEM;
-			import->other_object = ledger_object_id(import->ledger, binding->object);
-			import->other_at = (int)i;
-		}
+	for (uint32_t i = 0; i < count && i < LINKS_CELLS_MAX; i++) {
+		for (uint32_t k = 0; k < i; k++)
+			if (column(import, cells[i]) != 0 && (strcmp(cells[i], cells[k]) == 0 || (column(import, cells[i]) == 1 && column(import, cells[k]) == 1)))
+				return error_set(err, ERROR_USAGE, "Rename or remove the one that is not meant.", "two columns of the head, %s and %s, say the same",
+				                 cells[k], cells[i]);
+		take_column(import, cells[i], (int)i);
 	}
 	if (import->at >= 0 && import->other_at >= 0)
 		return 0;
@@ -142,7 +126,7 @@ fault(struct import *import, const char *key, const char *message)
 		ctl_json_text(&import->json, "message", message);
 		ctl_json_close(&import->json, '}');
 	} else {
-		ctl_print("line %" PRIu64 ": %s: %s\n", import->line, key, message);
+		ctl_print("line %" PRIu64 ": %s%s%s\n", import->line, key, key[0] != '\0' ? ": " : "", message);
 	}
 }
 
@@ -287,26 +271,59 @@ take_pair(struct import *import, const char *key, const char *other, struct erro
 	return make_link(import, record, import->object, native, err);
 }
 
+/* NULL, or why it can't be a native id. */
+static const char *
+unfit(const char *text)
+{
+	if (!text_is_utf8(text, strlen(text)))
+		return "a cell is no UTF-8 text: save the file as UTF-8";
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7F)
+			return "a cell holds a control character, as a tab or a line end: remove it";
+	return NULL;
+}
+
+/* NULL, or what is wrong with the line. */
+static const char *
+check_line(const struct import *import, char *const *cells, uint32_t count)
+{
+	static char text[200];
+	const char *wrong;
+	uint32_t real = count;
+
+	while (real > import->columns && real <= LINKS_CELLS_MAX && cells[real - 1][0] == '\0')
+		real--;
+	if (real > import->columns || (uint32_t)import->at >= count || (uint32_t)import->other_at >= count) {
+		snprintf(text, sizeof text, "the line has %" PRIu32 " columns and the head %" PRIu32 ": quote a cell that holds the separator", count,
+		         import->columns);
+		return text;
+	}
+	wrong = unfit(cells[import->at]);
+	return wrong != NULL ? wrong : unfit(cells[import->other_at]);
+}
+
 static int
 take_file(struct import *import, FILE *file, struct error *err)
 {
-	char *cells[CELLS_MAX];
-	struct buffer text;
+	char *cells[LINKS_CELLS_MAX];
+	struct links_lines lines;
+	const char *wrong;
+	uint32_t count;
 	int got = 0;
 
-	buffer_init(&text, 0);
-	if (read_head(import, file, &text, err) != 0) {
-		buffer_free(&text);
+	links_lines_init(&lines, file);
+	if (read_head(import, &lines, err) != 0) {
+		links_lines_free(&lines);
 		return -1;
 	}
-	while ((got = read_line(import, file, &text, err)) == 1) {
-		uint32_t count;
-
-		if (text.length == 0)
+	while ((got = links_lines_next(&lines, import->separator, cells, LINKS_CELLS_MAX, &count, &wrong, err)) == 1) {
+		import->line = lines.line;
+		if (wrong == NULL && count == 1 && cells[0][0] == '\0')
 			continue;
-		count = split(text.data, import->separator, cells, CELLS_MAX);
-		if ((uint32_t)import->at >= count || (uint32_t)import->other_at >= count) {
-			fault(import, "", "the line has too few columns");
+		if (wrong == NULL)
+			wrong = check_line(import, cells, count);
+		if (wrong != NULL) {
+			fault(import, "", wrong);
 			continue;
 		}
 		arena_reset(&import->arena);
@@ -315,7 +332,7 @@ take_file(struct import *import, FILE *file, struct error *err)
 			break;
 		}
 	}
-	buffer_free(&text);
+	links_lines_free(&lines);
 	return got;
 }
 

@@ -393,6 +393,36 @@ def test_links(bed):
     explained(bed.run("links", "expert", "people"), 2, "links export FLOW")
 
 
+def test_links_quotes(bed):
+    """A quote inside a cell swallows no line, and what is wrong is told with its line."""
+    bed.people("NR,NAME,COLOUR,PAID\n" + "".join(f"{i},P{i},red,1\n" for i in range(1, 6)))
+    good(bed.run("flag", "people", "preview", "--why", "a test"))
+
+    def imported(text, *options, status=0):
+        bed.write("pairs.csv", text)
+        return bed.json(status, "links", "import", "people", "base", bed.path("pairs.csv"), "--why", "a test", *options)
+
+    def faults(text, *words):
+        value = imported(text, status=1)
+        assert not value["kept"] and [fault["line"] for fault in value["errors"]] == [line for line, _ in words], value
+        for fault, (_, word) in zip(value["errors"], words):
+            has(fault["message"], word)
+        assert bed.json(0, "links", "export", "people") == []
+
+    faults('erp,base\n1,101\n2,"102\n3,103\n4,104\n', (3, "not closed"))
+    faults('erp,base\n1,101\n2,"102\n3,"103\n4,104\n', (3, "behind a closing quote"), (4, "not closed"))
+    faults('erp,base\n1,"101"x\n2,"102" \n3,103\n', (2, "behind a closing quote"), (3, "behind a closing quote"))
+    faults('erp,base\n1,101\t\n2,"102\n3,103"\n', (2, "control character"), (3, "control character"))
+    faults("erp,base,note\n1,101\n2\n3,103,a,b\n", (3, "1 columns and the head 3"), (4, "4 columns and the head 3"))
+    for head in ("erp,base,base", "base,erp,native", "erp,base,erp", "base,record,record"):
+        bed.write("pairs.csv", f"{head}\n1,101,102\n")
+        explained(bed.run("links", "import", "people", "base", bed.path("pairs.csv"), "--why", "a test"), 2, "two columns", ":1: ")
+    value = imported('erp,base\n1,"101\n2,102\n', "--partial", status=3)
+    assert (value["links"], value["faults"]) == (2, 1), value
+    value = imported('note,erp,base\r\npipe 5",1,101\r\npipe 6",2,102\r\n"two\nlines, ""quoted""",3,103\r\n\r\n,4,"104",,\r\npipe,5,105')
+    assert (value["links"], value["records"], value["known"], value["faults"]) == (8, 4, 1, 0), value
+
+
 def test_position(bed):
     bed.begin()
     value = bed.json(0, "position")
