@@ -6,12 +6,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/text.h"
 #include "ctl/load.h"
 #include "ctl/progress.h"
 #include "flow/convert.h"
+#include "ledger/ledger.h"
+#include "ledger/records.h"
+#include "ledger/runs.h"
 
 #define REASONS_MAX 200u
 
@@ -361,6 +365,61 @@ catch_signals(void)
 	sigaction(SIGTERM, &action, NULL);
 }
 
+/* What the flag of the flow and target allows for a unit (NULL: the house), and that no runs keep what is there. */
+static int
+allow_unit(struct ledger *ledger, const struct config_flow *flow, const struct config_binding *to, const struct config_unit *unit, struct error *err)
+{
+	const char *name = unit != NULL ? unit->head.name : "";
+	uint32_t unit_id = ledger_unit_id(ledger, unit);
+	struct ledger_flag flag;
+	uint64_t links;
+
+	if (ledger_flag_get(ledger, ledger_flow_id(ledger, flow), unit_id, ledger_binding_id(ledger, to), &flag, err) != 0)
+		return -1;
+	if (flag.mode != LEDGER_FLAG_ON)
+		return error_set(err, ERROR_LEDGER_FLAG, "Let `syncline run` do it; --anyway converts all the same, and may write what is there already.",
+		                 "the flow %s is %s%s%s for %s", flow->head.name, ledger_flag_name((enum ledger_flag_mode)flag.mode),
+		                 name[0] != '\0' ? " in unit " : "", name, to->object->system->head.name);
+	if (ledger_links_count(ledger, ledger_object_id(ledger, to->object), unit_id, &links, err) != 0)
+		return -1;
+	if (links > 0)
+		return error_set(err, ERROR_LEDGER_FLAG, "Let `syncline run` do it; --anyway converts all the same, and may write what is there already.",
+		                 "%" PRIu64 " records are linked to %s.%s%s%s by runs: converting knows none of them and would write them once more", links,
+		                 to->object->system->head.name, to->object->head.name, name[0] != '\0' ? " in unit " : "", name);
+	return 0;
+}
+
+/* Where runs keep a ledger, a conversion obeys it. */
+static enum ctl_exit
+allowed(const struct ctl *ctl, const struct model *model)
+{
+	const struct config_flow *flow = config_flow(model, ctl->operands[0]);
+	const struct config_binding *to = flow != NULL ? config_binding(flow, ctl->operands[2]) : NULL;
+	struct ledger_options options = { .state_dir = ctl->state_dir, .mode = LEDGER_READER, .model = model };
+	const char *only = ctl_value(ctl, "unit");
+	struct ledger *ledger;
+	struct error err = { 0 };
+	char path[4096];
+	struct stat st;
+	int result = 0;
+
+	/* convert() says what is wrong with the names. */
+	if (to == NULL || ctl_value(ctl, "anyway") != NULL ||
+	    snprintf(path, sizeof path, "%s/%s", ctl->state_dir, LEDGER_FILE) >= (int)sizeof path || (stat(path, &st) != 0 && errno == ENOENT))
+		return CTL_DONE;
+	if (ledger_open(&options, &ledger, &err) != 0) {
+		ctl_say_error(ctl, &err);
+		return CTL_FAILED;
+	}
+	for (uint32_t i = 0; i < (flow->units.count > 0 ? flow->units.count : 1) && result == 0; i++)
+		if (flow->units.count == 0 || only == NULL || strcmp(flow->units.items[i], only) == 0)
+			result = allow_unit(ledger, flow, to, flow->units.count > 0 ? config_unit(model, flow->units.items[i]) : NULL, &err);
+	ledger_close(ledger);
+	if (result != 0)
+		ctl_say_error(ctl, &err);
+	return result == 0 ? CTL_DONE : CTL_FAILED;
+}
+
 enum ctl_exit
 verb_convert(struct ctl *ctl)
 {
@@ -378,7 +437,8 @@ verb_convert(struct ctl *ctl)
 	view.ctl = ctl;
 	loaded_begin(ctl, &loaded);
 	if ((status = number_option(ctl, "limit", UINT32_MAX, &limit)) != CTL_DONE || (status = number_option(ctl, "rejects", 1000000, &most)) != CTL_DONE ||
-	    (status = loaded_need(ctl, &loaded)) != CTL_DONE || (status = open_rejects_file(&view)) != CTL_DONE) {
+	    (status = loaded_need(ctl, &loaded)) != CTL_DONE || (status = allowed(ctl, loaded.model)) != CTL_DONE ||
+	    (status = open_rejects_file(&view)) != CTL_DONE) {
 		loaded_free(&loaded);
 		return status;
 	}

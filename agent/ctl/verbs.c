@@ -7,6 +7,7 @@ static const struct ctl_option convert_options[] = {
 	{ "limit", "N", "read only so many records" },
 	{ "rejects", "N", "list so many rejects, 20 when not given" },
 	{ "rejects-file", "FILE", "write every reject into FILE, a JSON object a line" },
+	{ "anyway", NULL, "although the flow's flag forbids it or the target is kept by runs: may write doubles" },
 	{ NULL, NULL, NULL },
 };
 static const struct ctl_option discover_options[] = {

@@ -41,6 +41,26 @@ def last_plan(bed):
 # flags
 
 
+def test_convert_obeys(bed):
+    """Where there is a ledger, nothing is converted past a flag, and nothing over what runs have written."""
+    bed.on("orders")
+    for mode in (["off"], ["preview"], ["paused"], ["canary", "50%"]):
+        bed.run("flag", "customers", *mode, "--without-preview", "--why", "test")
+        refused(bed.run("convert", "customers", "erp", "crm"), FAILED, "ledger-flag", f"customers is {mode[0]} in unit one for crm", "--anyway")
+    bed.on("customers")
+    bed.run("flag", "customers", "off", "--to", "crm", "--why", "test")
+    bed.flow("customers")
+    refused(bed.run("convert", "customers", "erp", "crm"), FAILED, "ledger-flag", "is off", "crm")
+    bed.run("flag", "customers", "on", "--to", "crm", "--why", "test")
+    same("accounts", (bed.accounts(), bed.accounts("shop")), ([], bed.numbers()))
+    refused(bed.run("convert", "customers", "erp", "shop"), FAILED, "ledger-flag", "20 records are linked to shop.account in unit one")
+    refused(bed.run("convert", "customers", "erp", "shop", "--unit", "two"), FAILED, "ledger-flag", "20 records are linked to shop.account in unit two")
+    same("accounts", (bed.accounts(), bed.accounts("shop")), ([], bed.numbers()))
+    same("written where nothing is linked", bed.json(DONE, "convert", "customers", "erp", "crm")["written"], 40)
+    same("written all the same", bed.json(DONE, "convert", "customers", "erp", "shop", "--anyway")["written"], 40)
+    same("accounts", len(bed.accounts("shop")), 80)
+
+
 def test_unit_on_after_archive(bed):
     """A unit that is switched on after its rows were read and put away gets them all the same, and the newest of each."""
     bed.change("conf.d/10-systems.conf", 'native = "customers.csv"; key = [ "NR" ]; tenant = "BRANCH"; tenant_mode = "split"; reads = "full"',
