@@ -161,6 +161,45 @@ judge(struct unit_run *u, struct buffer *why, struct ledger_plan *plan, bool *re
 }
 
 static int
+see_applied(void *data, const struct ledger_plan *plan)
+{
+	*(bool *)data = *(bool *)data || plan->state == LEDGER_PLAN_APPLIED;
+	return 0;
+}
+
+/*
+ * A preview of these rules had no effect: there is nothing to be applied, and nothing that a plan would let a person see before the flow
+ * goes on.  So an empty plan counts as applied.  Of a source that gave no good row, where nothing was ever applied, it proves nothing.
+ */
+static int
+approve_nothing(struct unit_run *u, struct error *err)
+{
+	struct ledger *ledger = u->engine->ledger;
+	struct ledger_plan plan = { .flow = u->run.flow, .unit = u->run.unit, .run = u->run.number, .version = u->run.version,
+		.reason = "The preview had no effect.", .made_us = ledger_now(ledger), .frozen_us = u->intake.run_time_us };
+	bool applied, ever = u->run.counts[LEDGER_COUNT_READ] > u->run.counts[LEDGER_COUNT_REJECTED];
+	struct ledger_plan_draft *draft;
+	int result;
+
+	if (ledger_plan_was_applied(ledger, u->run.flow, u->run.unit, u->run.version, &applied, err) != 0 ||
+	    (!ever && ledger_plans(ledger, u->run.flow, u->run.unit, true, see_applied, &ever, err) != 0))
+		return -1;
+	if (applied || !ever)
+		return 0;
+	if ((draft = ledger_plan_draft_new(ledger, err)) == NULL)
+		return -1;
+	result = ledger_begin(ledger, err);
+	if (result == 0 && (ledger_plan_store(ledger, draft, &plan, err) != 0 || ledger_plan_end(ledger, plan.number, LEDGER_PLAN_APPLIED, err) != 0)) {
+		ledger_rollback(ledger);
+		result = -1;
+	} else if (result == 0) {
+		result = ledger_commit(ledger, err);
+	}
+	ledger_plan_draft_free(draft);
+	return result;
+}
+
+static int
 finish_unit(struct unit_run *u, const struct error *read_failed, struct error *err)
 {
 	static const struct intake_apply_options real = { .mode = INTAKE_REAL };
@@ -182,6 +221,8 @@ finish_unit(struct unit_run *u, const struct error *read_failed, struct error *e
 	result = judge(u, &why, &plan, &applied, err);
 	if (result == 1)
 		result = unit_write(u, applied ? NULL : &real, NULL, read_failed, err);
+	else if (result == 0 && plan.number == 0 && read_failed == NULL && approve_nothing(u, err) != 0)
+		result = -1;
 	else if (result == 0 && plan.number == 0)
 		result = unit_end(u, read_failed != NULL ? LEDGER_RUN_FAILED : LEDGER_RUN_DONE, read_failed, NULL, err);
 	else if (result == 0)

@@ -122,6 +122,35 @@ def test_preview(bed):
     assert {plan["unit"]: plan for plan in bed.json(DONE, "plans")}["one"]["hash"] != plans["one"]["hash"]
 
 
+def test_preview_without_effect(bed):
+    """Rules that change nothing need no plan to be applied: their preview is enough for the flow to go on."""
+    bed.on("customers")
+    bed.flow("customers")
+    bed.change("conf.d/30-flows.conf", 'name = "NAME"', 'name = "trim(NAME)"')
+    refused(flag(bed, "customers", "on", status=FAILED), FAILED, "ledger-plan", "no plan of the present rules")
+    flag(bed, "customers", "preview")
+    refused(flag(bed, "customers", "on", status=FAILED), FAILED, "ledger-plan", "no plan of the present rules")
+    # A source that can't be read says nothing about the rules.
+    os.rename(bed.path("in"), bed.path("away"))
+    bed.run("run", "customers")
+    refused(flag(bed, "customers", "on", status=FAILED), FAILED, "ledger-plan", "no plan of the present rules")
+    os.rename(bed.path("away"), bed.path("in"))
+    same("a preview", {state for state, _ in bed.flow("customers").values()}, {"done"})
+    same("plans that wait", bed.json(DONE, "plans"), [])
+    flag(bed, "customers", "on")
+    bed.quiet("customers")
+
+
+def test_preview_of_nothing(bed):
+    """A first preview in which no row is good shows nothing of what the rules do."""
+    for row in bed.rows:
+        row[2] = "a name that is too long for it"
+    bed.export()
+    flag(bed, "customers", "preview")
+    bed.run("run", "customers")
+    refused(flag(bed, "customers", "on", status=FAILED), FAILED, "ledger-plan", "no plan of the present rules")
+
+
 def test_preview_then_on(bed):
     """The way that is meant: preview, plan, apply, on."""
     refused(flag(bed, "customers", "on", status=FAILED), FAILED, "ledger-plan", "no plan of the present rules", "--without-preview")
