@@ -46,7 +46,7 @@ struct place {
 	int64_t good_us;         /* when the last run that came to its end began; 0: none did */
 	int64_t lag_ms, most_ms; /* -1: not measured; 0: no limit is known */
 	bool late;
-	uint64_t waiting_rows, decided;
+	uint64_t waiting_rows, held_rows, decided;
 	struct target *targets, **last_target;
 	struct wait *waits, **last_wait;
 };
@@ -276,8 +276,10 @@ take_waiter(void *data, const struct ledger_waiter *waiter)
 {
 	struct place *place = place_of(data, waiter->flow, waiter->unit);
 
-	if (place != NULL)
+	if (place != NULL && waiter->held == 0)
 		place->waiting_rows++;
+	else if (place != NULL)
+		place->held_rows++;
 	return 0;
 }
 
@@ -508,6 +510,7 @@ json_places(struct view *view)
 		json_lag(json, place);
 		json_targets(view, place);
 		ctl_json_number(json, "rows_waiting_for_a_parent", (long long)place->waiting_rows);
+		ctl_json_number(json, "rows_held", (long long)place->held_rows);
 		ctl_json_number(json, "decided", (long long)place->decided);
 		json_waits(view, place);
 		ctl_json_text(json, "next", next_step(place, next)[0] != '\0' ? next : NULL);

@@ -14,6 +14,7 @@
 #include "ledger/deliveries.h"
 #include "ledger/findings.h"
 #include "ledger/runs.h"
+#include "ledger/staging.h"
 
 #define HITS_MAX 32u
 
@@ -170,6 +171,19 @@ flags_text(uint8_t flags, char text[128])
 	         flags & LEDGER_LINK_REJECTED ? "its last row was rejected " : "", flags & LEDGER_LINK_SCOPED_OUT ? "out of scope" : "");
 }
 
+static const char *
+shows(const struct ledger_link *link, struct buffer *seen, bool sent)
+{
+	if (seen->length > 0)
+		return buffer_string(seen);
+	/* It was not looked at, or not all of it. */
+	if ((link->flags & LEDGER_LINK_REJECTED) != 0)
+		return "what was rejected";
+	if ((link->flags & LEDGER_LINK_HELD) != 0)
+		return "what is held";
+	return sent ? "" : "in agreement";
+}
+
 static void
 show_link(struct trace *trace, struct ctl_table *table, const struct config_entity *entity, const struct ledger_link *link, const uint64_t *golden)
 {
@@ -202,7 +216,7 @@ show_link(struct trace *trace, struct ctl_table *table, const struct config_enti
 		snprintf(version, sizeof version, "%.*s", (int)(link->version.length < 60 ? link->version.length : 60),
 		         link->version.length > 0 ? (const char *)link->version.data : "");
 		ctl_table_row(table, (const char *const[]){ ledger_object_name(trace->ledger, link->object), native, state, flags, version,
-			opened_time(link->confirmed_us, at), buffer_string(&sent), seen.length > 0 ? buffer_string(&seen) : sent.length > 0 ? "" : "in agreement" });
+			opened_time(link->confirmed_us, at), buffer_string(&sent), shows(link, &seen, sent.length > 0) });
 	}
 	buffer_free(&sent);
 	buffer_free(&seen);
@@ -239,6 +253,8 @@ struct rows {
 	struct ctl_table table;
 	int64_t record;
 	const char *key;
+	const struct ledger_link *links;
+	uint32_t link_count;
 };
 
 static int
@@ -377,6 +393,56 @@ each_lock(void *data, const struct ledger_lock *lock)
 	return 0;
 }
 
+/* Rows of its links that wait for a parent, or that a lock or the configuration holds. */
+static int
+each_waiter(void *data, const struct ledger_waiter *waiter)
+{
+	struct rows *rows = data;
+	struct trace *trace = rows->trace;
+	const char *what = waiter->held == LEDGER_HELD ? "its system is held (situations.linked)" : waiter->held != 0 ? "a lock" : waiter->parent_object != 0 &&
+	                   waiter->parent_native.length > 0 ? ledger_object_name(trace->ledger, waiter->parent_object) : "the next run";
+	char native[80], parent[80], since[32];
+	bool ours = false;
+
+	for (uint32_t i = 0; i < rows->link_count; i++) {
+		const struct ledger_link *link = &rows->links[i];
+
+		ours = ours || (link->object == waiter->object && link->unit == waiter->unit && link->native.length == waiter->native.length &&
+		                memcmp(link->native.data, waiter->native.data, waiter->native.length) == 0);
+	}
+	if (!ours)
+		return 0;
+	if (trace->ctl->json) {
+		ctl_json_open(&trace->json, NULL, '{');
+		ctl_json_text(&trace->json, "object", ledger_object_name(trace->ledger, waiter->object));
+		listing_json_slice(&trace->json, "native", waiter->native);
+		listing_json_time(&trace->json, "since", waiter->since_us);
+		ctl_json_text(&trace->json, "for", what);
+		listing_json_slice(&trace->json, "parent", waiter->parent_native);
+		ctl_json_close(&trace->json, '}');
+		return 0;
+	}
+	snprintf(native, sizeof native, "%.*s", (int)(waiter->native.length < 60 ? waiter->native.length : 60), (const char *)waiter->native.data);
+	snprintf(parent, sizeof parent, "%.*s", (int)(waiter->parent_native.length < 60 ? waiter->parent_native.length : 60),
+	         waiter->parent_native.length > 0 ? (const char *)waiter->parent_native.data : "");
+	ctl_table_row(&rows->table, (const char *const[]){ ledger_object_name(trace->ledger, waiter->object), native, opened_time(waiter->since_us, since),
+		what, parent });
+	return 0;
+}
+
+static int
+show_waiting(struct trace *trace, const struct ledger_link *links, uint32_t count, struct error *err)
+{
+	static const char *const heads[] = { "AT", "NATIVE ID", "SINCE", "WAITS FOR", "" };
+	struct rows rows = { .trace = trace, .links = links, .link_count = count };
+
+	section(trace, &rows.table, "waits", 5, 0, heads);
+	if (ledger_waiters(trace->ledger, 0, 0, each_waiter, &rows, err) != 0)
+		return -1;
+	section_end(trace, &rows.table, "Rows that wait");
+	return 0;
+}
+
 static int
 show_events(struct trace *trace, int64_t record, struct error *err)
 {
@@ -450,7 +516,8 @@ show_record(struct trace *trace, const struct ledger_hit *hit, struct error *err
 		          ledger_unit_name(trace->ledger, record.unit)[0] != '\0' ? " of " : "", ledger_unit_name(trace->ledger, record.unit),
 		          record.state == LEDGER_DELETED ? "deleted" : "live", record.generation, opened_time(record.updated_us, updated), external, hit->why);
 	}
-	if (show_values(trace, entity, &record, err) != 0 || show_links(trace, entity, &record, links + first[0], first[1] - first[0], err) != 0 || show_events(trace, record.id, err) != 0 ||
+	if (show_values(trace, entity, &record, err) != 0 || show_links(trace, entity, &record, links + first[0], first[1] - first[0], err) != 0 ||
+	    show_waiting(trace, links + first[0], first[1] - first[0], err) != 0 || show_events(trace, record.id, err) != 0 ||
 	    show_rules(trace, entity, links + first[0], first[1] - first[0], err) != 0)
 		return -1;
 	if (trace->ctl->json)

@@ -520,6 +520,21 @@ see_waiter(void *data, const struct ledger_waiter *waiter)
 	return -1;
 }
 
+/* Rows that were kept because the configuration held them, which it does no more. */
+static int
+release_held(struct work *work, struct error *err)
+{
+	const struct config_flow *flow = work->intake->flow;
+	int result = apply_begin(work, err);
+
+	if (result != 0)
+		return -1;
+	for (uint32_t i = 0; i < flow->binding_count && result == 0; i++)
+		if (flow->bindings[i].reads && flow->bindings[i].situations->linked != CONFIG_ACTION_HOLD)
+			result = ledger_wait_release(work->ledger, work->intake->flow_id, work->intake->unit_id, object_id(work, &flow->bindings[i]), err);
+	return apply_end(work, result, err);
+}
+
 static int
 apply_all(struct work *work, struct error *err)
 {
@@ -528,6 +543,8 @@ apply_all(struct work *work, struct error *err)
 	work->waiting = false;
 	/* The first one ends the list, which counts as a failure there. */
 	if (ledger_waiters(work->ledger, work->intake->flow_id, work->intake->unit_id, see_waiter, &work->waiting, err) < 0 && !work->waiting)
+		return -1;
+	if (work->waiting && release_held(work, err) != 0)
 		return -1;
 	for (uint32_t i = 0; i < flow->binding_count; i++)
 		if (flow->bindings[i].reads && apply_object(work, engine_bound(work->engine, &flow->bindings[i]), err) != 0)

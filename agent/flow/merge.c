@@ -610,6 +610,7 @@ carry_out(struct work *work, const struct row *row, struct work_record *record, 
 		return ask(work, row, record, link, unit, verdict == VERDICT_CONFLICT, err);
 	default:
 		link->at.flags |= LEDGER_LINK_HELD;
+		work->locked = true;
 		work_count(work, LEDGER_COUNT_HELD, 1);
 		return 0;
 	}
@@ -839,6 +840,7 @@ work_merge(struct work *work, const struct row *row, struct work_link *link, str
 	bool held = (link->at.flags & LEDGER_LINK_HELD) != 0;
 
 	link->at.flags &= (uint8_t)~LEDGER_LINK_HELD;
+	work->locked = false;
 	hear_documents(work, row, link, record);
 	for (uint32_t i = 0; i < work->entity->field_count; i++) {
 		const struct config_field *field = work_field(work, i);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "flow/values.h"
+#include "flow/vector.h"
 #include "flow/work.h"
 
 /* A person was asked about this very row, and said that it is to be left alone, or put this question away. */
@@ -126,6 +127,8 @@ merge(struct work *work, struct row *row, struct work_link *link, struct work_re
 		link->dirty = true;
 	else
 		link->understood = true;
+	if (work->locked && work_set_held(work, row, record, err) != 0)
+		return -1;
 	return had || row->finding != 0 ? settle(work, row, err) : 0;
 }
 
@@ -342,12 +345,32 @@ ignore(struct work *work, const struct row *row, struct work_link *link)
 
 /* Did the system change anything since we saw it, or wrote it?  What it shows unchanged, and our own write, are nothing to be held. */
 static bool
-says_something(const struct work *work, const struct row *row, const struct work_link *link)
+says_something(const struct work *work, const struct row *row, const struct work_link *link, bool *ret_other)
 {
-	for (uint32_t i = 0; i < work->entity->field_count; i++)
-		if (row->values[i].type != SYNCLINE_TYPE_ABSENT && row->words[work_word(work, i)] != link->seen[work_word(work, i)])
-			return true;
-	return false;
+	bool any = false;
+
+	*ret_other = false;
+	for (uint32_t i = 0; i < work->entity->field_count; i++) {
+		uint64_t seen = link->seen[work_word(work, i)];
+
+		if (row->values[i].type == SYNCLINE_TYPE_ABSENT || row->words[work_word(work, i)] == seen)
+			continue;
+		any = true;
+		*ret_other = *ret_other || seen != VECTOR_UNKNOWN;
+	}
+	return any;
+}
+
+/* Nothing is taken of it; where it is known to be another one than it was, the link says so. */
+static int
+hold_linked(struct work *work, struct row *row, struct work_link *link, bool other, struct error *err)
+{
+	work_count(work, LEDGER_COUNT_HELD, 1);
+	if (other && (link->at.flags & LEDGER_LINK_HELD) == 0) {
+		link->at.flags |= LEDGER_LINK_HELD;
+		link->dirty = true;
+	}
+	return work_set_held(work, row, NULL, err);
 }
 
 static int
@@ -355,6 +378,7 @@ linked(struct work *work, struct row *row, struct error *err)
 {
 	struct work_link *link = row->link;
 	struct work_record *record = work_record_of(work, link);
+	bool other;
 
 	if (record == NULL)
 		return error_set(err, ERROR_INTERNAL, "`syncline doctor` checks the ledger.", "the record %lld of a link is not there",
@@ -391,10 +415,8 @@ linked(struct work *work, struct row *row, struct error *err)
 		return -1;
 	if (record->deleted)
 		return ignore(work, row, link);
-	if (work->bound->binding->situations->linked == CONFIG_ACTION_HOLD && says_something(work, row, link)) {
-		work_count(work, LEDGER_COUNT_HELD, 1);
-		return 0;
-	}
+	if (work->bound->binding->situations->linked == CONFIG_ACTION_HOLD && says_something(work, row, link, &other))
+		return hold_linked(work, row, link, other, err);
 	if (is_indeterminate(work, row, link))
 		return read_it_again(work, row, err);
 	return merge(work, row, link, record, true, err);
@@ -721,6 +743,29 @@ work_set_aside(struct work *work, const struct row *row, struct error *err)
 		return -1;
 	result = ledger_wait(work->ledger, &waiter, err);
 	batch_free(waiter.batch);
+	return result;
+}
+
+int
+work_set_held(struct work *work, struct row *row, const struct work_record *record, struct error *err)
+{
+	const struct config_object *object = work->bound->binding->object;
+	struct ledger_waiter waiter = { .flow = work->intake->flow_id, .unit = work->intake->unit_id, .object = work->bound->object,
+		.native = row->native, .field = "", .since_us = work->read_us, .until_us = LEDGER_FOR_EVER, .started = work->started, .read_us = work->read_us,
+		.full = work->full, .held = LEDGER_HELD };
+	int result;
+
+	/* What is read anew each time is looked at with each read, since its link is not as the row. */
+	if (object->reads == SYNCLINE_READS_FULL || (object->reads == 0 && object->mark.count == 0))
+		return 0;
+	if (record != NULL && ledger_locks_mark(work->ledger, record->at.id, &waiter.held, err) != 0)
+		return -1;
+	if ((waiter.batch = values_one_row(work->native, row->index, err)) == NULL)
+		return -1;
+	result = ledger_wait(work->ledger, &waiter, err);
+	batch_free(waiter.batch);
+	work->waiting = true;
+	row->left = row->left || work->waiter;
 	return result;
 }
 

@@ -122,6 +122,7 @@ struct work {
 	bool attempts;              /* some are open at this object; none are opened while a batch is at work */
 	bool unfinished;            /* DRY: something was left out that REAL does */
 	bool waiter;                /* the row is one that waited, and is kept as such already */
+	bool locked;                /* a lock held something of the row that was merged last */
 	struct ahead_rows *ahead;   /* what the rules gave for this batch already; NULL: they run in work_rows() */
 	bool bulk;                  /* rows need no words: there is nothing to compare them with */
 	struct buffer scratch, text, after;
@@ -146,6 +147,8 @@ int work_given_back(struct work *work, const struct row *row, struct work_link *
 int work_wait_for_parent(struct work *work, const struct row *row, struct error *err);
 /* Keeps a row that waits for nothing: the next step or run that takes those whose parent has come takes it too. */
 int work_set_aside(struct work *work, const struct row *row, struct error *err);
+/* Keeps a row that is held, where its system tells changes once: until the locks of its record are others; record NULL: by the configuration. */
+int work_set_held(struct work *work, struct row *row, const struct work_record *record, struct error *err);
 int work_flush(struct work *work, struct error *err);
 /*
  * confirm.c: before it: records that were there already and are found at the object of the batch: their children may follow, and

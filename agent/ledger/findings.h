@@ -180,6 +180,8 @@ int ledger_lock_end(struct ledger *ledger, int64_t record, const char *field, co
 /* Those that hold now; record 0: all. */
 int ledger_locks(struct ledger *ledger, int64_t record, int (*each)(void *data, const struct ledger_lock *row), void *data, struct error *err);
 bool ledger_has_locks(struct ledger *ledger); /* any at all; memory */
+/* What tells the locks of a record that hold now from those that hold at another time; 0: none does. */
+int ledger_locks_mark(struct ledger *ledger, int64_t record, int64_t *ret_mark, struct error *err);
 
 /*
  * Flips: what a system showed in place of what we sent, per (record, field, object).  Returns in ret_count how often this very

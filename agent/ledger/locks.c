@@ -91,6 +91,24 @@ ledger_locks(struct ledger *ledger, int64_t record, int (*each)(void *data, cons
 	return got < 0 ? -1 : finding_after(statement, answer);
 }
 
+int
+ledger_locks_mark(struct ledger *ledger, int64_t record, int64_t *ret_mark, struct error *err)
+{
+	/* As ledger_wait_ready() asks for it. */
+	sqlite3_stmt *statement = ledger_statement(
+		ledger, "SELECT coalesce(sum(id), 0) FROM lock WHERE record = ?1 AND ended_us = 0 AND (until_us = 0 OR until_us > ?2)", err);
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, record);
+	sqlite3_bind_int64(statement, 2, ledger_now(ledger));
+	if (ledger_step(ledger, statement, err) != 1)
+		return -1;
+	*ret_mark = sqlite3_column_int64(statement, 0);
+	sqlite3_reset(statement);
+	return 0;
+}
+
 /* One whose time is over counts until it is ended: asking for it costs little. */
 bool
 ledger_has_locks(struct ledger *ledger)

@@ -52,7 +52,8 @@ const char ledger_schema_views[] =
 	FLOW_OF("a.flow") " AS flow, " UNIT_OF("a.unit") " AS unit, staged, " TIME_OF("moved_us") " AS moved, moved_by, why FROM applied a;\n"
 	"CREATE VIEW waiter_view AS SELECT id, " FLOW_OF("w.flow") " AS flow, " UNIT_OF("w.unit") " AS unit, " OBJECT_OF("w.object")
 	" AS object, native, " OBJECT_OF("w.parent_object") " AS parent_object, parent_native, field, " TIME_OF("since_us") " AS since, "
-	TIME_OF("until_us") " AS until FROM waiter w;\n"
+	TIME_OF("nullif(until_us, 9223372036854775807)") " AS until,"
+	" CASE WHEN held = -1 THEN 'configuration' WHEN held > 0 THEN 'lock' END AS held FROM waiter w;\n"
 	"CREATE VIEW unsure_view AS SELECT " FLOW_OF("u.flow") " AS flow, " UNIT_OF("u.unit") " AS unit, " OBJECT_OF("u.object")
 	" AS object, native, " TIME_OF("since_us") " AS since FROM unsure u;\n"
 	"CREATE VIEW link_view AS SELECT id, " OBJECT_OF("l.object") " AS object, " UNIT_OF("l.unit") " AS unit, native, record, "

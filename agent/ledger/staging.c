@@ -34,8 +34,8 @@ const char ledger_schema_staging[] =
 	" staged INTEGER NOT NULL, moved_us INTEGER NOT NULL, moved_by TEXT, why TEXT, PRIMARY KEY (object, credentials, flow, unit)) WITHOUT ROWID;\n"
 	"CREATE TABLE waiter (id INTEGER PRIMARY KEY AUTOINCREMENT, flow INTEGER NOT NULL, unit INTEGER NOT NULL, object INTEGER NOT NULL,"
 	" native TEXT NOT NULL, parent_object INTEGER NOT NULL, parent_native TEXT, field TEXT, since_us INTEGER NOT NULL,"
-	" until_us INTEGER NOT NULL, started INTEGER NOT NULL, read_us INTEGER NOT NULL, \"full\" INTEGER NOT NULL, size INTEGER NOT NULL,"
-	" sealed INTEGER NOT NULL, data BLOB NOT NULL, UNIQUE (flow, unit, object, native));\n"
+	" until_us INTEGER NOT NULL, started INTEGER NOT NULL, read_us INTEGER NOT NULL, \"full\" INTEGER NOT NULL, held INTEGER,"
+	" size INTEGER NOT NULL, sealed INTEGER NOT NULL, data BLOB NOT NULL, UNIQUE (flow, unit, object, native));\n"
 	"CREATE INDEX waiter_order ON waiter (flow, unit, id);\n"
 	/* started: as of the read that last brought the row. */
 	"CREATE TABLE unsure (flow INTEGER NOT NULL, unit INTEGER NOT NULL, object INTEGER NOT NULL, native TEXT NOT NULL, started INTEGER NOT NULL,"

@@ -92,7 +92,7 @@ int ledger_applied_set(struct ledger *ledger, uint32_t object, uint32_t credenti
                        struct error *err);
 
 /*
- * Rows that wait for a parent.  The row itself is kept (a batch of one record), so that retention of staging doesn't matter.
+ * Rows that wait for a parent, or are held until something else says so.  The row itself is kept (a batch of one record), so that retention of staging doesn't matter.
  * One a (flow, unit, object, native id): a newer row takes the place of the older.
  */
 struct ledger_waiter {
@@ -106,18 +106,23 @@ struct ledger_waiter {
 	uint64_t started; /* of the read that brought the row */
 	int64_t read_us;
 	bool full;
+	int64_t held;        /* 0: it waits; LEDGER_HELD: by the configuration; else by locks, ledger_locks_mark() */
 	struct batch *batch; /* in lists NULL */
 };
+#define LEDGER_HELD INT64_C(-1)
+#define LEDGER_FOR_EVER INT64_MAX /* until_us */
 int ledger_wait(struct ledger *ledger, const struct ledger_waiter *waiter, struct error *err);
 int ledger_wait_end(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t object, struct syncline_slice native, struct error *err);
 /* Ends those whose rows came with reads that began before `started`: a complete read that began then did not show them. */
 int ledger_wait_end_unseen(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t object, uint64_t started, struct error *err);
 /*
- * Waiters of (flow, unit) whose parent has a live link now, or whose time is over (until_us <= now), at most `max`, in the order
- * of their ids, beginning behind `after`.  `ret_waiters` has room; texts and batches (the caller's to free) live in `arena`.
+ * Waiters of (flow, unit) whose parent has a live link now, whose time is over (until_us <= now), or whose record has other locks than
+ * those that held them, at most `max`, in the order of their ids, beginning behind `after`.  `ret_waiters` has room; texts and batches (the caller's to free) live in `arena`.
  */
 int ledger_wait_ready(struct ledger *ledger, uint32_t flow, uint32_t unit, int64_t after, struct arena *arena, struct ledger_waiter *ret_waiters,
                       uint32_t max, uint32_t *ret_count, struct error *err);
+/* The configuration holds rows of this object no more: those that it held are ready. */
+int ledger_wait_release(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t object, struct error *err);
 /* `each` answers 0 to go on, 1 when it has seen enough, -1 to fail. */
 int ledger_waiters(struct ledger *ledger, uint32_t flow, uint32_t unit, int (*each)(void *data, const struct ledger_waiter *row), void *data,
                    struct error *err); /* 0: all */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define WAITER_COLUMNS                                                                                                            \
-	"id, flow, unit, object, native, parent_object, parent_native, field, since_us, until_us, started, read_us, \"full\", size, sealed, data"
+	"id, flow, unit, object, native, parent_object, parent_native, field, since_us, until_us, started, read_us, \"full\", size, sealed, data, held"
 
 /*
  * The newer row takes the older one's place and id.  Its patience is the older one's as long as it waits for the same parent:
@@ -23,13 +23,13 @@ ledger_wait(struct ledger *ledger, const struct ledger_waiter *waiter, struct er
 		return -1;
 	statement = ledger_statement(
 		ledger, "INSERT INTO waiter (flow, unit, object, native, parent_object, parent_native, field, since_us, until_us, started, read_us, \"full\","
-		        " size, sealed, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
+		        " size, sealed, data, held) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, nullif(?16, 0))"
 		        " ON CONFLICT (flow, unit, object, native) DO UPDATE SET since_us = min(since_us, excluded.since_us),"
 		        " until_us = CASE WHEN parent_object = excluded.parent_object AND parent_native IS excluded.parent_native"
 		        " THEN min(until_us, excluded.until_us) ELSE excluded.until_us END,"
 		        " parent_object = excluded.parent_object, parent_native = excluded.parent_native, field = excluded.field,"
 		        " started = excluded.started, read_us = excluded.read_us, \"full\" = excluded.\"full\", size = excluded.size,"
-		        " sealed = excluded.sealed, data = excluded.data", err);
+		        " sealed = excluded.sealed, data = excluded.data, held = excluded.held", err);
 	if (statement == NULL)
 		return -1;
 	sqlite3_bind_int64(statement, 1, waiter->flow);
@@ -47,6 +47,7 @@ ledger_wait(struct ledger *ledger, const struct ledger_waiter *waiter, struct er
 	sqlite3_bind_int64(statement, 13, packed.size);
 	sqlite3_bind_int(statement, 14, packed.sealed);
 	ledger_bind_blob(statement, 15, packed.data.data, packed.data.length);
+	sqlite3_bind_int64(statement, 16, waiter->held);
 	return ledger_run_statement(ledger, statement, err);
 }
 
@@ -93,6 +94,7 @@ take_numbers(sqlite3_stmt *statement, struct ledger_waiter *waiter)
 		.started = (uint64_t)sqlite3_column_int64(statement, 10),
 		.read_us = sqlite3_column_int64(statement, 11),
 		.full = sqlite3_column_int(statement, 12) != 0,
+		.held = sqlite3_column_int64(statement, 16),
 	};
 }
 
@@ -102,7 +104,9 @@ ledger_wait_ready(struct ledger *ledger, uint32_t flow, uint32_t unit, int64_t a
 {
 	sqlite3_stmt *statement = ledger_statement(
 		ledger, "SELECT " WAITER_COLUMNS " FROM waiter w WHERE flow = ?1 AND unit = ?2 AND id > ?3 AND (until_us <= ?4 OR EXISTS (SELECT 1"
-		        " FROM link l WHERE l.object = w.parent_object AND l.unit = w.unit AND l.native = w.parent_native AND l.state = 0))"
+		        " FROM link l WHERE l.object = w.parent_object AND l.unit = w.unit AND l.native = w.parent_native AND l.state = 0) OR (held > 0"
+		        " AND held <> coalesce((SELECT sum(k.id) FROM link l JOIN lock k ON k.record = l.record AND k.ended_us = 0"
+		        " AND (k.until_us = 0 OR k.until_us > ?4) WHERE l.object = w.object AND l.unit = w.unit AND l.native = w.native AND l.state = 0), 0)))"
 		        " ORDER BY id LIMIT ?5", err);
 	uint32_t count = 0;
 	int status;
@@ -140,6 +144,20 @@ ledger_wait_ready(struct ledger *ledger, uint32_t flow, uint32_t unit, int64_t a
 	while (count-- > 0)
 		batch_free(ret_waiters[count].batch);
 	return -1;
+}
+
+int
+ledger_wait_release(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t object, struct error *err)
+{
+	sqlite3_stmt *statement =
+		ledger_statement(ledger, "UPDATE waiter SET until_us = 0 WHERE flow = ?1 AND unit = ?2 AND object = ?3 AND held = -1", err);
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, flow);
+	sqlite3_bind_int64(statement, 2, unit);
+	sqlite3_bind_int64(statement, 3, object);
+	return ledger_run_statement(ledger, statement, err);
 }
 
 int

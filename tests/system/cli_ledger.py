@@ -355,6 +355,57 @@ def test_locks(bed):
     assert bed.table("select name from person where number = '1'") == [("Anna",)]
 
 
+CHANGES = """
+systems: { crm: { connector = "sqlite"; settings: { path = "%(folder)s/crm.sqlite"; };
+  objects: { people: { native = "people"; key = [ "nr" ]; reads = "delta"; mark = [ "updated" ]; }; }; }; };
+flows: { people: { bindings: { crm: { object = "people"; trigger: { every = "5m"; }; originates = true;
+  read: { number = "nr"; name = "name"; paid = "paid"; };%(more)s }; }; }; };
+"""
+
+
+def changes(bed, more=""):
+    """A source that tells each change once, which owns everything."""
+    bed.write("conf.d/40-crm.conf", CHANGES % {"folder": bed.folder, "more": more})
+
+
+def change(bed, nr, **values):
+    """A row of it is another one, later than all before."""
+    bed.day = getattr(bed, "day", 0) + 1
+    values["updated"] = f"2026-01-{bed.day:02} 10:00:00"
+    bed.table("insert or ignore into people (nr) values (?)", nr, file="crm.sqlite")
+    bed.table("update people set " + ", ".join(f"{name} = ?" for name in values) + " where nr = ?", *values.values(), nr, file="crm.sqlite")
+
+
+def begin_changes(bed):
+    bed.change("conf.d/20-entities.conf", 'owner = "erp"', 'owner = "crm"')
+    bed.people("NR,NAME,COLOUR,PAID\n9,Zoe,red,1.50\n")
+    bed.table("create table people (nr text primary key, name text, paid text, updated timestamp)", file="crm.sqlite")
+    changes(bed)
+    for nr, name in (("1", "Ann"), ("2", "Bob")):
+        change(bed, nr, name=name, paid="1.50")
+    bed.begin(0)
+
+
+def test_locks_and_changes(bed):
+    """What comes once, and under a lock, is not lost."""
+    begin_changes(bed)
+    good(bed.run("lock", "1", "name", "--why", "a test", "--until", "2099-01-01"))
+    change(bed, "1", name="Anna")
+    change(bed, "2", name="Bert")
+    bed.run("run", "people")
+    assert bed.table("select name from person where number < '9' order by number") == [("Ann",), ("Bert",)]
+    record = bed.json(0, "trace", "1")["records"][0]
+    assert [(wait["object"], wait["native"], wait["for"]) for wait in record["waits"]] == [("crm.people", "1", "a lock")], record
+    has(good(bed.run("trace", "1")).out, "Rows that wait", "what is held")
+    assert bed.json(0, "status")["flows"][0]["rows_held"] == 1
+    bed.table("update lock set until_us = 1000", file="state/ledger.db")
+    good(bed.run("run", "people"))
+    assert bed.table("select name from person where number < '9' order by number") == [("Anna",), ("Bert",)]
+    record = bed.json(0, "trace", "1")["records"][0]
+    assert record["waits"] == [], record
+    assert "what is held" not in bed.run("trace", "1").out
+
+
 def test_links(bed):
     """Pairs that are there twice before the first run."""
     bed.people("NR,NAME,COLOUR,PAID\n1,Ann,red,1.50\n2,Bob,blue,2.00\n")

@@ -55,7 +55,7 @@ struct told {
  * Commands, with `;` between: SYSTEM new ID NUMBER VALUE PHONE | SYSTEM set ID COLUMN=VALUE… (`at` is a time of the day on which it all
  * happens, from 08:00 on) | SYSTEM del ID | SYSTEM away (it answers nothing until) SYSTEM back | SYSTEM blanks ID (its list is written with other blanks) | run | read | apply |
  * deliver | die SYSTEM (a run, or with another word after it that step of it, ends without warning when the row is there) | decide KIND CAUSE WORD… | pair SYSTEM ID SYSTEM ID (as `links
- * import`) | rewrites SYSTEM (it stores values in capitals from now on) | lock [FIELD] |
+ * import`) | rewrites SYSTEM (it stores values in capitals from now on) | lock [FIELD [SECONDS]] | unlock [FIELD] |
  * archive KIND CAUSE | SYSTEM bears ID rN (the row bears the id by which the systems know that record)
  */
 struct story {
@@ -80,6 +80,9 @@ struct story {
 /* A binding's settings, as configuration to be merged. */
 #define BINDING(system, settings) "flows: { f: { bindings: { " system ": { " settings " }; }; }; };\n"
 #define FIELD(field, settings) "entities: { thing: { fields: { " field ": { " settings " }; }; }; };\n"
+
+/* What changed is read from there on where the last read ended. */
+#define MARKED "systems: { crm: { objects: { things: { mark = \"version\"; }; }; }; };\n"
 
 /* erp has it as 2, and so crm as 12 and web as 22; all agree. */
 #define AGREED "erp new 2 n A p; run; run"

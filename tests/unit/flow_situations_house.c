@@ -569,13 +569,23 @@ pair(struct house *house, char **words)
 	house_must(house, ledger_commit(house->ledger, &house->err));
 }
 
+/* lock [FIELD [SECONDS]] */
 static void
-lock(struct house *house, const char *field)
+lock(struct house *house, const char *field, int64_t seconds)
 {
-	const struct ledger_lock row = { .record = house_record(house, 1), .field = field, .who = "test", .why = "test", .since_us = house->clock_us };
+	const struct ledger_lock row = { .record = house_record(house, 1), .field = field, .who = "test", .why = "test", .since_us = house->clock_us,
+		.until_us = seconds > 0 ? house->clock_us + seconds * 1000000 : 0 };
 
 	house_must(house, ledger_begin(house->ledger, &house->err));
 	house_must(house, ledger_lock_add(house->ledger, &row, NULL, &house->err));
+	house_must(house, ledger_commit(house->ledger, &house->err));
+}
+
+static void
+unlock(struct house *house, const char *field)
+{
+	house_must(house, ledger_begin(house->ledger, &house->err));
+	house_must(house, ledger_lock_end(house->ledger, house_record(house, 1), field, "test", &house->err));
 	house_must(house, ledger_commit(house->ledger, &house->err));
 }
 
@@ -603,7 +613,9 @@ do_one(struct house *house, char **words, unsigned count)
 	else if (strcmp(words[0], "pair") == 0)
 		pair(house, words);
 	else if (strcmp(words[0], "lock") == 0)
-		lock(house, count > 1 ? words[1] : NULL);
+		lock(house, count > 1 ? words[1] : NULL, count > 2 ? atoi(words[2]) : 0);
+	else if (strcmp(words[0], "unlock") == 0)
+		unlock(house, count > 1 ? words[1] : NULL);
 	else if (strcmp(words[0], "rewrites") == 0)
 		rewrite(house, words[1]);
 	else

@@ -113,6 +113,33 @@ static const struct story stories[] = {
 	{ LINKED, .policies = ALL, .title = "beside a locked field others change", .given = AGREED "; lock value", .when = "crm set 12 phone=q; run",
 	  .then = { .golden = "n A q g2", .erp = "2 n A q live ..=/=== unseen", .crm = "12 n A q live", .web = "22 n A q live unseen",
 	            .history = "changed crm 12 phone p>q; sent-update erp 2; sent-update web 22", .counts = "changed 1; sent-updates 2" } },
+	/* Who tells changes once: what came under the lock is looked at when it is none any more. */
+#define TAKEN_LATER \
+	{ .golden = "n C p g2", .erp = "2 n C p live .=./=== unseen", .crm = "12 n C p live", .web = "22 n C p live unseen", \
+	  .history = "changed crm 12 value A>C; sent-update erp 2; sent-update web 22", .counts = "changed 1; sent-updates 2" }
+	{ LINKED, .policies = NEWEST | MANUAL, .title = "changes are told once: under a lock nothing is taken, however often it is run", .config = MARKED,
+	  .given = AGREED "; lock value", .when = "crm set 12 value=C version=5; crm set 11 version=9; run; run; run",
+	  .then = { .golden = "n A p g1", .erp = "2 n A p live .../===", .crm = "12 n C p live held", .web = "22 n A p live", .counts = "" } },
+	{ LINKED, .policies = NEWEST | MANUAL, .title = "changes are told once: what came under a lock is taken when it is unlocked", .config = MARKED,
+	  .given = AGREED "; lock value", .when = "crm set 12 value=C version=5; crm set 11 version=9; run; run; unlock value; run", .then = TAKEN_LATER },
+	{ LINKED, .policies = NEWEST | MANUAL, .title = "changes are told once: what came under a lock is taken when its time is over", .config = MARKED,
+	  .given = AGREED "; lock value 25", .when = "crm set 12 value=C version=5; crm set 11 version=9; run; run; run", .then = TAKEN_LATER },
+	{ LINKED, .policies = NEWEST | MANUAL, .title = "changes are told once: of two locks one ends", .config = MARKED,
+	  .given = AGREED "; lock value; lock phone", .when = "crm set 12 value=C phone=q version=5; crm set 11 version=9; run; unlock value; run",
+	  .then = { .golden = "n C p g2", .erp = "2 n C p live .=./=== unseen", .crm = "12 n C q live held", .web = "22 n C p live unseen",
+	            .history = "changed crm 12 value A>C; sent-update erp 2; sent-update web 22", .counts = "changed 1; held 1; sent-updates 2" } },
+	{ LINKED, .policies = OWNER | SET_IF_EMPTY, .title = "changes are told once: an edit under a lock is one when it is unlocked", .config = MARKED,
+	  .given = AGREED "; lock value", .when = "crm set 12 value=C version=5; crm set 11 version=9; run; run; unlock value; run",
+	  .then = { .golden = "n A p g1", .erp = "2 n A p live .../===", .crm = "12 n A p live unseen", .web = "22 n A p live",
+	            .history = "edit crm 12 value A<C restored; sent-update crm 12", .counts = "edits 1; sent-updates 1" } },
+	{ LINKED, .policies = TEXT, .title = "changes are told once: it takes back what came under a lock", .config = MARKED, .given = AGREED "; lock value",
+	  .when = "crm set 12 value=C version=5; crm set 11 version=9; run; crm set 12 value=A version=10; run; unlock value; run",
+	  .then = { .golden = "n A p g1", .erp = "2 n A p live .../===", .crm = "12 n A p live", .web = "22 n A p live", .counts = "" } },
+	{ LINKED, .policies = OWNER | NEWEST | MANUAL, .title = "changes are told once: what we wrote there under the lock is not taken back",
+	  .config = MARKED BINDING("crm", "guard = \"none\";"), .given = AGREED "; lock phone",
+	  .when = "crm set 12 phone=q version=5; crm set 11 version=9; run; erp set 2 value=B; run; unlock phone; run; run",
+	  .then = { .golden = "n B q g3", .erp = "2 n B q live ..=/=== unseen", .crm = "12 n B q live", .web = "22 n B q live unseen",
+	            .history = "changed erp 2 value A>B; sent-update crm 12; sent-update web 22; changed crm 12 phone p>q; sent-update erp 2; sent-update web 22" } },
 	/* Without a base: the owner, then rank, then who was first. */
 	{ FIRST, .policies = OWNER, .title = "the owner has nothing: of two others the first one counts", .given = "run",
 	  .when = "erp new 2 n - p; crm new 12 n C p; web new 22 n D p; run",

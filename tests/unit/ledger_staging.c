@@ -9,6 +9,7 @@
 #include "ledger/packed.h"
 #include "ledger/records.h"
 #include "ledger/runs.h"
+#include "ledger/findings.h"
 #include "ledger/staging.h"
 #include "ledger_help.h"
 #include "oom.h"
@@ -580,6 +581,60 @@ count_waiter(void *data, const struct ledger_waiter *row)
 	return 0;
 }
 
+/* Rows of a record that a lock holds, and one that the configuration does. */
+static void
+held_rows_wait_for_other_locks(void **state)
+{
+	const struct config_entity *customer = config_entity(model, "customer");
+	struct ledger_link link = { .object = 2, .unit = 2, .native = { "H1", 2 }, .state = LEDGER_LINK_LIVE };
+	struct batch *batch = make_batch(1, 1, &err);
+	struct ledger_waiter held = { .flow = 2, .unit = 2, .object = 2, .field = "", .until_us = LEDGER_FOR_EVER, .started = 7, .batch = batch };
+	struct ledger_waiter ready[4];
+	struct ledger_lock lock = { .field = "name", .why = "a test", .until_us = help_clock_us + 5000000 };
+	struct arena arena;
+	uint32_t count = 99;
+
+	(void)state;
+	arena_init(&arena, 0);
+	assert_ok(ledger_begin(ledger, &err));
+	assert_ok(ledger_new_ids(ledger, 1, &link.record, &err));
+	assert_ok(ledger_links_put(ledger, customer, &link, 1, &err));
+	lock.record = link.record;
+	assert_ok(ledger_lock_add(ledger, &lock, NULL, &err));
+	lock.field = "other";
+	lock.until_us = 0;
+	assert_ok(ledger_lock_add(ledger, &lock, NULL, &err));
+	assert_ok(ledger_locks_mark(ledger, link.record, &held.held, &err));
+	assert_true(held.held > 0);
+	held.native = link.native;
+	assert_ok(ledger_wait(ledger, &held, &err));
+	held.native = (struct syncline_slice){ "H2", 2 };
+	held.held = LEDGER_HELD;
+	assert_ok(ledger_wait(ledger, &held, &err));
+	assert_ok(ledger_wait_ready(ledger, 2, 2, 0, &arena, ready, 4, &count, &err));
+	assert_int_equal(count, 0);
+	/* One of the two locks is over. */
+	help_clock_us += 6000000;
+	assert_ok(ledger_wait_ready(ledger, 2, 2, 0, &arena, ready, 4, &count, &err));
+	assert_int_equal(count, 1);
+	assert_memory_equal(ready[0].native.data, "H1", 2);
+	assert_int_not_equal(ready[0].held, LEDGER_HELD);
+	batch_free(ready[0].batch);
+	/* The configuration holds nothing more of another object, and then of this one. */
+	assert_ok(ledger_wait_release(ledger, 2, 2, 1, &err));
+	assert_ok(ledger_wait_ready(ledger, 2, 2, ready[0].id, &arena, ready, 4, &count, &err));
+	assert_int_equal(count, 0);
+	assert_ok(ledger_wait_release(ledger, 2, 2, 2, &err));
+	assert_ok(ledger_wait_ready(ledger, 2, 2, 0, &arena, ready, 4, &count, &err));
+	assert_int_equal(count, 2);
+	assert_int_equal(ready[1].held, LEDGER_HELD);
+	batch_free(ready[0].batch);
+	batch_free(ready[1].batch);
+	ledger_rollback(ledger);
+	batch_free(batch);
+	arena_free(&arena);
+}
+
 static void
 rows_wait_for_their_parent_or_their_time(void **state)
 {
@@ -932,6 +987,7 @@ main(void)
 		TEST(positions_are_listed_and_moved_by_hand),
 		TEST(doubt_ends_with_a_full_read_that_was_applied),
 		TEST(rows_wait_for_their_parent_or_their_time),
+		TEST(held_rows_wait_for_other_locks),
 		TEST(what_is_staged_is_sealed_when_there_are_keys),
 		TEST(damage_in_staging_is_found),
 		TEST(old_batches_go_when_nobody_needs_them),
