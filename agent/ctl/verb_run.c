@@ -13,6 +13,7 @@ struct run_view {
 	struct buffer json;
 	uint64_t stale;
 	struct buffer stale_items; /* JSON */
+	struct error said; /* last */
 	bool told; /* an error is all that there is to say */
 };
 
@@ -25,7 +26,7 @@ print_counts(const uint64_t *counts)
 }
 
 static void
-print_run(struct run_view *view, const struct ledger_run *run, const struct ledger_plan *plan)
+print_run(struct run_view *view, const struct ledger_run *run, const struct ledger_plan *plan, const struct error *why)
 {
 	const char *unit = ledger_unit_name(view->opened->ledger, run->unit);
 
@@ -35,6 +36,11 @@ print_run(struct run_view *view, const struct ledger_run *run, const struct ledg
 	print_counts(run->counts);
 	if (run->message != NULL)
 		ctl_print("  %s\n", run->message);
+	/* An error goes where errors go as well, with its code and next step; once for all units that it kept from running. */
+	if (why != NULL && (view->said.code != why->code || strcmp(view->said.place, why->place) != 0 || strcmp(view->said.message, why->message) != 0)) {
+		ctl_say_error(view->ctl, why);
+		view->said = *why;
+	}
 	if (run->state == LEDGER_RUN_HELD && plan != NULL) {
 		ctl_print("  It would have:\n");
 		print_counts(plan->counts);
@@ -49,7 +55,7 @@ ended(void *data, const struct ledger_run *run, const struct ledger_plan *plan, 
 
 	progress_end(&view->opened->progress);
 	if (!view->ctl->json) {
-		print_run(view, run, plan);
+		print_run(view, run, plan, why);
 		return;
 	}
 	ctl_json_open(&view->json, NULL, '{');

@@ -46,6 +46,7 @@ struct place {
 	int64_t good_us;         /* when the last run that came to its end began; 0: none did */
 	int64_t lag_ms, most_ms; /* -1: not measured; 0: no limit is known */
 	bool late;
+	const char *reason;      /* of its open plan */
 	uint64_t waiting_rows, held_rows, decided;
 	struct target *targets, **last_target;
 	struct wait *waits, **last_wait;
@@ -265,6 +266,7 @@ take_plan(void *data, const struct ledger_plan *plan)
 
 	if (place == NULL)
 		return 0;
+	place->reason = keep(view, plan->reason);
 	snprintf(command, sizeof command, "syncline plans %" PRId64 "; syncline apply %" PRId64, plan->number, plan->number);
 	add_wait(view, place, &(struct wait){ .kind = "plan", .cause = "held", .example = plan->reason, .command = command, .count = plan->items,
 		.since_us = plan->made_us });
@@ -337,18 +339,46 @@ most_lag(const struct config_flow *flow)
 	return 2 * slowest;
 }
 
+/* "erp" of "system erp: …", as runs tell what could not be read or written; NULL: it isn't about one system. */
+static const char *
+system_of(struct view *view, const char *message)
+{
+	char name[SYNCLINE_NAME_MAX + 1];
+	size_t length;
+
+	if (message == NULL || strncmp(message, "system ", 7) != 0 || (length = strcspn(message + 7, ": ")) >= sizeof name)
+		return NULL;
+	snprintf(name, sizeof name, "%.*s", (int)length, message + 7);
+	return keep(view, name);
+}
+
+/* A run that is held says why; what it says beside the plan's reason is that something could not be read. */
+static bool
+held_and_failed(const struct place *place)
+{
+	const char *message = place->last.message, *reason = place->reason;
+	size_t length = message != NULL ? strlen(message) : 0, tail = reason != NULL ? strlen(reason) : 0;
+
+	return place->ran && place->last.state == LEDGER_RUN_HELD && tail > 0 && length > tail && strcmp(message + length - tail, reason) == 0;
+}
+
 /* What the last run and the clock say. */
 static void
 judge(struct view *view, struct place *place)
 {
 	bool on = place->flag.mode == LEDGER_FLAG_ON || place->flag.mode == LEDGER_FLAG_CANARY;
 	int64_t begin = place->good_us != 0 ? place->good_us : place->flag.since_us;
-	char command[300], example[128], age[32], most[32];
+	char command[300], example[128], age[32], most[32], failed[2400];
 
 	snprintf(command, sizeof command, "syncline run %.200s", place->flow->head.name);
 	if (place->ran && place->last.state == LEDGER_RUN_FAILED)
 		add_wait(view, place, &(struct wait){ .kind = "run", .cause = "failed", .example = place->last.message, .command = command, .count = 1,
-			.since_us = place->last.ended_us });
+			.object = system_of(view, place->last.message), .since_us = place->last.ended_us });
+	if (held_and_failed(place)) {
+		snprintf(failed, sizeof failed, "%.*s", (int)(strlen(place->last.message) - strlen(place->reason)), place->last.message);
+		add_wait(view, place, &(struct wait){ .kind = "run", .cause = "could not read", .example = failed, .command = command, .count = 1,
+			.object = system_of(view, failed), .since_us = place->last.ended_us });
+	}
 	if (!on)
 		return;
 	place->most_ms = most_lag(place->flow);

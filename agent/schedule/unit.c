@@ -115,14 +115,18 @@ int
 unit_end(struct unit_run *u, uint8_t state, const struct error *why, const struct ledger_plan *plan, struct error *err)
 {
 	struct ledger *ledger = u->engine->ledger;
-	char message[1100] = "";
+	bool held = state == LEDGER_RUN_HELD && plan != NULL && plan->reason != NULL;
+	char message[2400] = "";
+	size_t length;
 
 	u->over = true;
 	if (why != NULL)
 		snprintf(message, sizeof message, "%s%s%s%s%s", why->place, why->place[0] != '\0' ? ": " : "", why->message,
 		         why->hint[0] == '\0' ? "" : ends_sentence(why->message) ? "  " : ".  ", why->hint);
-	else if (state == LEDGER_RUN_HELD && plan != NULL && plan->reason != NULL)
-		snprintf(message, sizeof message, "%s", plan->reason);
+	/* What could not be read is one thing, the plan of what was read another. */
+	length = strlen(message);
+	if (held)
+		snprintf(message + length, sizeof message - length, "%s%s", length == 0 ? "" : ends_sentence(message) ? "  " : ".  ", plan->reason);
 	u->run.state = state;
 	u->run.ended_us = ledger_now(ledger);
 	u->run.message = message[0] != '\0' ? message : NULL;

@@ -440,6 +440,7 @@ def test_links(bed):
     bed.write("bad.csv", "a,b\n1,2\n")
     explained(bed.run("links", "import", "people", "base", bed.path("bad.csv"), "--why", "a test"), 2, "names no pair")
     explained(bed.run("links", "import", "people", "base", bed.path("none.csv"), "--why", "a test"), 2, "none.csv")
+    explained(bed.run("links", "import", "people", "base", bed.folder, "--why", "a test"), 2, "can't be read", "Name a CSV file")
     explained(bed.run("links", "import", "people", "desk", bed.path("good.csv"), "--why", "a test"), 2, "desk")
     explained(bed.run("links", "expert", "people"), 2, "links export FLOW")
 

@@ -330,6 +330,42 @@ def test_guard_updates(bed):
     held(bed, "4 records to change, and the limit is 3 of 20")
 
 
+def test_held_and_unread(bed):
+    """A run that is held while a system can't be read says both, and so does status."""
+    loaded(bed)
+    bed.edit(bed.numbers(1)[:6], NAME="Bad")
+    bed.run("run", "customers", "--unit", "one")
+    os.rename(bed.path("in"), bed.path("away"))
+    result = bed.run("run", "customers", "--unit", "one")
+    same("exit", result.status, HELD)
+    has(result.out, "and the limit is 3 of 20", "syncline apply")
+    has(result.err, "system erp: The folder", "can't be opened. [connector-not-found]", "next: Make the folder")
+    run, = bed.json(HELD, "run", "customers", "--unit", "one")
+    has(run["message"], "system erp: The folder", "and the limit is 3 of 20")
+    waits = [place["waits"] for place in bed.json(FINDINGS, "status", "customers", "--unit", "one")["flows"]][0]
+    same("what waits", [(wait["kind"], wait["object"]) for wait in waits], [("plan", None), ("run", "erp")])
+    has(waits[1]["example"], "can't be opened")
+    assert "limit" not in waits[1]["example"], waits
+    has(bed.run("status", "customers").out, "could not read")
+    os.rename(bed.path("away"), bed.path("in"))
+    bed.run("run", "customers", "--unit", "one")
+    waits = [place["waits"] for place in bed.json(FINDINGS, "status", "customers", "--unit", "one")["flows"]][0]
+    same("what waits", [wait["kind"] for wait in waits], ["plan"])
+
+
+def test_unread_says_what_next(bed):
+    """What a run could not read is told as an error is: its code, and what to do."""
+    bed.on("customers")
+    os.rename(bed.path("in"), bed.path("away"))
+    result = bed.run("run", "customers")
+    same("exit", result.status, FAILED)
+    same("told once for both units", result.err.count("[connector-not-found]"), 1)
+    has(result.err, "next: Make the folder")
+    has(result.out, "failed", "can't be opened")
+    waits = bed.json(FINDINGS, "status", "customers")["flows"][0]["waits"]
+    same("what waits", [(wait["kind"], wait["cause"], wait["object"]) for wait in waits], [("run", "failed", "erp")])
+
+
 def test_guard_cleared(bed):
     loaded(bed)
     bed.change("conf.d/30-flows.conf", 'updates = "10%"', 'updates = "100%"')
