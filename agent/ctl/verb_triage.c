@@ -33,7 +33,7 @@ triage_choices(const struct ledger_finding *finding)
 		{ LEDGER_REVIEW_UNLINKED, { "link", "create", "ignore", NULL } }, { LEDGER_REVIEW_UNMATCHED, { "link", "create", "ignore", NULL } },
 		{ LEDGER_REVIEW_DISPUTED, { "link", "create", "ignore", NULL } }, { LEDGER_REVIEW_DELETED, { "accept", "ignore", "restore", NULL } },
 		{ LEDGER_REVIEW_MISSING, { "recreate", "unlink", NULL } },        { LEDGER_REVIEW_RESURRECTED, { "accept", "ignore", NULL } },
-		{ LEDGER_REVIEW_EDITED, { "take", "keep", NULL } },
+		{ LEDGER_REVIEW_EDITED, { "take", "keep", NULL } },               { LEDGER_REVIEW_FORGOTTEN, { "link", "create", "ignore", NULL } },
 	};
 
 	/* What has no native record of its own is settled at the system; the next look finds it. */

@@ -164,7 +164,7 @@ judge(struct outlet *outlet, struct pick *pick, int64_t owner, const struct ledg
 	return 0;
 }
 
-/* Of which creates a person is asked whether the record is there already. */
+/* Of which creates a person is asked whether the record is there already; any may be what was forgotten there. */
 static int
 find_asked(struct outlet *outlet, struct claim *claim, struct error *err)
 {
@@ -186,7 +186,8 @@ find_asked(struct outlet *outlet, struct claim *claim, struct error *err)
 		return -1;
 	for (uint32_t i = 0; i < count; i++)
 		creates[i]->asked = asks[i] != 0;
-	return 0;
+	outlet->forgotten = false;
+	return count > 0 ? ledger_review_forgotten(deliver->ledger, outlet->object_id, deliver->intake->unit_id, &outlet->forgotten, err) : 0;
 }
 
 /* Marks with their records and links, and what can be told of each without the rules. */
@@ -347,7 +348,12 @@ judge_parent(struct outlet *outlet, struct pick *pick, const struct batch *writt
 static int
 judge_create(struct outlet *outlet, struct pick *pick, struct error *err)
 {
-	return pick->asked ? hold(outlet, pick, CLAIM_ASKED, "a person is asked whether a record that is there is this one", err) : 0;
+	if (pick->asked)
+		return hold(outlet, pick, CLAIM_ASKED, "a person is asked whether a record that is there is this one", err);
+	if (!outlet->forgotten)
+		return 0;
+	return hold(outlet, pick, CLAIM_FORGOTTEN,
+	            "a person is asked about a record there that we made and that this ledger does not know: it may be this one", err);
 }
 
 /* After the rules: scope, parents, and what the target lacks. */

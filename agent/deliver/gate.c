@@ -124,6 +124,10 @@ may_go(struct outlet *outlet, const struct ledger_delivery *row, bool *ret_may, 
 		if (ledger_review_asks(deliver->ledger, outlet->object_id, deliver->intake->unit_id, row->record, &asks, err) != 0)
 			return -1;
 		*ret_may = !asks;
+	} else if (strcmp(row->cause, CLAIM_FORGOTTEN) == 0) {
+		if (ledger_review_forgotten(deliver->ledger, outlet->object_id, deliver->intake->unit_id, &asks, err) != 0)
+			return -1;
+		*ret_may = !asks;
 	} else if (strcmp(row->cause, CLAIM_MISSING) == 0) {
 		if (ledger_link_at(deliver->ledger, outlet->linked, row->record, outlet->object_id, &outlet->arena, &link, err) != 0)
 			return -1;

@@ -181,6 +181,7 @@ struct outlet {
 	bool dead_letters;                  /* there are open ones */
 	bool wrote;                         /* finish is due */
 	uint32_t claim_max;                 /* 0: as the target allows */
+	bool forgotten;                     /* of the claim at hand: CLAIM_FORGOTTEN */
 	/* outlet_open() */
 	struct connector *sink;
 	struct syncline_capabilities can;
@@ -223,6 +224,7 @@ int gate_hold(struct outlet *outlet, struct pick *picks, uint32_t count, struct 
 /* Why a mark is held: the words that it is known by afterwards. */
 #define CLAIM_MISSING "missing" /* the record is, and a person decides what that means */
 #define CLAIM_ASKED "asked"     /* a person is asked whether a record that is there is this one */
+#define CLAIM_FORGOTTEN "forgotten" /* a person is asked about what we made there and do not know: it may be any that is to be created */
 /* Decides about what is due; all memory is the outlet's arena.  count 0: nothing is due. */
 int claim_make(struct outlet *outlet, struct claim *claim, struct error *err);
 void claim_free(struct claim *claim);

@@ -466,25 +466,47 @@ create(struct work *work, struct row *row, struct error *err)
 	return work_note_keys(work, record, err);
 }
 
+/* Nothing matches, and a person is asked what it is. */
 static int
-hold(struct work *work, struct row *row, struct error *err)
+ask_unmatched(struct work *work, struct row *row, struct ledger_finding *finding, enum ledger_count counted, struct error *err)
 {
 	struct ledger_match *keys;
 	uint32_t count;
-	struct ledger_finding finding = { .kind = LEDGER_FINDING_REVIEW, .cause = ledger_review_name(LEDGER_REVIEW_UNMATCHED),
-		.message = "no record matches, and nothing says that this system may bring new ones",
-		.hint = "`syncline reviews decide` creates or links it; `originates = true` in the binding creates all." };
 	bool ignored;
 
-	if (was_ignored(work, row, finding.cause, &ignored, err) != 0)
+	if (was_ignored(work, row, finding->cause, &ignored, err) != 0)
 		return -1;
 	if (ignored)
 		return 0;
-	work_count(work, LEDGER_COUNT_HELD, 1);
-	if (work_find(work, row, &finding, true, err) != 0 || work_record_keys(work, row->values, &keys, &count, err) != 0)
+	work_count(work, counted, 1);
+	if (work_find(work, row, finding, true, err) != 0 || work_record_keys(work, row->values, &keys, &count, err) != 0)
 		return -1;
 	/* Its system may never show it again: it is looked at when a record comes that it matches (apply.c). */
-	return ledger_review_keys(work->ledger, finding.id, work->entity, work_match_unit(work), keys, count, err);
+	return ledger_review_keys(work->ledger, finding->id, work->entity, work_match_unit(work), keys, count, err);
+}
+
+static int
+hold(struct work *work, struct row *row, struct error *err)
+{
+	struct ledger_finding finding = { .kind = LEDGER_FINDING_REVIEW, .cause = ledger_review_name(LEDGER_REVIEW_UNMATCHED),
+		.message = "no record matches, and nothing says that this system may bring new ones",
+		.hint = "`syncline reviews decide` creates or links it; `originates = true` in the binding creates all." };
+
+	return ask_unmatched(work, row, &finding, LEDGER_COUNT_HELD, err);
+}
+
+/*
+ * Our id, of a record that this ledger doesn't know: the ledger that it was restored or copied from made it.  Which record of this one
+ * it is, nobody can tell; until a person does, nothing is created there (deliver/claim.c).
+ */
+static int
+forgotten(struct work *work, struct row *row, struct error *err)
+{
+	struct ledger_finding finding = { .kind = LEDGER_FINDING_REVIEW, .cause = ledger_review_name(LEDGER_REVIEW_FORGOTTEN),
+		.message = "it bears an id of ours that this ledger does not know: it was created there after the state that was restored or copied",
+		.hint = "`syncline reviews decide` links it to the record that it is, or leaves it alone; until then nothing is created there." };
+
+	return ask_unmatched(work, row, &finding, LEDGER_COUNT_REVIEWS, err);
 }
 
 static int
@@ -585,7 +607,7 @@ by_match(struct work *work, struct row *row, struct error *err)
 	if (matches(work, row, records, &count, &record, err) != 0)
 		return -1;
 	if (count == 0)
-		return unmatched(work, row, err);
+		return row->forgotten ? forgotten(work, row, err) : unmatched(work, row, err);
 	if (count > 1)
 		return disputed(work, row, records, count, "several records match", err);
 	if (work_link_at(record, work->bound->object) != NULL)
@@ -668,6 +690,7 @@ static int
 by_external_key(struct work *work, struct row *row, struct error *err)
 {
 	const struct config_object *object = work->bound->binding->object;
+	const struct config_entity *entity;
 	struct work_record *record = NULL;
 	struct syncline_value value;
 	int64_t id;
@@ -678,8 +701,10 @@ by_external_key(struct work *work, struct row *row, struct error *err)
 	value = batch_value(work->native, &batch_record(work->native, row->index)->cells[field]);
 	if (value.type != SYNCLINE_TYPE_TEXT || (id = ledger_record_of_external_id(work->ledger, value.u.data, value.length)) == 0)
 		return 0;
-	if (ledger_record_entity(work->ledger, id) != work->entity)
+	if (work_loaded(work, id) == NULL && (entity = ledger_record_entity(work->ledger, id)) != work->entity) {
+		row->forgotten = entity == NULL;
 		return 0;
+	}
 	if (work_record(work, id, &record, err) != 0)
 		return -1;
 	if (record == NULL || (record->at.unit != work->intake->unit_id && !work->entity->shared))

@@ -59,6 +59,7 @@ struct row {
 	struct work_link *link;       /* NULL: not linked */
 	bool left;                    /* a plan that is applied has it otherwise: not looked at now */
 	bool in_flight;               /* its record is being written there, or nobody knows */
+	bool forgotten;               /* it bears an id of ours that this ledger doesn't know */
 	bool handed;                  /* a write of its record stands in a file that is taken in by and by */
 	/* A parent that is not known yet. */
 	const struct config_field *waits_for;

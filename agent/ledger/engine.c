@@ -325,7 +325,8 @@ ledger_stamp_check(struct ledger *ledger, bool *ret_new_epoch, struct error *err
 			return -1;
 		/* Durable before the stamp: being killed after it must not hide that this is a copy. */
 		if (ledger_meta_get(ledger, "epoch", &epoch, err) != 0 || ledger_meta_set(ledger, "epoch", epoch + 1, err) != 0 ||
-		    ledger_meta_set(ledger, "recover_epoch", epoch + 1, err) != 0 || ledger_commit(ledger, err) != 0) {
+		    ledger_meta_set(ledger, "recover_epoch", epoch + 1, err) != 0 || ledger_new_numbers(ledger, epoch + 1, err) != 0 ||
+		    ledger_commit(ledger, err) != 0) {
 			ledger_rollback(ledger);
 			return -1;
 		}

@@ -242,6 +242,24 @@ ledger_review_asks(struct ledger *ledger, uint32_t object, uint32_t unit, int64_
 	return 0;
 }
 
+int
+ledger_review_forgotten(struct ledger *ledger, uint32_t object, uint32_t unit, bool *ret_asks, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger, "SELECT 1 FROM review INDEXED BY review_forgotten WHERE state = 0 AND cause = 'forgotten'"
+	                                                   " AND object = ?1 AND unit = ?2 LIMIT 1", err);
+	int got;
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, object);
+	sqlite3_bind_int64(statement, 2, unit);
+	if ((got = ledger_step(ledger, statement, err)) < 0)
+		return -1;
+	sqlite3_reset(statement);
+	*ret_asks = got == 1;
+	return 0;
+}
+
 /* Do they ascend, and is not much between them?  So do those of a first load. */
 static bool
 are_close(const int64_t *records, uint32_t count)
@@ -305,7 +323,7 @@ int
 ledger_review_ignored(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t object, struct syncline_slice native, const uint8_t raw[16],
                       const char *cause, bool *ret_ignored, struct error *err)
 {
-#define THIS_ROW " AND native = ?1 AND raw = ?2 AND flow = ?3 AND unit = ?4 AND object = ?5"
+#define THIS_ROW " AND native = ?1 AND (raw = ?2 OR (cause = 'forgotten' AND ?6 = 'forgotten')) AND flow = ?3 AND unit = ?4 AND object = ?5"
 	static const char sql[] = "SELECT 1 FROM review WHERE state = 2 AND decision = 'ignore'" THIS_ROW
 				  " UNION ALL SELECT 1 FROM review WHERE state = 3" THIS_ROW " AND cause = ?6 LIMIT 1";
 	sqlite3_stmt *statement = ledger_statement(ledger, sql, err);

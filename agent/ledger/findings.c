@@ -36,7 +36,9 @@ const char ledger_schema_findings[] =
 	/* The match keys of a row that nothing matched: it is looked at again when a record has one of them. */
 	"CREATE TABLE review_key (review INTEGER NOT NULL, rule INTEGER NOT NULL, entity INTEGER NOT NULL, unit INTEGER NOT NULL,"
 	" hash BLOB NOT NULL, PRIMARY KEY (review, rule)) WITHOUT ROWID;\n"
-	"CREATE INDEX review_unmatched ON review (flow, unit) WHERE state = 0 AND cause = 'unmatched';\n"
+	"CREATE INDEX review_unmatched ON review (flow, unit) WHERE state = 0 AND cause IN ('unmatched', 'forgotten');\n"
+	/* What holds creates back. */
+	"CREATE INDEX review_forgotten ON review (object, unit) WHERE state = 0 AND cause = 'forgotten';\n"
 	/* One row. */
 	"CREATE TABLE finding_number (last INTEGER NOT NULL);\n"
 	"INSERT INTO finding_number (last) VALUES (0);\n"

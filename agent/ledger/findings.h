@@ -38,7 +38,8 @@ const char *ledger_finding_name(enum ledger_finding_kind kind);
 	X(MISSING, "missing", "missing at the target")                                                                              \
 	X(RESURRECTED, "resurrected", "deleted before, and here again")                                                             \
 	X(EDITED, "edited", "a system changed a value that it does not own")                                                        \
-	X(OUT_OF_SCOPE, "out-of-scope", "no longer meant for this system")
+	X(OUT_OF_SCOPE, "out-of-scope", "no longer meant for this system")                                                         \
+	X(FORGOTTEN, "forgotten", "made by us, and this ledger does not know of what")
 enum ledger_review_kind {
 #define X(id, name, text) LEDGER_REVIEW_##id,
 	LEDGER_REVIEWS(X)
@@ -117,9 +118,11 @@ int ledger_review_asks(struct ledger *ledger, uint32_t object, uint32_t unit, in
 /* The same of many: ret_asks has one byte a record.  Records that ascend and stand close together cost one search. */
 int ledger_reviews_ask(struct ledger *ledger, uint32_t object, uint32_t unit, const int64_t *records, uint32_t count, uint8_t *ret_asks,
                        struct error *err);
+/* Is a person asked in (object, unit) about what was made by us and is not known any more? */
+int ledger_review_forgotten(struct ledger *ledger, uint32_t object, uint32_t unit, bool *ret_asks, struct error *err);
 /*
  * Did a person decide "ignore" about this very row, as `raw` tells it, or archive a review of it with this cause?  Then nobody is
- * asked that again until the row changes.
+ * asked that again until the row changes; about one that was forgotten ("forgotten") never.
  */
 int ledger_review_ignored(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t object, struct syncline_slice native, const uint8_t raw[16],
                           const char *cause, bool *ret_ignored, struct error *err);

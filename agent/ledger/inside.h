@@ -150,6 +150,7 @@ bool ledger_engine_last(const struct engine_lock *engine);
 void ledger_engine_unlock(struct engine_lock *engine);
 /* Where the stamp says that there was a ledger: its file is gone. */
 bool ledger_stamp_is_there(const char *state_dir);
+int ledger_new_numbers(struct ledger *ledger, int64_t epoch, struct error *err); /* records.c: where the ids of a new epoch begin */
 /* ENGINE, first of its process: compares file and stamp; a new epoch when they are not what they were.  Stamps anew. */
 int ledger_stamp_check(struct ledger *ledger, bool *ret_new_epoch, struct error *err);
 int ledger_stamp(struct ledger *ledger, struct error *err);

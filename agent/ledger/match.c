@@ -132,7 +132,7 @@ ledger_reviews_matched(struct ledger *ledger, uint32_t flow, uint32_t unit, stru
                        struct error *err)
 {
 	sqlite3_stmt *statement = ledger_statement(
-		ledger, "SELECT r.id FROM review r INDEXED BY review_unmatched WHERE r.flow = ?1 AND r.unit = ?2 AND r.state = 0 AND r.cause = 'unmatched'"
+		ledger, "SELECT r.id FROM review r INDEXED BY review_unmatched WHERE r.flow = ?1 AND r.unit = ?2 AND r.state = 0 AND r.cause IN ('unmatched', 'forgotten')"
 		        " AND r.decision IS NULL AND r.retry_us IS NULL AND EXISTS (SELECT 1 FROM review_key k WHERE k.review = r.id"
 		        " AND (SELECT count(*) FROM (SELECT DISTINCT m.id >> 8 FROM match_key m WHERE m.hash = k.hash AND m.rule = k.rule"
 		        " AND m.entity = k.entity AND m.unit = k.unit LIMIT ?3)) BETWEEN 1 AND ?3 - 1) ORDER BY r.id", err);

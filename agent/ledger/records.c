@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * records.c: golden records and their ids.  Ids are (epoch << 40) + n with n kept in record_number, so that a restored ledger
- * never gives out an id that its former self gave out after the backup.
+ * never gives out an id that its former self gave out after the backup.  What is restored or copied twice has the same epoch
+ * twice: so n begins anywhere in each new epoch (ledger_new_numbers).
  */
 #include "ledger/records.h"
 
@@ -38,6 +39,21 @@ ledger_new_ids(struct ledger *ledger, uint32_t count, int64_t *ret_first, struct
 		return error_set(err, ERROR_INTERNAL, NULL, "No record ids are left in epoch %u.", ledger->epoch);
 	*ret_first = ((int64_t)ledger->epoch << EPOCH_SHIFT) + used - count + 1;
 	return 0;
+}
+
+int
+ledger_new_numbers(struct ledger *ledger, int64_t epoch, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger, "INSERT INTO record_number(epoch, used) VALUES(?1, ?2) ON CONFLICT DO NOTHING", err);
+	uint64_t begin;
+
+	if (statement == NULL)
+		return -1;
+	randombytes_buf(&begin, sizeof begin);
+	sqlite3_bind_int64(statement, 1, epoch);
+	/* The upper half is left to those that are given out. */
+	sqlite3_bind_int64(statement, 2, (int64_t)(begin >> (64 - EPOCH_SHIFT + 1)));
+	return ledger_run_statement(ledger, statement, err);
 }
 
 /*

@@ -26,6 +26,11 @@ dist_check_SCRIPTS += tests/system/ledger_refusals.sh tests/system/runs.sh
 TESTS += tests/system/ledger_refusals.sh tests/system/runs.sh
 EXTRA_DIST += tests/system/ledger_refusals.py tests/system/runs.py tests/system/runs_bed.py
 
+# Which native record is which record of ours.
+dist_check_SCRIPTS += tests/system/told_apart.sh
+TESTS += tests/system/told_apart.sh
+EXTRA_DIST += tests/system/told_apart.py
+
 # Random edits on all sides, against a simple model of the rules.
 dist_check_SCRIPTS += tests/system/model.sh
 TESTS += tests/system/model.sh
