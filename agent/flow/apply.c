@@ -594,32 +594,49 @@ end_dry(struct work *work, const struct intake_apply_options *options, int resul
 	return result < 0 ? -1 : 0;
 }
 
+/* ret_again: twins were found that an earlier row was linked in spite of; what was done is taken back. */
+static int
+apply_pass(struct work *work, struct intake *intake, const struct intake_apply_options *options, struct intake_result *result, bool *ret_again,
+           struct error *err)
+{
+	int status = work_init(work, intake, options, result, err);
+
+	*ret_again = false;
+	if (status == 0 && options->mode == INTAKE_DRY)
+		status = ledger_begin(intake->engine->ledger, err);
+	if (status == 0) {
+		status = apply_all(work, err);
+		if (status == 0 && work->more_twins && !work->engine->stopped) {
+			ledger_rollback(work->ledger);
+			*ret_again = true;
+			if (options->draft != NULL)
+				status = ledger_plan_draft_clear(work->ledger, options->draft, err);
+		} else if (options->mode == INTAKE_DRY) {
+			status = end_dry(work, options, status, err);
+		} else {
+			add_counts(intake->run, result);
+		}
+	}
+	work_free(work);
+	return status;
+}
+
 int
 intake_apply(struct intake *intake, const struct intake_apply_options *options, struct intake_result *ret_result, struct error *err)
 {
 	struct work *work = calloc(1, sizeof *work);
-	int result;
+	bool again = true;
+	int result = 0;
 
 	if (work == NULL)
 		return error_memory(err);
-	if (make_result(intake, ret_result, err) != 0) {
-		free(work);
-		return -1;
+	while (result == 0 && again) {
+		if ((result = make_result(intake, ret_result, err)) != 0)
+			break;
+		if ((result = apply_pass(work, intake, options, ret_result, &again, err)) != 0 || again)
+			intake_result_free(ret_result);
 	}
-	result = work_init(work, intake, options, ret_result, err);
-	if (result == 0 && options->mode == INTAKE_DRY)
-		result = ledger_begin(intake->engine->ledger, err);
-	if (result == 0) {
-		result = apply_all(work, err);
-		if (options->mode == INTAKE_DRY)
-			result = end_dry(work, options, result, err);
-		else
-			add_counts(intake->run, ret_result);
-	}
-	work_free(work);
 	free(work);
-	if (result != 0)
-		intake_result_free(ret_result);
 	return result;
 }
 

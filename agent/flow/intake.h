@@ -13,6 +13,11 @@
 #include "ledger/runs.h"
 #include "ledger/staging.h"
 
+/* Native records that match the same record of ours, by hashes of their ids: what a dry pass found (twins.c). */
+struct intake_twins {
+	uint8_t (*hashes)[16]; /* hash table; all 0: nothing there */
+	uint32_t count, room;
+};
 struct intake {
 	struct engine *engine;
 	const struct config_flow *flow;
@@ -21,8 +26,11 @@ struct intake {
 	struct ledger_run *run;         /* its counts are raised here */
 	int64_t run_time_us;
 	bool full;                      /* read everything, whatever the positions say */
+	struct intake_twins twins;      /* freed by intake_forget() */
 	struct error unread;            /* why nothing could be read for this unit alone; code ERROR_NONE: it could */
 };
+
+void intake_forget(struct intake *intake);
 
 /* Does an object tell what changed since the last read, rather than everything again and again? */
 bool intake_reads_changes(const struct config_object *object, const struct syncline_capabilities *can);

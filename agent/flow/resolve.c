@@ -540,37 +540,13 @@ unlinked(struct work *work, struct row *row, struct work_record *record, struct 
 	switch (work->bound->binding->situations->unlinked) {
 	case CONFIG_ACTION_DEFAULT: /* only exact keys come here */
 	case CONFIG_ACTION_LINK:
-		return link_to(work, row, record, "by an exact match key", err);
+		return link_to(work, row, record, WORK_BY_KEY, err);
 	case CONFIG_ACTION_CREATE:
 		return create(work, row, err);
 	default:
 		return review(work, row, LEDGER_REVIEW_UNLINKED, &record->at.id, 1, "one record matches",
 		              "`syncline reviews decide` links it or creates another.", err);
 	}
-}
-
-static bool
-twin_in_batch(const struct work *work, const struct row *row)
-{
-	for (uint32_t i = 0; i < work->row_count; i++) {
-		const struct row *other = &work->rows[i];
-
-		if (other != row && other->what == ROW_SEEN && other->link == NULL && other->decision == NULL && other->words != NULL)
-			for (uint32_t m = 0; m < work->entity->match_count; m++) {
-				const struct config_texts *exact = &work->entity->matches[m].exact;
-				uint32_t same = 0;
-
-				for (uint32_t k = 0; k < exact->count; k++) {
-					uint32_t word = ledger_field_id(work->ledger, work->entity, config_field(work->entity, exact->items[k]));
-
-					same += row->words[word] > 1 && row->words[word] == other->words[word];
-				}
-				if (exact->count > 0 && same == exact->count &&
-				    (row->native.length != other->native.length || memcmp(row->native.data, other->native.data, row->native.length) != 0))
-					return true;
-			}
-	}
-	return false;
 }
 
 /* Those that are still there: one of them may have been deleted in this batch.  ret_last: the last of them. */
@@ -602,7 +578,9 @@ by_match(struct work *work, struct row *row, struct error *err)
 {
 	int64_t records[LEDGER_MATCHES_MAX];
 	struct work_record *record = NULL;
+	struct work_link *link;
 	uint32_t count;
+	bool twin;
 
 	if (matches(work, row, records, &count, &record, err) != 0)
 		return -1;
@@ -610,9 +588,14 @@ by_match(struct work *work, struct row *row, struct error *err)
 		return row->forgotten ? forgotten(work, row, err) : unmatched(work, row, err);
 	if (count > 1)
 		return disputed(work, row, records, count, "several records match", err);
-	if (work_link_at(record, work->bound->object) != NULL)
+	if ((link = work_link_at(record, work->bound->object)) != NULL) {
+		if (work_find_twins(work, row, record, link, err) != 0)
+			return -1;
 		return disputed(work, row, records, count, "the record that matches is linked to another native record already", err);
-	if (twin_in_batch(work, row))
+	}
+	if (work_is_twin(work, row, record, &twin, err) != 0)
+		return -1;
+	if (twin)
 		return disputed(work, row, records, count, "two native records match the same record", err);
 	return unlinked(work, row, record, err);
 }

@@ -26,6 +26,7 @@ work_init(struct work *work, struct intake *intake, const struct intake_apply_op
 	work->draft = options->draft;
 	work->options = options;
 	work->result = result;
+	work->began = ledger_sequence(work->ledger);
 	arena_init(&work->arena, ARENA_BYTES);
 	buffer_init(&work->scratch, SYNCLINE_RECORD_MAX * 2);
 	buffer_init(&work->text, SYNCLINE_RECORD_MAX * 8);

@@ -7,6 +7,7 @@
  *     rows.c     native rows -> canonical rows: tenants, corrections, rules, rejects, refs
  *     resolve.c  a row -> its situation -> what to do
  *     match.c    exact match keys
+ *     twins.c    native records that match the same record
  *     merge.c    a row into its record: whose value counts
  *     gone.c     rows that were deleted, or that a full read no longer showed
  *     work.c     loading, and writing back: records, links, history, marks
@@ -99,6 +100,8 @@ struct work {
 	struct intake_result *result;
 	const struct intake_apply_options *options;
 	int64_t first_new; /* the first record that this pass made, and all behind it; 0: none */
+	uint64_t began; /* the ledger's sequence at its beginning */
+	bool more_twins; /* DRY: some were found that were not known when it began */
 	bool waiting; /* some row of this flow and unit waits for a parent */
 
 	/* Of the batch at work. */
@@ -145,6 +148,10 @@ int work_confirm_handed(struct work *work, const struct row *row, struct work_li
 /* confirm.c: what that write gave back to its target as it was, and what the row shows again since, has been written over by us. */
 int work_given_back(struct work *work, const struct row *row, struct work_link *link, const struct work_record *record,
                     const struct ledger_uncertain *open, struct error *err);
+/* twins.c.  Does another native record match this record of ours as well?  And: a row whose record was linked to another one in this pass. */
+int work_is_twin(struct work *work, const struct row *row, const struct work_record *record, bool *ret_twin, struct error *err);
+int work_find_twins(struct work *work, const struct row *row, const struct work_record *record, const struct work_link *link, struct error *err);
+#define WORK_BY_KEY "by an exact match key" /* how it was linked, in its history */
 int work_wait_for_parent(struct work *work, const struct row *row, struct error *err);
 /* Keeps a row that waits for nothing: the next step or run that takes those whose parent has come takes it too. */
 int work_set_aside(struct work *work, const struct row *row, struct error *err);

@@ -243,6 +243,29 @@ ledger_review_asks(struct ledger *ledger, uint32_t object, uint32_t unit, int64_
 }
 
 int
+ledger_review_asks_another(struct ledger *ledger, uint32_t object, uint32_t unit, int64_t record, struct syncline_slice native, int64_t since_us,
+                           bool *ret_asks, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger, "SELECT 1 FROM review_candidate c JOIN review r ON r.id = c.review WHERE c.record = ?1"
+	                                                   " AND r.state = 0 AND r.object = ?2 AND r.unit = ?3 AND r.native <> ?4 AND r.last_us >= ?5"
+	                                                   " AND r.cause = 'disputed' LIMIT 1", err);
+	int got;
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, record);
+	sqlite3_bind_int64(statement, 2, object);
+	sqlite3_bind_int64(statement, 3, unit);
+	ledger_bind_slice(statement, 4, native);
+	sqlite3_bind_int64(statement, 5, since_us);
+	if ((got = ledger_step(ledger, statement, err)) < 0)
+		return -1;
+	sqlite3_reset(statement);
+	*ret_asks = got == 1;
+	return 0;
+}
+
+int
 ledger_review_forgotten(struct ledger *ledger, uint32_t object, uint32_t unit, bool *ret_asks, struct error *err)
 {
 	sqlite3_stmt *statement = ledger_statement(ledger, "SELECT 1 FROM review INDEXED BY review_forgotten WHERE state = 0 AND cause = 'forgotten'"

@@ -118,6 +118,9 @@ int ledger_review_asks(struct ledger *ledger, uint32_t object, uint32_t unit, in
 /* The same of many: ret_asks has one byte a record.  Records that ascend and stand close together cost one search. */
 int ledger_reviews_ask(struct ledger *ledger, uint32_t object, uint32_t unit, const int64_t *records, uint32_t count, uint8_t *ret_asks,
                        struct error *err);
+/* Is a person asked whether this record is another native record than `native` there?  Since that time; 0: since ever. */
+int ledger_review_asks_another(struct ledger *ledger, uint32_t object, uint32_t unit, int64_t record, struct syncline_slice native, int64_t since_us,
+                               bool *ret_asks, struct error *err);
 /* Is a person asked in (object, unit) about what was made by us and is not known any more? */
 int ledger_review_forgotten(struct ledger *ledger, uint32_t object, uint32_t unit, bool *ret_asks, struct error *err);
 /*

@@ -69,6 +69,18 @@ ledger_plan_draft_new(struct ledger *ledger, struct error *err)
 	return draft;
 }
 
+int
+ledger_plan_draft_clear(struct ledger *ledger, struct ledger_plan_draft *draft, struct error *err)
+{
+	if (ftruncate(draft->fd, 0) != 0)
+		return error_system(err, ERROR_SYSTEM, errno, "a plan's file in %s can't be emptied", draft->dir);
+	buffer_clear(&draft->pending);
+	draft->count = 0;
+	draft->written = draft->at = 0;
+	crypto_generichash_init(&draft->hash, ledger->hash_key, sizeof ledger->hash_key, 16);
+	return 0;
+}
+
 void
 ledger_plan_draft_free(struct ledger_plan_draft *draft)
 {

@@ -176,6 +176,8 @@ int ledger_plan_draft_rewind(struct ledger_plan_draft *draft, struct error *err)
 int ledger_plan_draft_next(struct ledger_plan_draft *draft, struct ledger_plan_item *ret_item, struct error *err);
 /* Stores it with its items and hash; open plans of the same (flow, unit) become REPLACED. */
 int ledger_plan_store(struct ledger *ledger, struct ledger_plan_draft *draft, struct ledger_plan *plan, struct error *err);
+/* All items go; then it is as new. */
+int ledger_plan_draft_clear(struct ledger *ledger, struct ledger_plan_draft *draft, struct error *err);
 void ledger_plan_draft_free(struct ledger_plan_draft *draft);
 int ledger_plan_get(struct ledger *ledger, int64_t number, struct arena *arena, struct ledger_plan *ret_plan, bool *ret_found, struct error *err);
 /* The open plan of (flow, unit); number 0: none. */

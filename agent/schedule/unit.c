@@ -32,6 +32,7 @@ unit_free(struct unit_run *u)
 	if (u->leased)
 		ledger_lease_end(u->engine->ledger, u->lease);
 	u->leased = false;
+	intake_forget(&u->intake);
 }
 
 static int

@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """told_apart.py [WORD]: which native record is which record of ours, over whole runs; with WORD only the tests whose names hold it."""
+import json
 import os
 import shutil
+import sqlite3
 import sys
 
 import runs_bed
@@ -135,6 +137,80 @@ def test_restored_twice(bed):
         bed.people(PEOPLE)
         good(bed.run("restore", bed.path("kept.db")))
     same("numbers that were given out", len(set(given)), 6)
+
+
+# A key that is not one native record's alone.
+
+FAR = 3000
+
+
+def matched(bed):
+    """The target has records of its own, which are known by their numbers."""
+    bed.change("conf.d/30-flows.conf", 'map = ( [ "colour", "colour" ] );', 'map = ( [ "colour", "colour" ], [ "number", "number" ] );')
+    bed.change("conf.d/30-flows.conf", '[ "id", "number", "create" ], [ "number", "number" ], ', "")
+    bed.people(HEAD + "".join(f"{i},P{i},red,1.50\n" for i in range(1, 6)))
+    with sqlite3.connect(bed.path("base.sqlite")) as base:
+        base.executemany("INSERT INTO person(id, number, name, colour) VALUES(?, ?, ?, 'red')",
+                         [(i, {1: "1", FAR: "1", 2: "2", 4: "4"}.get(i, str(100000 + i)), f"B{i}") for i in range(1, FAR + 1)])
+    base.close()
+    good(bed.run("flag", "people", "on", "--without-preview", "--why", "a test"))
+
+
+def asked(bed):
+    value = bed.run("--json", "reviews", "--cause", "disputed")
+    return sorted((finding["native"], finding["cause"]) for finding in json.loads(value.out)["findings"])
+
+
+def twins(bed, *ids):
+    return bed.table(f"SELECT id, name, ext FROM person WHERE id IN ({','.join(map(str, ids))}) ORDER BY id")
+
+
+UNTOUCHED = [(1, "B1", None), (FAR, f"B{FAR}", None)]
+
+
+def test_twins_far_apart(bed):
+    """Two native records that are batches apart have the number of one of ours: neither is linked, and neither is written to."""
+    matched(bed)
+    for _ in range(2):
+        good(bed.run("run", "people"), 3)
+        same("the twins", twins(bed, 1, FAR), UNTOUCHED)
+        same("asked", asked(bed), [("1", "disputed"), (str(FAR), "disputed")])
+        same("those whose number is their own", bed.table("SELECT id, name FROM person WHERE id IN (2, 4)"), [(2, "P2"), (4, "P4")])
+    # One of them gets another number: the other one is no twin any more.
+    bed.table(f"UPDATE person SET number = 'x' WHERE id = {FAR}")
+    good(bed.run("run", "people"), 3)
+    good(bed.run("run", "people"), 3)
+    same("linked", (twins(bed, 1)[0][:2], asked(bed)), ((1, "P1"), []))
+
+
+def test_twins_planned(bed):
+    """A plan says so as well, and what it does is what it says."""
+    matched(bed)
+    good(bed.run("flag", "people", "preview", "--why", "a test"))
+    good(bed.run("run", "people"), 4)
+    (plan,) = bed.json(0, "plans")
+    items = [item for item in bed.json(0, "plans", str(plan["plan"])) if item["object"] == "base.person" and item["record"] == 0]
+    same("planned", sorted((item["native"], item["what"]) for item in items if item["what"] in ("linked", "reviews")),
+         [("1", "reviews"), ("2", "linked"), (str(FAR), "reviews"), ("4", "linked")])
+    bed.run("apply", str(plan["plan"]))
+    same("the twins", (twins(bed, 1, FAR), asked(bed)), (UNTOUCHED, [("1", "disputed"), (str(FAR), "disputed")]))
+
+
+def test_twins_one_after_the_other(bed):
+    """Where each change is told once, the second one comes runs later: it is not linked beside a question about the first one."""
+    bed.change("conf.d/10-systems.conf", 'external_key = "ext"; };', 'external_key = "ext"; mark = [ "id" ]; };')
+    bed.change("conf.d/30-flows.conf", 'map = ( [ "colour", "colour" ] );', 'map = ( [ "colour", "colour" ], [ "number", "number" ] );')
+    bed.change("conf.d/30-flows.conf", '[ "id", "number", "create" ], [ "number", "number" ], ', "")
+    bed.people(PEOPLE)
+    bed.table("INSERT INTO person(id, number, name) VALUES(10, '1', 'A'), (11, '1', 'B')")
+    bed.begin(3)
+    same("asked", asked(bed), [("10", "disputed"), ("11", "disputed")])
+    good(bed.run("reviews", "decide", bed.by_key("reviews", "11"), "ignore", "--why", "a test"))
+    good(bed.run("run", "people"), 3)
+    bed.table("INSERT INTO person(id, number, name) VALUES(30, '1', 'C')")
+    good(bed.run("run", "people"), 3)
+    same("asked", asked(bed), [("10", "disputed"), ("30", "disputed")])
+    same("not written to", [name for _, name, _ in twins(bed, 10, 11, 30)], ["A", "B", "C"])
 
 
 if __name__ == "__main__":

@@ -469,6 +469,7 @@ step(struct house *house, const char *what)
 	} else {
 		house_must(house, deliver_pending(&options, &delivered, &house->err));
 	}
+	intake_forget(&intake);
 	row.state = LEDGER_RUN_DONE;
 	house_must(house, ledger_begin(house->ledger, &house->err));
 	house_must(house, ledger_run_end(house->ledger, &row, &house->err));
