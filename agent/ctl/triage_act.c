@@ -355,7 +355,28 @@ no_choice(const struct triage *triage, const struct ledger_finding *finding, con
 	return -1;
 }
 
-/* The record that a row is to be linked to: live, of the flow's entity, of the unit. */
+/* Has it a native record there already, in the unit that the finding is of?  It can't be two. */
+static int
+check_free(struct triage *triage, const struct ledger_finding *finding, const struct config_entity *entity, int64_t record, struct arena *arena,
+           struct error *err)
+{
+	struct ledger_link *links;
+	uint32_t first[2];
+
+	if (ledger_links_of_at(triage->ledger, entity, finding->object, &record, 1, arena, &links, first, err) != 0)
+		return -1;
+	for (uint32_t i = first[0]; i < first[1]; i++)
+		if (links[i].object == finding->object && links[i].state == LEDGER_LINK_LIVE && links[i].unit == finding->unit &&
+		    (links[i].native.length != finding->native.length || memcmp(links[i].native.data, finding->native.data, links[i].native.length) != 0))
+			return error_set(err, ERROR_LEDGER_FINDING, "Remove one of the two at the system; or decide `create`, or `ignore`.",
+			                 "record %" PRId64 " is linked to %.*s of %s, and cannot be linked to %.*s as well", record,
+			                 (int)(links[i].native.length < 200 ? links[i].native.length : 200), (const char *)links[i].native.data,
+			                 ledger_object_name(triage->ledger, finding->object),
+			                 (int)(finding->native.length < 200 ? finding->native.length : 200), (const char *)finding->native.data);
+	return 0;
+}
+
+/* The record that a row is to be linked to: live, of the flow's entity, of the unit, and free. */
 static int
 check_record(struct triage *triage, const struct ledger_finding *finding, const char *word, int64_t *ret_record, struct error *err)
 {
@@ -370,6 +391,8 @@ check_record(struct triage *triage, const struct ledger_finding *finding, const 
 		id = 0;
 	if (id > 0 && flow != NULL && ledger_record_entity(triage->ledger, id) == flow->entity)
 		result = ledger_records_get(triage->ledger, flow->entity, &id, 1, &arena, &record, err);
+	if (result == 0 && record.id != 0)
+		result = check_free(triage, finding, flow->entity, id, &arena, err);
 	arena_free(&arena);
 	if (result != 0)
 		return -1;

@@ -68,23 +68,36 @@ whose_links(struct outlet *outlet, struct pick *picks, uint32_t count, int64_t *
 	}
 }
 
-/* The live link at the object, else one that says why there is none. */
+/* Of a record that units share: another unit's native record is ours to write to where its access is ours. */
+static bool
+is_reached(const struct outlet *outlet, const struct ledger_link *link)
+{
+	const struct engine *engine = outlet->deliver->engine;
+	const struct config_system *system = outlet->binding->system;
+
+	return !outlet->linked->shared || link->unit == outlet->deliver->intake->unit_id ||
+	       engine_credentials_of(engine, system, link->unit) == engine_credentials(engine, system, outlet->deliver->intake->unit);
+}
+
+/* The live link at the object, the unit's own before another one's, else one that says why there is none. */
 static const struct ledger_link *
 choose_link(const struct outlet *outlet, const struct ledger_link *links, uint32_t first, uint32_t end)
 {
-	const struct ledger_link *found = NULL;
+	const struct ledger_link *found = NULL, *live = NULL;
 
 	for (uint32_t i = first; i < end; i++) {
 		const struct ledger_link *link = &links[i];
 
-		if (link->object != outlet->object_id)
+		if (link->object != outlet->object_id || !is_reached(outlet, link))
 			continue;
-		if (link->state == LEDGER_LINK_LIVE)
-			return link;
-		if (found == NULL || link->id > found->id)
+		if (link->state == LEDGER_LINK_LIVE) {
+			if (live == NULL || link->unit == outlet->deliver->intake->unit_id)
+				live = link;
+		} else if (found == NULL || link->id > found->id) {
 			found = link;
+		}
 	}
-	return found;
+	return live != NULL ? live : found;
 }
 
 /* attach_to: the record that is written to must be there. */

@@ -164,6 +164,15 @@ engine_credentials(const struct engine *engine, const struct config_system *syst
 	return mine != NULL && mine->has_settings ? ledger_unit_id(engine->ledger, unit) : 0;
 }
 
+uint32_t
+engine_credentials_of(const struct engine *engine, const struct config_system *system, uint32_t unit)
+{
+	for (uint32_t i = 0; unit != 0 && i < engine->model->unit_count; i++)
+		if (ledger_unit_id(engine->ledger, &engine->model->units[i]) == unit)
+			return engine_credentials(engine, system, &engine->model->units[i]);
+	return 0;
+}
+
 /*
  * What says which installation it is: addresses and paths by their type, and by their names what else tells one account, database
  * or tenant from another.  How it is read (delimiters, limits, pauses) may change.

@@ -97,6 +97,8 @@ int engine_connector(struct engine *engine, const struct config_system *system, 
                      struct connector **ret_connector, struct error *err);
 /* The ledger's id of whose credentials those are: the unit's own, or 0 for the system's. */
 uint32_t engine_credentials(const struct engine *engine, const struct config_system *system, const struct config_unit *unit);
+/* The same of a unit by the ledger's id; 0, and one that is not configured: the house. */
+uint32_t engine_credentials_of(const struct engine *engine, const struct config_system *system, uint32_t unit);
 
 /*
  * What waits for a system that is being read gives up now; progress then has to say stop.  Any thread, not a signal handler, and

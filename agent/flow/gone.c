@@ -187,7 +187,7 @@ by_decision(struct work *work, const struct row *row, struct work_link *link, st
 	/* What was decided must still be the question: nothing is done to a record that lives on here, or is deleted already. */
 	if (link->at.state != LEDGER_LINK_MISSING)
 		return intake_end_questions(work->intake, link->at.object, link->at.native, "it is not missing any more", err);
-	if (record->deleted || work_link_at(record, link->at.object) != NULL) {
+	if (record->deleted || work_link_here(work, record, link->at.object) != NULL) {
 		if (intake_end_questions(work->intake, link->at.object, link->at.native, record->deleted ? "the record was deleted" : "it is here again", err) != 0)
 			return -1;
 		return entomb(work, link, record, "gone for good", err);
@@ -199,6 +199,17 @@ by_decision(struct work *work, const struct row *row, struct work_link *link, st
 		if (strcmp(row->decision, words[i].word) == 0)
 			return carry_out(work, row, link, record, words[i].means, true, err);
 	return 0; /* it is about a row that there is not */
+}
+
+/* A record that units share is gone when the last one of them misses it. */
+static bool
+is_elsewhere(const struct work *work, const struct work_record *record, const struct work_link *link)
+{
+	for (uint32_t i = 0; work->entity->shared && i < record->link_count; i++)
+		if (record->links[i]->at.object == link->at.object && record->links[i]->at.state == LEDGER_LINK_LIVE &&
+		    record->links[i]->at.unit != link->at.unit)
+			return true;
+	return false;
 }
 
 int
@@ -222,6 +233,10 @@ work_gone(struct work *work, const struct row *row, struct work_link *link, bool
 	/* We deleted it ourselves, or it was to go anyway. */
 	if (record->deleted)
 		return entomb(work, link, record, "gone after the record was deleted", err);
+	if (is_elsewhere(work, record, link)) {
+		work_count(work, LEDGER_COUNT_IGNORED, 1);
+		return entomb(work, link, record, "gone in this unit, and there in another one", err);
+	}
 	means = intake_gone_means(work->bound->binding, work->entity, &source);
 	return carry_out(work, row, link, record, means, source, err);
 }

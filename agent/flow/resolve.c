@@ -253,7 +253,8 @@ end_missing(struct work *work, const struct row *row, const struct work_record *
 			.generation = record->at.generation, .native = link->at.native, .note = "it is here again, under another native id" };
 		char why[300];
 
-		if (link->at.object != work->bound->object || link->at.state != LEDGER_LINK_MISSING || link == row->link)
+		if (link->at.object != work->bound->object || link->at.state != LEDGER_LINK_MISSING || link == row->link ||
+		    link->at.unit != work->intake->unit_id)
 			continue;
 		snprintf(why, sizeof why, "it is here again, as %.*s", (int)(row->native.length < 200 ? row->native.length : 200), (const char *)row->native.data);
 		link->at.state = LEDGER_LINK_TOMBSTONE;
@@ -323,7 +324,7 @@ resurrect(struct work *work, struct row *row, struct work_link *link, struct wor
 {
 	int lives;
 
-	if (work_link_at(record, work->bound->object) != NULL && (row->decision == NULL || strcmp(row->decision, "ignore") != 0))
+	if (work_link_here(work, record, work->bound->object) != NULL && (row->decision == NULL || strcmp(row->decision, "ignore") != 0))
 		return review(work, row, LEDGER_REVIEW_RESURRECTED, &record->at.id, 1, "it is here again beside another native record, which took its place",
 		              "Remove one of them at the system, or `syncline reviews decide` leaves this one alone.", err);
 	if ((lives = lives_again(work, row, record, err)) != 1)
@@ -403,7 +404,7 @@ linked(struct work *work, struct row *row, struct error *err)
 			return 0;
 		}
 		/* Another one was given to the record by hand meanwhile (`links import`): it can't be both. */
-		if (work_link_at(record, work->bound->object) != NULL)
+		if (work_link_here(work, record, work->bound->object) != NULL)
 			return resurrect(work, row, link, record, err);
 		if (back_from_missing(work, row, link, err) != 0)
 			return -1;
@@ -534,6 +535,14 @@ disputed(struct work *work, struct row *row, const int64_t *records, uint32_t co
 	              err);
 }
 
+/* The one that it may be is no choice as long as it has its native record here. */
+static int
+linked_already(struct work *work, struct row *row, int64_t record, const char *message, struct error *err)
+{
+	return review(work, row, LEDGER_REVIEW_DISPUTED, &record, 1, message,
+	              "Remove one of the two at the system; or `syncline reviews decide` creates another record of it, or leaves it alone.", err);
+}
+
 static int
 unlinked(struct work *work, struct row *row, struct work_record *record, struct error *err)
 {
@@ -547,6 +556,31 @@ unlinked(struct work *work, struct row *row, struct work_record *record, struct 
 		return review(work, row, LEDGER_REVIEW_UNLINKED, &record->at.id, 1, "one record matches",
 		              "`syncline reviews decide` links it or creates another.", err);
 	}
+}
+
+/* A shared record's native record that another unit, with the same access, has linked: it is that unit's to read. */
+static bool
+is_of_another_unit(const struct work *work, const struct row *row, const struct work_record *record)
+{
+	const struct config_system *system = work->bound->binding->system;
+	uint32_t mine = engine_credentials(work->engine, system, work->intake->unit);
+
+	for (uint32_t i = 0; i < record->link_count; i++) {
+		const struct ledger_link *at = &record->links[i]->at;
+
+		if (at->object == work->bound->object && at->state == LEDGER_LINK_LIVE && at->unit != work->intake->unit_id &&
+		    at->native.length == row->native.length && memcmp(at->native.data, row->native.data, at->native.length) == 0 &&
+		    engine_credentials_of(work->engine, system, at->unit) == mine)
+			return true;
+	}
+	return false;
+}
+
+static int
+leave_to_the_other(struct work *work, const struct row *row, struct error *err)
+{
+	work_count(work, LEDGER_COUNT_IGNORED, 1);
+	return settle(work, row, err);
 }
 
 /* Those that are still there: one of them may have been deleted in this batch.  ret_last: the last of them. */
@@ -588,10 +622,12 @@ by_match(struct work *work, struct row *row, struct error *err)
 		return row->forgotten ? forgotten(work, row, err) : unmatched(work, row, err);
 	if (count > 1)
 		return disputed(work, row, records, count, "several records match", err);
-	if ((link = work_link_at(record, work->bound->object)) != NULL) {
+	if (is_of_another_unit(work, row, record))
+		return leave_to_the_other(work, row, err);
+	if ((link = work_link_here(work, record, work->bound->object)) != NULL) {
 		if (work_find_twins(work, row, record, link, err) != 0)
 			return -1;
-		return disputed(work, row, records, count, "the record that matches is linked to another native record already", err);
+		return linked_already(work, row, record->at.id, "the record that matches is linked to another native record already", err);
 	}
 	if (work_is_twin(work, row, record, &twin, err) != 0)
 		return -1;
@@ -692,8 +728,10 @@ by_external_key(struct work *work, struct row *row, struct error *err)
 		return -1;
 	if (record == NULL || (record->at.unit != work->intake->unit_id && !work->entity->shared))
 		return 0;
-	if (work_link_at(record, work->bound->object) != NULL)
-		return disputed(work, row, &id, 1, "it bears the id of a record that is linked to another native record: a double", err) != 0 ? -1 : 1;
+	if (is_of_another_unit(work, row, record))
+		return leave_to_the_other(work, row, err) != 0 ? -1 : 1;
+	if (work_link_here(work, record, work->bound->object) != NULL)
+		return linked_already(work, row, id, "it bears the id of a record that is linked to another native record: a double", err) != 0 ? -1 : 1;
 	return (record->deleted ? adopt_deleted(work, row, record, err) : adopt(work, row, record, err)) != 0 ? -1 : 1;
 }
 
@@ -712,7 +750,7 @@ by_decision(struct work *work, struct row *row, struct error *err)
 
 		if (work_record(work, id, &record, err) != 0)
 			return -1;
-		if (record != NULL && !record->deleted && work_link_at(record, work->bound->object) == NULL)
+		if (record != NULL && !record->deleted && work_link_here(work, record, work->bound->object) == NULL)
 			return link_to(work, row, record, "a person decided", err);
 		return disputed(work, row, &id, 1, "the record that was decided for is gone, or linked to another native record", err);
 	}

@@ -339,6 +339,16 @@ work_link_at(const struct work_record *record, uint32_t object)
 	return NULL;
 }
 
+struct work_link *
+work_link_here(const struct work *work, const struct work_record *record, uint32_t object)
+{
+	for (uint32_t i = 0; i < record->link_count; i++)
+		if (record->links[i]->at.object == object && record->links[i]->at.state == LEDGER_LINK_LIVE &&
+		    record->links[i]->at.unit == work->intake->unit_id)
+			return record->links[i];
+	return NULL;
+}
+
 /* Changing. */
 
 int

@@ -176,6 +176,8 @@ struct work_link *work_new_link(struct work *work, struct work_record *record, u
 /* The link of this id among those of a record (which may be NULL); and the live one at an object.  NULL: none. */
 struct work_link *work_link_of(const struct work_record *record, int64_t id);
 struct work_link *work_link_at(const struct work_record *record, uint32_t object);
+/* The same in the unit at work: a shared record may have another one at the same object in each. */
+struct work_link *work_link_here(const struct work *work, const struct work_record *record, uint32_t object);
 struct work_record *work_record_of(const struct work *work, const struct work_link *link);
 
 /* Changing. */

@@ -213,5 +213,100 @@ def test_twins_one_after_the_other(bed):
     same("not written to", [name for _, name, _ in twins(bed, 10, 11, 30)], ["A", "B", "C"])
 
 
+# A decision that cannot be carried out is none.
+
+def test_decided_for_one_that_is_linked(bed):
+    bed.change("conf.d/30-flows.conf", 'map = ( [ "colour", "colour" ] );',
+               'map = ( [ "colour", "colour" ], [ "name", "name" ] ); situations: { unmatched = "hold"; };')
+    bed.change("conf.d/30-flows.conf", ', [ "name", "name" ], [ "paid"', ', [ "paid"')
+    bed.people(PEOPLE)
+    bed.table("INSERT INTO person(id, number, name) VALUES(70, '70', 'Zoe')")
+    bed.begin(3)
+    of = records(bed)
+    before = bed.findings("reviews")
+    (mine,) = bed.table("SELECT native FROM link_view WHERE record = ? AND object = 'base.person'", of["1"], file="state/ledger.db")
+    explained(decide(bed, "70", "link", str(of["1"])), 1, "ledger-finding", f"linked to {mine[0]} of base.person", "create", "ignore")
+    same("nothing was decided", bed.findings("reviews"), before)
+    # What is free is taken.
+    bed.table(f"DELETE FROM person WHERE id = {mine[0]}")
+    bed.run("run", "people")
+    good(decide(bed, "70", "link", str(of["1"])))
+    bed.run("run", "people")
+    same("linked", bed.table("SELECT record FROM link_view WHERE native = '70' AND state = 'live'", file="state/ledger.db"), [(of["1"],)])
+
+
+# One record that two units share.
+
+def shared(bed):
+    bed.change("conf.d/20-entities.conf", 'customer: { owner = "erp";', 'customer: { owner = "erp"; scope = "shared";')
+    bed.change("conf.d/10-systems.conf", 'customers: { native = "customers.csv"; key = [ "NR" ];', 'customers: { native = "customers.csv"; key = [ "BRANCH", "NR" ];')
+    bed.rows = [["X1", "1", "Both", "B", "1"], ["X1", "2", "Both", "B", "1"], ["Y1", "1", "One", "B", "2"], ["Z1", "2", "Two", "B", "3"]]
+    bed.export()
+    bed.on("customers")
+
+
+def accounts(bed):
+    return bed.ask("crm", "SELECT number, name, phone FROM account ORDER BY id")
+
+
+def at_rest(bed):
+    """Our own writes are seen, and nothing more is written."""
+    bed.log()
+    for _ in range(2):
+        same("states", {state for state, _ in bed.flow("customers").values()}, {"done"})
+    same("what was written once more", bed.log(), [])
+
+
+def unit_shared(bed):
+    """Both units bring the same customer: it is one record, and one account."""
+    shared(bed)
+    bed.flow("customers")
+    same("accounts", accounts(bed), [("X1", "Both", "1"), ("Y1", "One", "2"), ("Z1", "Two", "3")])
+    at_rest(bed)
+    # Whoever of them changes it, it is changed.
+    bed.rows[1][4] = "77"
+    bed.export()
+    bed.flow("customers")
+    same("changed by unit two", accounts(bed), [("X1", "Both", "77"), ("Y1", "One", "2"), ("Z1", "Two", "3")])
+    bed.rows[0][4] = "88"
+    bed.export()
+    bed.flow("customers")
+    same("changed by unit one", accounts(bed), [("X1", "Both", "88"), ("Y1", "One", "2"), ("Z1", "Two", "3")])
+    at_rest(bed)
+    # It goes with the last of them.
+    del bed.rows[0]
+    bed.export()
+    bed.flow("customers")
+    same("gone in unit one", accounts(bed), [("X1", "Both", "88"), ("Y1", "One", "2"), ("Z1", "Two", "3")])
+    at_rest(bed)
+    del bed.rows[0]
+    bed.export()
+    bed.flow("customers")
+    same("gone in both", accounts(bed), [("Y1", "One", "2"), ("Z1", "Two", "3")])
+
+
+def unit_shared_read(bed):
+    """The accounts are read for both units: the account of a record that they share is linked once."""
+    bed.change("conf.d/30-flows.conf", 'deletes: { do = "delete"; };\n        write = ( [ "number", "number" ], [ "name", "name" ], [ "city", "city" ], [ "phone", "phone" ] ); };',
+               'deletes: { do = "delete"; };\n        map = ( [ "number", "number" ], [ "phone", "phone" ] ); write = ( [ "name", "name" ], [ "city", "city" ] ); };')
+    unit_shared(bed)
+    same("links", bed.ledger("SELECT object, unit, native FROM link_view WHERE object = 'crm.account' AND state = 'live' ORDER BY id"), [("crm.account", "one", "2"), ("crm.account", "two", "3")])
+
+
+def in_units(story):
+    """In the bed of two units."""
+    def test(bed):
+        del bed
+        other = runs_bed.Bed()
+        try:
+            story(other)
+        finally:
+            other.close()
+    return test
+
+
+test_shared, test_shared_read = in_units(unit_shared), in_units(unit_shared_read)
+
+
 if __name__ == "__main__":
     sys.exit(runs_bed.main(sorted(globals().items()), sys.argv[1] if len(sys.argv) > 1 else "", LedgerBed))
