@@ -4,8 +4,9 @@
  * back; what it counts and lists is therefore what the real one would do.
  *
  * The order: staged batches, object by object in the order of the flow's bindings, and behind each object's what has to be read
- * again of it (unsure.c); rows that people decided about or want to be tried again, and those asked about as unmatched that match by
- * now; rows whose parent has come, but for those that full reads no longer showed; links that they no longer showed.
+ * again of it (unsure.c); what full reads no longer showed: rows that waited, and links; rows that people decided about or want to be
+ * tried again, so that nothing is taken from a row that its system doesn't show any more, and those asked about as unmatched that match
+ * by now; rows whose parent has come.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -554,12 +555,12 @@ apply_all(struct work *work, struct error *err)
 	for (uint32_t i = 0; i < flow->binding_count; i++)
 		if (flow->bindings[i].reads && forget_unseen(work, engine_bound(work->engine, &flow->bindings[i]), err) != 0)
 			return -1;
-	if (apply_decisions(work, err) != 0 || apply_waiters(work, err) != 0)
-		return -1;
 	/* A plan's inputs are what was staged then; what is missing since is the next run's. */
 	for (uint32_t i = 0; i < flow->binding_count; i++)
 		if (flow->bindings[i].reads && apply_missing(work, engine_bound(work->engine, &flow->bindings[i]), err) != 0)
 			return -1;
+	if (apply_decisions(work, err) != 0 || apply_waiters(work, err) != 0)
+		return -1;
 	for (uint32_t i = 0; i < flow->binding_count; i++)
 		if (flow->bindings[i].writes && apply_rewritten(work, engine_bound(work->engine, &flow->bindings[i]), err) != 0)
 			return -1;

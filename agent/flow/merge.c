@@ -145,27 +145,6 @@ set_stamp(struct work *work, struct work_record *record, const struct unit *unit
 }
 
 static bool
-newer(const struct work *work, const struct work_record *record, const struct unit *unit)
-{
-	int64_t resolution = work->bound->binding->object->mark_resolution_ms * 1000, current = INT64_MIN;
-	const char *tie = unit->group != NULL && unit->group->tie != NULL ? unit->group->tie : unit->first->tie;
-
-	for (uint32_t i = 0; i < unit->count; i++) {
-		const struct ledger_stamp *stamp = stamp_of(work, record, unit->fields[i]);
-
-		if (stamp != NULL && stamp->at_us > current)
-			current = stamp->at_us;
-	}
-	if (current == INT64_MIN || unit->at_us > current + resolution)
-		return true;
-	if (unit->at_us < current - resolution)
-		return false;
-	if (tie == NULL)
-		tie = work_owner(work, record, unit->first);
-	return strcmp(tie, work->bound->binding->system->head.name) == 0;
-}
-
-static bool
 golden_is_null(const struct work_record *record, const struct unit *unit)
 {
 	for (uint32_t i = 0; i < unit->count; i++)
@@ -257,6 +236,51 @@ place_of(const struct work *work, const struct config_field *field, const char *
 		if (strcmp(rank->items[i], system) == 0)
 			return i + 1;
 	return UINT32_MAX;
+}
+
+static bool
+is_system(const struct work *work, uint32_t object, const char *name)
+{
+	const struct config_object *at = ledger_object(work->ledger, object);
+
+	return at != NULL && strcmp(at->system->head.name, name) == 0;
+}
+
+/*
+ * At the same time as the value that there is: whoever is named by `tie`, else who stands before the other, so that it doesn't matter
+ * which of them is seen first.  Who gave the value may give the next one.
+ */
+static bool
+wins_tie(const struct work *work, const struct unit *unit, uint32_t giver)
+{
+	const char *tie = unit->group != NULL && unit->group->tie != NULL ? unit->group->tie : unit->first->tie;
+	const char *here = work->bound->binding->system->head.name;
+	const struct config_object *object = ledger_object(work->ledger, giver);
+
+	if (is_system(work, giver, here) || (tie != NULL && strcmp(tie, here) == 0))
+		return true;
+	if (tie != NULL && is_system(work, giver, tie))
+		return false;
+	return object == NULL || place_of(work, unit->first, here) < place_of(work, unit->first, object->system->head.name);
+}
+
+static bool
+newer(const struct work *work, const struct work_record *record, const struct unit *unit)
+{
+	int64_t resolution = work->bound->binding->object->mark_resolution_ms * 1000, current = INT64_MIN;
+	uint32_t giver = 0;
+
+	for (uint32_t i = 0; i < unit->count; i++) {
+		const struct ledger_stamp *stamp = stamp_of(work, record, unit->fields[i]);
+
+		if (stamp != NULL && stamp->at_us > current) {
+			current = stamp->at_us;
+			giver = stamp->object;
+		}
+	}
+	if (current == INT64_MIN || unit->at_us > current + resolution)
+		return true;
+	return unit->at_us >= current - resolution && wins_tie(work, unit, giver);
 }
 
 /* Does this system stand before all those that show the golden values? */

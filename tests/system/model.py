@@ -27,10 +27,15 @@ def view(world):
     for system, rows in (("erp", world.known["erp"]), ("crm", world.crm_rows()), ("desk", world.known["desk"])):
         result[system] = {}
         for key, row in rows.items():
+            # Our import made it, and no export has shown it: nobody knows that it is there.
+            if row.get("_unseen"):
+                continue
             plain = {field: UNKNOWN if world.is_absent(row, field) else canonical(field, row[field]) for field in FIELDS[system]}
-            if "revenue" in FIELDS[system] and row["revenue"] is not None:
-                plain["revenue"] = canonical("revenue", world.revenue(system, key, row))
-            plain["_bad"] = plain["revenue"] not in (None, UNKNOWN) and plain["revenue"].startswith("-")
+            shown = row.get("_rejected", row["revenue"])
+            seen = canonical("revenue", world.revenue(system, key, {"revenue": shown})) if shown is not None else None
+            plain["_bad"] = seen is not None and seen.startswith("-")
+            if "_rejected" not in row and plain["revenue"] is not UNKNOWN:
+                plain["revenue"] = seen
             plain.update(_tenant=row["_tenant"], _stamp=when(row["_stamp"]), _consent=when(row.get("_consent")), _active=row.get("_active", True))
             result[system][key] = plain
     return result

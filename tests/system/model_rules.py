@@ -39,7 +39,7 @@ class Record:
     def __init__(self, seed, tenant, name):
         self.seed, self.tenant, self.name = seed, tenant, name
         self.golden = dict.fromkeys(FIELDS["crm"])
-        self.origin, self.stamp = {}, {}
+        self.origin, self.stamp, self.stamped_by = {}, {}, {}
         self.links = {}        # system -> native key, what is live there
         self.left = set()      # systems that it was taken away from for good
         self.open = {}         # (system, part) -> "conflict" or "edited": what people are asked
@@ -172,15 +172,22 @@ class Model:
 
     def newest(self, record, system, row, part, values):
         stamp, current = self.stamp_of(row, part), record.stamp.get(part)
-        later = current is None or stamp > current or (stamp == current and system == TIE)
+        later = current is None or stamp > current or (stamp == current and self.wins_tie(record, part, system, next(iter(values))))
         if later and self.in_vain(record, system, values):
             record.tell(f"  rule: {part} is not {system}'s to clear")
-        elif current is None or stamp > current or (stamp == current and system == TIE):
-            record.stamp[part] = stamp
+        elif later:
+            record.stamp[part], record.stamped_by[part] = stamp, system
             for field, value in values.items():
                 self.set(record, field, value, system, f"newest, {stamp} after {current}")
         else:
             record.tell(f"  rule: {part} of {system} is older, {stamp} before {current}")
+
+    def wins_tie(self, record, part, system, field):
+        """At the same second: whoever gave the value, or TIE, else who stands before the other."""
+        giver = record.stamped_by[part]
+        if system in (giver, TIE) or giver == TIE:
+            return system in (giver, TIE)
+        return record.rank(field, system) < record.rank(field, giver)
 
     def in_vain(self, record, system, values):
         """A null by somebody else than the owner, where there is a value."""

@@ -306,7 +306,11 @@ class World:
         for field, value in values.items():
             if row[field] != value:
                 row.setdefault("_former", {})[field] = row[field]
-        for one in (row, self.known[system].setdefault(key, copy.deepcopy(row))):
+        known = self.known[system].setdefault(key, copy.deepcopy(row))
+        # A row that was rejected stays so until another one is exported, whatever our import put in place of the bad value.
+        if "revenue" in values and (known["revenue"] or "").startswith("-"):
+            known.setdefault("_rejected", known["revenue"])
+        for one in (row, known):
             one.update(values, _stamp=clock)
             one.get("_absent", set()).difference_update(values)
         row["_fresh"] = True
@@ -402,7 +406,7 @@ class World:
         number = self.rejects()[system, self.native(system, key)]
         # What was rejected, not what our own write has put in its place since.
         shown = (self.read if system == "crm" else self.known[system])[key]
-        self.corrections[system, key] = (shown["revenue"], right)
+        self.corrections[system, key] = (shown.get("_rejected", shown["revenue"]), right)
         self.syncline("rejects", "edit", str(number), "UMSATZ" if system == "erp" else "revenue", right, "--why", "a test")
 
     def findings(self):

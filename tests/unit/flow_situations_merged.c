@@ -6,6 +6,7 @@
 #include "flow_situations.h"
 
 #define STAMPED BINDING("erp", "changed: { record = \"at\"; };") BINDING("crm", "changed: { record = \"at\"; };")
+#define TIED STAMPED BINDING("web", "changed: { record = \"at\"; };") "entities: { thing: { rank = [ \"web\", \"crm\" ]; }; };\n"
 #define GROUP "entities: { thing: { groups: { pair: { fields = [ \"number\", \"value\" ]; }; }; }; };\n"
 #define RANK "entities: { thing: { rank = [ \"web\" ]; }; };\n"
 #define LINKED .situation = "linked", .action = "merge", .operations = UPDATE
@@ -188,6 +189,22 @@ static const struct story stories[] = {
 	  .when = "erp set 2 value=- at=09:00:00; crm set 12 value=C at=10:00:00; run",
 	  .then = { .golden = "n C p g3", .erp = "2 n C p live .=./=== unseen", .crm = "12 n C p live", .web = "22 n C p live unseen",
 	            .history = "changed erp 2 value A>-; changed crm 12 value ->C; sent-update erp 2; sent-update web 22" } },
+	{ LINKED, .policies = NEWEST, .title = "newest: at the same time the one that is named wins, read first or last", .config = TIED, .given = AGREED,
+	  .when = "erp set 2 value=B at=09:00:00; run; run; crm set 12 value=C at=09:00:00; run",
+	  .then = { .golden = "n B p g2", .erp = "2 n B p live .../===", .crm = "12 n B p live unseen", .web = "22 n B p live",
+	            .history = "changed erp 2 value A>B; sent-update crm 12; sent-update web 22; sent-update crm 12", .counts = "sent-updates 1" } },
+	{ LINKED, .policies = NEWEST, .title = "newest: at the same time, of two that are not named, the one before the other in rank wins; seen last", .config = TIED,
+	  .given = AGREED, .when = "crm set 12 value=C at=09:00:00; run; run; web set 22 value=W at=09:00:00; run",
+	  .then = { .golden = "n W p g3", .erp = "2 n W p live .=./=== unseen", .crm = "12 n W p live unseen", .web = "22 n W p live",
+	            .history = "changed crm 12 value A>C; sent-update erp 2; sent-update web 22; changed web 22 value C>W; sent-update erp 2; sent-update crm 12" } },
+	{ LINKED, .policies = NEWEST, .title = "newest: at the same time, of two that are not named, the one before the other in rank wins; seen first", .config = TIED,
+	  .given = AGREED, .when = "web set 22 value=W at=09:00:00; run; run; crm set 12 value=C at=09:00:00; run",
+	  .then = { .golden = "n W p g2", .erp = "2 n W p live .=./===", .crm = "12 n W p live unseen", .web = "22 n W p live",
+	            .history = "changed web 22 value A>W; sent-update erp 2; sent-update crm 12; sent-update crm 12", .counts = "sent-updates 1" } },
+	{ LINKED, .policies = NEWEST, .title = "newest: who gave the value may give another one at the same time", .config = TIED, .given = AGREED,
+	  .when = "crm set 12 value=C at=09:00:00; run; run; crm set 12 value=D at=09:00:00; run",
+	  .then = { .golden = "n D p g3", .erp = "2 n D p live .=./=== unseen", .crm = "12 n D p live", .web = "22 n D p live unseen",
+	            .history = "changed crm 12 value A>C; sent-update erp 2; sent-update web 22; changed crm 12 value C>D; sent-update erp 2; sent-update web 22" } },
 	/* Conflicts. */
 	{ BOTH("manual"), .policies = MANUAL, .title = "of two conflicts one is decided, and the other stands", .config = FIELD("phone", "policy = \"manual\";"),
 	  .given = AGREED, .when = "erp set 2 value=B phone=r; crm set 12 value=C phone=q; run; decide conflict value take; run",
