@@ -45,7 +45,7 @@ static const struct story stories[] = {
 	  .at = "web", .config = BINDING("erp", "deletes: { seen = \"accept\"; };") BINDING("crm", "deletes: { do = \"delete\"; };"),
 	  .given = NOT_AT_WEB "; erp del 2; run; erp new 3 n A out; run; erp del 3; run; erp new 4 n A out; run; erp del 4; run; erp new 5 n A out; run; run",
 	  .when = "web new 22 n A out; run",
-	  .then = { .golden = "r1 n A out g2 deleted; r2 n A out g2 deleted; r3 n A out g2 deleted; r4 n A out g1", 
+	  .then = { .golden = "r1 n A out g2 deleted; r2 n A out g2 deleted; r3 n A out g2 deleted; r4 n A out g1",
 	            .erp = "5 n A out live r4 .../===; 2 gone tombstone .../===; 3 gone tombstone r2 .../===; 4 gone tombstone r3 .../===",
 	            .crm = "15 n A out live r4; 12 gone tombstone; 13 gone tombstone r2; 14 gone tombstone r3",
 	            .web = "22 n A out live r4 .../===", .history = "linked web 22 r4", .counts = "linked 1" } },
