@@ -128,6 +128,7 @@ json_finding(struct list *list, const struct ledger_finding *f)
 	listing_json_time(json, "first", f->first_us);
 	listing_json_time(json, "last", f->last_us);
 	ctl_json_text(json, "decision", f->decision);
+	ctl_json_text(json, "overtaken", f->overtaken);
 	ctl_json_boolean(json, "retry", f->retry_us != 0);
 	ctl_json_text(json, "ended_by", f->ended_by);
 	ctl_json_text(json, "ended_why", f->ended_why);
@@ -313,6 +314,8 @@ print_finding(struct list *list, const struct ledger_finding *f)
 	          opened_time(f->last_us, last), f->run);
 	print_line("values", f->detail);
 	print_line("decided", f->decision);
+	if (f->overtaken != NULL)
+		ctl_print("%-10s %s.  It was about other values than these, and was not done\n", "overtaken", f->overtaken);
 	if (f->state != LEDGER_OPEN)
 		ctl_print("%-10s %s%s%s%s%s\n", "ended", opened_time(f->ended_us, ended), f->ended_by != NULL ? " by " : "",
 		          f->ended_by != NULL ? f->ended_by : "", f->ended_why != NULL ? ": " : "", f->ended_why != NULL ? f->ended_why : "");

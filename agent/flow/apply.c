@@ -286,9 +286,19 @@ decide_row(struct work *work, struct bound *bound, const struct ledger_finding *
 	for (uint32_t i = 0; i < work->row_count; i++) {
 		work->rows[i].decision = text;
 		work->rows[i].decided_field = finding->field;
+		work->rows[i].decided_about = finding->has_about ? finding->about : NULL;
 		work->rows[i].finding = finding->id;
 	}
-	return apply_load(work, err) != 0 ? -1 : resolve_all(work, err);
+	if (apply_load(work, err) != 0)
+		return -1;
+	for (uint32_t i = 0; i < work->row_count && text != NULL && finding->field != NULL; i++) {
+		const struct work_slot *slot = work_slot(work, work->rows[i].native);
+
+		if (slot == NULL)
+			return error_memory(err);
+		work->rows[i].outdated = slot->link != NULL && slot->link->at.confirmed_us >= finding->last_us;
+	}
+	return resolve_all(work, err);
 }
 
 /* Who is asked about the same row again, with a new reason, has to decide again; what was overtaken was not carried out. */

@@ -125,19 +125,3 @@ lists_join(struct arena *arena, const struct config_field *field, const struct s
 	json_object_put(theirs);
 	return kept != NULL ? 0 : -1;
 }
-
-bool
-lists_of_history(struct arena *arena, const char *json, const char *name, struct syncline_value *ret_value)
-{
-	struct json_object *all = json != NULL ? json_tokener_parse(json) : NULL, *list = NULL;
-	const char *text;
-	char *kept = NULL;
-
-	if (all != NULL && json_object_is_type(all, json_type_object) && json_object_object_get_ex(all, name, &list) &&
-	    json_object_is_type(list, json_type_array) &&
-	    (text = json_object_to_json_string_ext(list, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)) != NULL &&
-	    (kept = arena_text(arena, text)) != NULL)
-		*ret_value = (struct syncline_value){ .type = SYNCLINE_TYPE_JSON, .length = (uint32_t)strlen(kept), .u.data = kept };
-	json_object_put(all);
-	return kept != NULL;
-}

@@ -14,7 +14,5 @@
  */
 int lists_join(struct arena *arena, const struct config_field *field, const struct syncline_value *golden, const struct syncline_value *base,
                const struct syncline_value *row, struct syncline_value *ret_joined, struct error *err);
-/* The list of that name in a JSON object, as history keeps it.  false: there is none. */
-bool lists_of_history(struct arena *arena, const char *json, const char *name, struct syncline_value *ret_value);
 
 #endif

@@ -402,58 +402,6 @@ take(struct work *work, const struct row *row, struct work_record *record, struc
 	return 0;
 }
 
-/* The value that this word is of, among those that the record has or had. */
-struct former {
-	struct work *work;
-	const char *name;
-	uint64_t word;
-	struct syncline_value *value;
-	bool found;
-};
-
-static bool
-is_former(struct former *former, const struct syncline_value *value)
-{
-	uint64_t word;
-
-	if (former->found || vector_word(ledger_hash_key(former->work->ledger), value, &former->work->scratch, &word) != 0 || word != former->word)
-		return false;
-	*former->value = *value;
-	former->found = true;
-	return true;
-}
-
-static int
-look_back(void *data, const struct ledger_history *row)
-{
-	struct former *former = data;
-	struct syncline_value value;
-
-	if (!former->found && lists_of_history(&former->work->arena, row->before, former->name, &value) && is_former(former, &value))
-		return 0;
-	if (!former->found && lists_of_history(&former->work->arena, row->after, former->name, &value))
-		is_former(former, &value);
-	return 0;
-}
-
-/* What was agreed with this system last, of which its link keeps the word alone.  false: nothing, or it is not known any more. */
-static int
-agreed_list(struct work *work, const struct work_record *record, const struct work_link *link, uint32_t field, struct syncline_value *ret_value,
-            bool *ret_found, struct error *err)
-{
-	static const struct syncline_value empty = { .type = SYNCLINE_TYPE_NULL };
-	struct former former = { .work = work, .name = work_field(work, field)->head.name, .word = link->seen[work_word(work, field)], .value = ret_value };
-
-	*ret_found = false;
-	if (former.word == VECTOR_UNKNOWN)
-		return 0;
-	if (!is_former(&former, &empty) && !is_former(&former, &record->at.values[field]) && (record->before == NULL || !is_former(&former, &record->before[field])) &&
-	    !record->fresh && ledger_history_of(work->ledger, record->at.id, look_back, &former, err) != 0)
-		return -1;
-	*ret_found = former.found;
-	return 0;
-}
-
 /* No list and an empty one are the same to whoever joins them. */
 static bool
 has_no_elements(const struct syncline_value *value)
@@ -471,7 +419,7 @@ join_lists(struct work *work, const struct row *row, struct work_record *record,
 		uint64_t joined_word;
 		bool found = false;
 
-		if (unit->base && agreed_list(work, record, link, field, &base, &found, err) != 0)
+		if (unit->base && work_agreed(work, record, link, field, &base, &found, err) != 0)
 			return -1;
 		link->seen[word] = row->words[word];
 		if (lists_join(&work->arena, work_field(work, field), &record->at.values[field], found ? &base : NULL, &row->values[field], &joined, err) != 0)
@@ -497,26 +445,6 @@ join_lists(struct work *work, const struct row *row, struct work_record *record,
 	return 0;
 }
 
-/* {"field":[ours, theirs],…} */
-static const char *
-both_sides(struct work *work, const struct row *row, const struct work_record *record, const struct unit *unit)
-{
-	buffer_clear(&work->text);
-	for (uint32_t i = 0; i < unit->count; i++) {
-		const char *name = work_field(work, unit->fields[i])->head.name;
-
-		buffer_char(&work->text, i == 0 ? '{' : ',');
-		text_json_string(&work->text, name, strlen(name));
-		buffer_text(&work->text, ":{\"golden\":");
-		values_json(&work->text, &record->at.values[unit->fields[i]]);
-		buffer_text(&work->text, ",\"incoming\":");
-		values_json(&work->text, &row->values[unit->fields[i]]);
-		buffer_char(&work->text, '}');
-	}
-	buffer_char(&work->text, '}');
-	return work->text.failed ? NULL : arena_copy(&work->arena, work->text.data, work->text.length);
-}
-
 static int
 tell_edit(struct work *work, const struct row *row, const struct work_record *record, const struct unit *unit, const char *note,
           struct error *err)
@@ -525,8 +453,8 @@ tell_edit(struct work *work, const struct row *row, const struct work_record *re
 		.generation = record->at.generation, .native = row->native, .note = note };
 
 	work_count(work, LEDGER_COUNT_EDITS, 1);
-	if ((event.after = both_sides(work, row, record, unit)) == NULL)
-		return error_memory(err);
+	if (work_sides(work, row, record, NULL, unit->fields, unit->count, &event.after, err) != 0)
+		return -1;
 	for (uint32_t i = 0; i < unit->count; i++)
 		if (ledger_edit_count(work->ledger, work->intake->flow_id, work->intake->unit_id, work->bound->object, work_word(work, unit->fields[i]), 1,
 		                      err) != 0)
@@ -566,8 +494,8 @@ restore(struct work *work, const struct row *row, struct work_record *record, st
 			.field = unit->first->head.name, .message = "the system shows another value again after ours was restored",
 			.hint = "Change it at the system that owns it, make this system its owner, or lock the field." };
 
-		if ((finding.detail = both_sides(work, row, record, unit)) == NULL)
-			return error_memory(err);
+		if (work_sides(work, row, record, link, unit->fields, unit->count, &finding.detail, err) != 0)
+			return -1;
 		work_count(work, LEDGER_COUNT_CONFLICTS, 1);
 		if (work_find(work, row, &finding, false, err) != 0)
 			return -1;
@@ -601,8 +529,10 @@ ask(struct work *work, const struct row *row, struct work_record *record, struct
 		.message = conflict ? "both sides changed it since they last agreed" : "a system changed a value that it does not own",
 		.hint = conflict ? "`syncline conflicts decide` keeps one side." : "`syncline reviews decide` keeps one side." };
 
-	if ((finding.detail = both_sides(work, row, record, unit)) == NULL)
-		return error_memory(err);
+	if (work_sides(work, row, record, link, unit->fields, unit->count, &finding.detail, err) != 0)
+		return -1;
+	finding.has_about = true;
+	work_about(work, row, record, unit->fields, unit->count, finding.about);
 	for (uint32_t i = 0; i < unit->count; i++) {
 		uint32_t word = work_word(work, unit->fields[i]);
 
@@ -641,18 +571,25 @@ carry_out(struct work *work, const struct row *row, struct work_record *record, 
 }
 
 /*
- * What a person decided about this unit: "take" the row's values, or "keep" ours.  An edit that is to be kept out is restored.
+ * What a person decided about this unit: "take" the row's values, or "keep" ours.  An edit that is to be kept out is restored.  When
+ * either side shows another value by now, it was not about these, and is asked again.
  */
 static bool
-decided(const struct row *row, const struct unit *unit, enum verdict *verdict)
+decided(const struct work *work, const struct row *row, const struct work_record *record, const struct unit *unit, enum verdict *verdict)
 {
 	bool takes = row->decision != NULL && strcmp(row->decision, "take") == 0;
+	uint8_t about[16];
 
 	/* Other words were about the row's place, which it has by now. */
 	if (row->decision == NULL || (!takes && strcmp(row->decision, "keep") != 0) || (*verdict != VERDICT_CONFLICT && *verdict != VERDICT_ASK))
 		return false;
 	if (row->decided_field != NULL && strcmp(row->decided_field, unit->first->head.name) != 0)
 		return false;
+	if (row->decided_about != NULL) {
+		work_about(work, row, record, unit->fields, unit->count, about);
+		if (memcmp(about, row->decided_about, sizeof about) != 0)
+			return true;
+	}
 	*verdict = takes ? VERDICT_TAKE : VERDICT_RESTORE;
 	return true;
 }
@@ -768,7 +705,7 @@ merge_unit(struct work *work, const struct row *row, struct work_link *link, str
 	/* A conflict stands until it is decided or the sides agree, however often the row is seen meanwhile. */
 	if ((asked == ASKED_CONFLICT || archived == ASKED_CONFLICT) && unit->base)
 		verdict = VERDICT_CONFLICT;
-	if (!decided(row, unit, &verdict)) {
+	if (!decided(work, row, record, unit, &verdict)) {
 		if (locked(work, record, unit, &is_lock, err) != 0)
 			return -1;
 		if (is_lock)
@@ -863,7 +800,9 @@ work_merge(struct work *work, const struct row *row, struct work_link *link, str
 {
 	bool held = (link->at.flags & LEDGER_LINK_HELD) != 0;
 
-	link->at.flags &= (uint8_t)~LEDGER_LINK_HELD;
+	/* What we wrote since the row was read is not in it: it is about what was decided alone, and the rest waits for another look. */
+	if (!row->outdated)
+		link->at.flags &= (uint8_t)~LEDGER_LINK_HELD;
 	work->locked = false;
 	hear_documents(work, row, link, record);
 	for (uint32_t i = 0; i < work->entity->field_count; i++) {
@@ -876,6 +815,8 @@ work_merge(struct work *work, const struct row *row, struct work_link *link, str
 		unit.held = held;
 		/* A group is merged with the first of its fields. */
 		if (field->group != NULL && unit.fields[0] != i)
+			continue;
+		if (row->outdated && (row->decided_field == NULL || strcmp(row->decided_field, unit.first->head.name) != 0))
 			continue;
 		if (merge_unit(work, row, link, record, &unit, err) != 0)
 			return -1;

@@ -127,6 +127,9 @@ merge(struct work *work, struct row *row, struct work_link *link, struct work_re
 		link->dirty = true;
 	else
 		link->understood = true;
+	/* The rest of it is to be seen as it is by now. */
+	if (row->outdated && ledger_unsure(work->ledger, work->intake->flow_id, work->intake->unit_id, work->bound->object, row->native, 0, err) != 0)
+		return -1;
 	if (work->locked && work_set_held(work, row, record, err) != 0)
 		return -1;
 	return had || row->finding != 0 ? settle(work, row, err) : 0;

@@ -9,6 +9,7 @@
  *     match.c    exact match keys
  *     twins.c    native records that match the same record
  *     merge.c    a row into its record: whose value counts
+ *     sides.c    what both sides of a question show, and agreed on before
  *     gone.c     rows that were deleted, or that a full read no longer showed
  *     work.c     loading, and writing back: records, links, history, marks
  */
@@ -70,6 +71,8 @@ struct row {
 	int64_t finding;
 	const char *decision;         /* "link 4711", "create", NULL */
 	const char *decided_field;    /* that "take" and "keep" are about; NULL: all */
+	const uint8_t *decided_about; /* what both sides showed then (work_about); NULL: not known */
+	bool outdated;                /* we wrote to its native record since it was read */
 };
 
 /* A native id of this batch's object and the link that it has, or gets. */
@@ -213,6 +216,16 @@ int work_match_keys(struct work *work, struct work_record *record, struct error 
 int work_merge(struct work *work, const struct row *row, struct work_link *link, struct work_record *record, bool base, struct error *err);
 /* Does a lock hold this field of a record, or all of it; with field NULL, anything of it? */
 int work_locked(struct work *work, const struct work_record *record, const char *field, bool *ret_locked, struct error *err);
+/*
+ * sides.c.  What was agreed with this system last (ret_found false: nothing, or it is not known any more); {"field":{"base":…,"golden":…,
+ * "incoming":…},…} of these fields, with the base where `link` is not NULL and it is known; and what tells both sides' values from others.
+ */
+int work_agreed(struct work *work, const struct work_record *record, const struct work_link *link, uint32_t field, struct syncline_value *ret_value,
+                bool *ret_found, struct error *err);
+int work_sides(struct work *work, const struct row *row, const struct work_record *record, const struct work_link *link, const uint32_t *fields,
+               uint32_t count, const char **ret_text, struct error *err);
+void work_about(const struct work *work, const struct row *row, const struct work_record *record, const uint32_t *fields, uint32_t count,
+                uint8_t ret_about[16]);
 int work_first_stamps(struct work *work, const struct row *row, struct ledger_record *record, struct error *err);
 /* Whose value counts for a field of this record: the owner if it has it, else the first in rank that has. */
 const char *work_owner(const struct work *work, const struct work_record *record, const struct config_field *field);

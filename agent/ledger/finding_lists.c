@@ -49,7 +49,7 @@ finding_read(struct ledger *ledger, sqlite3_stmt *statement, enum ledger_finding
              struct ledger_finding *ret_finding, struct error *err)
 {
 	struct ledger_finding f = { .kind = kind };
-	struct syncline_slice raw = ledger_column_view(statement, 16);
+	struct syncline_slice raw = ledger_column_view(statement, 16), about;
 	bool failed = false;
 
 	f.id = sqlite3_column_int64(statement, 0);
@@ -78,6 +78,11 @@ finding_read(struct ledger *ledger, sqlite3_stmt *statement, enum ledger_finding
 	f.ended_us = sqlite3_column_int64(statement, 22);
 	f.decision = finding_text(statement, 23, &failed);
 	f.retry_us = sqlite3_column_int64(statement, 24);
+	about = ledger_column_view(statement, 25);
+	f.has_about = about.length == sizeof f.about;
+	if (f.has_about)
+		memcpy(f.about, about.data, sizeof f.about);
+	f.overtaken = finding_text(statement, 26, &failed);
 	if (failed || (f.native.data == NULL && sqlite3_column_bytes(statement, 5) > 0))
 		return error_memory(err);
 	*ret_finding = f;
@@ -170,6 +175,7 @@ keep(struct arena *arena, struct ledger_finding *f, struct error *err)
 	if (keep_text(arena, &f->cause) != 0 || keep_text(arena, &f->field) != 0 || keep_text(arena, &f->message) != 0 ||
 	    keep_text(arena, &f->hint) != 0 || keep_text(arena, &f->rule) != 0 || keep_text(arena, &f->place) != 0 ||
 	    keep_text(arena, &f->detail) != 0 || keep_text(arena, &f->ended_by) != 0 || keep_text(arena, &f->ended_why) != 0 || keep_text(arena, &f->decision) != 0 ||
+	    keep_text(arena, &f->overtaken) != 0 ||
 	    (f->native.length > 0 && (f->native.data = arena_copy(arena, f->native.data, f->native.length)) == NULL))
 		return error_memory(err);
 	return 0;

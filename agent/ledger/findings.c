@@ -17,7 +17,8 @@
 	" object INTEGER NOT NULL, native TEXT, record INTEGER NOT NULL, run INTEGER NOT NULL, cause TEXT, field TEXT, message TEXT," \
 	" hint TEXT, rule TEXT, place TEXT, detail, detail_key INTEGER, raw BLOB NOT NULL, first_us INTEGER NOT NULL,"               \
 	" last_us INTEGER NOT NULL, seen INTEGER NOT NULL, ended_by TEXT, ended_why TEXT, ended_us INTEGER NOT NULL DEFAULT 0,"       \
-	" decision TEXT, decided_by TEXT, decided_why TEXT, decided_us INTEGER, retry_us INTEGER, row_batch BLOB,"                    \
+	" decision TEXT, decided_by TEXT, decided_why TEXT, decided_us INTEGER, decided_about BLOB, about BLOB, overtaken TEXT,"     \
+	" retry_us INTEGER, row_batch BLOB,"                                                                                         \
 	" row_packing INTEGER, row_key INTEGER);\n"                                                                                  \
 	"CREATE INDEX " name "_open ON " name " (native, record, raw) WHERE state = 0;\n"                                            \
 	"CREATE INDEX " name "_record ON " name " (record) WHERE state = 0 AND record <> 0;\n"                                       \
@@ -171,12 +172,14 @@ store(struct ledger *ledger, const struct ledger_finding *f, int64_t same, struc
 	static const char *const again[] = EACH_FINDING_TABLE(
 		"UPDATE ", " SET record = CASE WHEN ?2 <> 0 THEN ?2 ELSE record END, run = ?3, cause = ?4, message = ?5, hint = ?6, rule = ?7,"
 	                   " place = ?8, detail = ?9, detail_key = ?10, raw = ?11, last_us = ?12, seen = seen + 1, retry_us = NULL,"
-	                   " decision = CASE WHEN cause IS ?4 THEN decision END"
-	                   " WHERE id = ?1 AND ?13 IS NOT NULL");
+	                   " decision = CASE WHEN cause IS ?4 AND decided_about IS coalesce(?20, decided_about) THEN decision END,"
+	                   " overtaken = CASE WHEN cause IS ?4 AND decision IS NOT NULL AND decided_about IS NOT coalesce(?20, decided_about)"
+	                   " THEN decision || ', by ' || coalesce(decided_by, '?') || coalesce(': ' || decided_why, '') ELSE overtaken END,"
+	                   " about = ?20 WHERE id = ?1 AND ?13 IS NOT NULL");
 	static const char *const first[] = EACH_FINDING_TABLE(
 		"INSERT INTO ", " (id, state, record, run, cause, message, hint, rule, place, detail, detail_key, raw, last_us, first_us, seen,"
-	                        " flow, unit, object, native, field)"
-	                        " VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, max(?14, 1), ?15, ?16, ?17, ?18, ?19)");
+	                        " flow, unit, object, native, field, about)"
+	                        " VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, max(?14, 1), ?15, ?16, ?17, ?18, ?19, ?20)");
 	sqlite3_stmt *statement;
 	int64_t id = same;
 
@@ -186,6 +189,8 @@ store(struct ledger *ledger, const struct ledger_finding *f, int64_t same, struc
 		return -1;
 	sqlite3_bind_int64(statement, 1, id);
 	bind_texts(statement, f, sealed, key, ledger_now(ledger));
+	if (f->has_about)
+		ledger_bind_blob(statement, 20, f->about, sizeof f->about);
 	if (same == 0) {
 		sqlite3_bind_int64(statement, 14, (int64_t)f->seen);
 		sqlite3_bind_int64(statement, 15, f->flow);
@@ -409,7 +414,7 @@ int
 ledger_finding_decide(struct ledger *ledger, int64_t id, const char *decision, const char *why, struct error *err)
 {
 	static const char *const sql[] =
-		EACH_FINDING_TABLE("UPDATE ", " SET decision = ?2, decided_by = ?3, decided_why = ?4, decided_us = ?5 WHERE id = ?1");
+		EACH_FINDING_TABLE("UPDATE ", " SET decision = ?2, decided_by = ?3, decided_why = ?4, decided_us = ?5, decided_about = about WHERE id = ?1");
 	enum ledger_finding_kind kind;
 	sqlite3_stmt *statement;
 	uint8_t was;

@@ -72,10 +72,14 @@ struct ledger_finding {
 	int64_t ended_us;
 	const char *decision;        /* that a run has yet to carry out, or what was decided; NULL: none */
 	int64_t retry_us;            /* not 0: the next run takes its row again */
+	bool has_about;              /* to ledger_find: of what both sides show; from it: of what they showed when it was decided */
+	uint8_t about[16];
+	const char *overtaken;       /* a decision about other values than those by now, with who and why; NULL: none */
 };
 /*
  * Opens a finding; one that is open already for the same (kind, flow, unit, object, native or record, field) is seen once more
- * and takes the new texts.  With another cause it is another question: what was decided is dropped.  ret_id may be NULL.
+ * and takes the new texts.  With another cause it is another question: what was decided is dropped.  With other values (`about`) what
+ * was decided about the former ones is dropped, and told as overtaken.  ret_id may be NULL.
  */
 int ledger_find(struct ledger *ledger, const struct ledger_finding *finding, int64_t *ret_id, struct error *err);
 /* Ends all open findings of a kind about this native id (or record, when native is empty); `field` NULL: of any field; "": of none. */

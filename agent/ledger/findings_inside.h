@@ -14,8 +14,9 @@
 /* What finding_read() reads, in this order. */
 #define FINDING_COLUMNS                                                                                                           \
 	"id, state, flow, unit, object, native, record, run, cause, field, message, hint, rule, place, detail, detail_key, raw,"    \
-	" first_us, last_us, seen, ended_by, ended_why, ended_us, decision, retry_us"
-#define FINDING_COLUMN_COUNT 25
+	" first_us, last_us, seen, ended_by, ended_why, ended_us, decision, retry_us,"                                    \
+	" decided_about, overtaken"
+#define FINDING_COLUMN_COUNT 27
 
 /* A row as the statement stands on it: valid until its next step.  `plain` holds an opened detail. */
 int finding_read(struct ledger *ledger, sqlite3_stmt *statement, enum ledger_finding_kind kind, struct buffer *plain,

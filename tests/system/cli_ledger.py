@@ -271,6 +271,8 @@ def test_conflicts(bed):
     assert len(found) == 2 and {finding["field"] for finding in found} == {"colour"}, found
     first = str(found[0]["id"])
     has(good(bed.run("conflicts", "show", first)).out, "take|keep", "values", "grey")
+    sides = {"base": "red", "golden": "pink", "incoming": "grey"}
+    assert bed.json(0, "conflicts", "show", bed.by_key("conflicts", "1"))["detail"] == {"colour": sides}, bed.run("conflicts", "show", first)
     explained(bed.run("conflicts", "decide", first, "link", "1", "--why", "a test"), 2, "take keep")
     explained(bed.run("conflicts", "decide", first, "take"), 2, "--why")
     for finding, word in zip(found, ("take", "keep")):
@@ -283,6 +285,31 @@ def test_conflicts(bed):
     other = {field["field"]: field["value"] for field in kept["fields"]}["colour"]
     assert (value, other) == ("grey", "black"), (taken, kept)
     assert bed.table("select colour from person where number in ('1', '2') order by id") == [("grey",), ("black",)]
+
+
+def test_conflicts_overtaken(bed):
+    """What is decided is about the values that were there, and is asked again when one of them is another one."""
+    bed.begin()
+    bed.people(PEOPLE.replace("Ann,red", "Ann,pink"))
+    bed.table("update person set colour = 'grey' where number = '1'")
+    bed.run("run", "people")
+    number = bed.by_key("conflicts", "1")
+    good(bed.run("conflicts", "decide", number, "take", "--why", "grey it is"))
+    bed.people(PEOPLE.replace("Ann,red", "Ann,gold"))
+    good(bed.run("run", "people"), 3)
+    shown = bed.json(0, "conflicts", "show", number)
+    assert (shown["state"], shown["decision"]) == ("open", None), shown
+    assert shown["overtaken"].startswith("take, by ") and shown["overtaken"].endswith(": grey it is"), shown
+    assert shown["detail"] == {"colour": {"base": "red", "golden": "gold", "incoming": "grey"}}, shown
+    has(good(bed.run("conflicts", "show", number)).out, "overtaken", "grey it is", "take|keep")
+    assert bed.table("select colour from person where number = '1'") == [("grey",)]
+    good(bed.run("conflicts", "decide", number, "keep", "--why", "gold it is"))
+    bed.table("update person set colour = 'purple' where number = '1'")
+    good(bed.run("run", "people"), 3)
+    assert bed.table("select colour from person where number = '1'") == [("purple",)]
+    good(bed.run("conflicts", "decide", number, "keep", "--why", "still gold"))
+    bed.run("run", "people")
+    assert bed.table("select colour from person where number = '1'") == [("gold",)]
 
 
 def test_reviews(bed):
