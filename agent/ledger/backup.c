@@ -146,6 +146,28 @@ name_part(const char *file, char *part, size_t size, struct error *err)
 	return 0;
 }
 
+/* In the state directory nothing is replaced, and the ledger's own names are nobody else's. */
+static int
+spare_own(const struct ledger *ledger, const char *file, struct error *err)
+{
+	static const char *const own[] = { LEDGER_FILE, LEDGER_FILE "-wal", LEDGER_FILE "-shm", LEDGER_FILE "-journal", BEFORE, "ledger.lock",
+		"ledger.stamp" };
+	const char *slash = strrchr(file, '/'), *name = slash != NULL ? slash + 1 : file;
+	struct stat folder, state, there;
+	char path[4096];
+
+	snprintf(path, sizeof path, "%.*s", slash == NULL ? 1 : slash == file ? 1 : (int)(slash - file), slash == NULL ? "." : file);
+	if (stat(path, &folder) != 0 || stat(ledger->state_dir, &state) != 0 || folder.st_dev != state.st_dev || folder.st_ino != state.st_ino)
+		return 0;
+	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+		if (strcmp(name, own[i]) == 0)
+			return error_set(err, ERROR_USAGE, "Name a file outside the state directory, best on another disk.", "%s is the ledger's own file", file);
+	if (lstat(file, &there) == 0)
+		return error_set(err, ERROR_USAGE, "Name a file outside the state directory, best on another disk.",
+		                 "%s is there already, and nothing in the state directory is replaced by a backup", file);
+	return 0;
+}
+
 int
 ledger_backup(struct ledger *ledger, const char *file, const struct ledger_progress *progress, struct error *err)
 {
@@ -155,6 +177,8 @@ ledger_backup(struct ledger *ledger, const char *file, const struct ledger_progr
 
 	if (ledger->in_transaction)
 		return error_set(err, ERROR_INTERNAL, NULL, "a backup was begun inside a transaction");
+	if (spare_own(ledger, file, err) != 0)
+		return -1;
 	snprintf(path, sizeof path, "%s/" LEDGER_FILE, ledger->state_dir);
 	if (stat(file, &there) == 0 && stat(path, &own) == 0 && there.st_dev == own.st_dev && there.st_ino == own.st_ino)
 		return error_set(err, ERROR_USAGE, "Name another file.", "%s is the ledger itself", file);

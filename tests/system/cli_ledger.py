@@ -534,11 +534,23 @@ def test_position(bed):
     assert bed.table("select count(*) from person") == [(2,)]
 
 
+def bed_bytes(bed, name):
+    with open(bed.path(name), "rb") as file:
+        return file.read()
+
+
 def test_backup(bed):
     bed.begin()
     value = bed.json(0, "backup", bed.path("copy.db"))
     assert value["bytes"] == os.path.getsize(bed.path("copy.db")) and os.stat(bed.path("copy.db")).st_mode & 0o777 == 0o600, value
     explained(bed.run("backup", bed.path("nowhere/copy.db")), 1, "nowhere")
+    # Not over the ledger's own files, nor over another one beside them.
+    good(bed.run("backup", bed.path("state/spare.db")))
+    for name in ("ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db-journal", "ledger.stamp", "ledger.lock", "ledger.db.before-restore"):
+        was = {file: bed_bytes(bed, f"state/{file}") for file in os.listdir(bed.path("state"))}
+        explained(bed.run("backup", bed.path(f"state/{name}")), 2, f"state/{name} is the ledger's own file", "outside the state directory")
+        assert was == {file: bed_bytes(bed, f"state/{file}") for file in os.listdir(bed.path("state"))}, name
+    explained(bed.run("backup", bed.path("state/../state/spare.db")), 2, "is there already")
     bed.people(PEOPLE.replace("Bob", "Rob"))
     bed.run("run", "people")
     explained(bed.run("restore", bed.path("none.db")), 2, "none.db")
