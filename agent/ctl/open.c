@@ -198,8 +198,11 @@ opened_flow(const struct ctl *ctl, const struct opened *opened, const char *name
 enum ctl_exit
 opened_unit(const struct ctl *ctl, const struct opened *opened, const struct config_flow *flow, const struct config_unit **ret_unit, bool *ret_all)
 {
-	const char *name = ctl_value(ctl, "unit");
+	const char *name = ctl_value(ctl, "unit"), *names[256], *near;
+	const struct model *model = opened->loaded.model;
+	char hint[200] = "`syncline describe` lists the units of a flow.";
 	struct error err = { 0 };
+	size_t count = 0;
 
 	*ret_all = name == NULL;
 	*ret_unit = NULL;
@@ -209,7 +212,13 @@ opened_unit(const struct ctl *ctl, const struct opened *opened, const struct con
 		for (uint32_t i = 0; flow == NULL || i < flow->units.count; i++)
 			if (flow == NULL || strcmp(flow->units.items[i], name) == 0)
 				return CTL_DONE;
-	(void)error_set(&err, ERROR_USAGE, "`syncline describe` lists the units of a flow.", "there is no unit \"%s\"%s%s", name,
+	for (uint32_t i = 0; flow != NULL && i < flow->units.count && count < 256; i++)
+		names[count++] = flow->units.items[i];
+	for (uint32_t i = 0; flow == NULL && i < model->unit_count && count < 256; i++)
+		names[count++] = model->units[i].head.name;
+	if ((near = text_nearest(name, names, count)) != NULL)
+		snprintf(hint, sizeof hint, "Did you mean `%.150s`?", near);
+	(void)error_set(&err, ERROR_USAGE, hint, "there is no unit \"%s\"%s%s", name,
 	                flow != NULL ? " in the flow " : "", flow != NULL ? flow->head.name : "");
 	return opened_error(ctl, &err);
 }
@@ -230,7 +239,7 @@ opened_why(const struct ctl *ctl, const char **ret_why)
 {
 	struct error err = { 0 };
 
-	if ((*ret_why = ctl_value(ctl, "why")) != NULL && (*ret_why)[0] != '\0')
+	if ((*ret_why = ctl_value(ctl, "why")) != NULL && (*ret_why)[strspn(*ret_why, " \t\r\n")] != '\0')
 		return CTL_DONE;
 	(void)error_set(&err, ERROR_USAGE, "Say why with --why TEXT; it is kept with who and when.", "`%s` needs a reason", ctl->verb->name);
 	return opened_error(ctl, &err);

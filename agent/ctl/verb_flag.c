@@ -14,6 +14,9 @@ struct flag_view {
 	struct opened *opened;
 	struct buffer json;
 	struct ctl_table table;
+	const char *to; /* only this system's, or NULL */
+	uint32_t unit;  /* only this one's */
+	bool all;       /* of all units */
 };
 
 static void
@@ -33,6 +36,9 @@ show(void *data, const struct ledger_flag *flag)
 	const char *binding = flag->binding != 0 ? ledger_binding_name(ledger, flag->binding) : "";
 	char mode[32], since[32];
 
+	if ((!view->all && flag->unit != view->unit) ||
+	    (view->to != NULL && (strchr(binding, '.') == NULL || strcmp(strchr(binding, '.') + 1, view->to) != 0)))
+		return 0;
 	mode_text(flag, mode, sizeof mode);
 	if (view->ctl->json) {
 		ctl_json_open(&view->json, NULL, '{');
@@ -56,9 +62,15 @@ static enum ctl_exit
 list(struct ctl *ctl, struct opened *opened, const struct config_flow *flow)
 {
 	static const char *const heads[] = { "FLOW", "UNIT", "TARGET", "MODE", "SINCE", "WHO", "WHY" };
-	struct flag_view view = { .ctl = ctl, .opened = opened };
+	struct flag_view view = { .ctl = ctl, .opened = opened, .to = ctl_value(ctl, "to") };
+	const struct config_unit *unit;
 	struct error err = { 0 };
+	enum ctl_exit status;
 
+	if ((status = opened_unit(ctl, opened, flow, &unit, &view.all)) != CTL_DONE)
+		return status;
+	view.unit = unit != NULL ? ledger_unit_id(opened->ledger, unit) : 0;
+	view.unit = unit != NULL && view.unit == 0 ? UINT32_MAX : view.unit; /* it never ran: the house's are not its */
 	buffer_init(&view.json, 0);
 	ctl_json_open(&view.json, NULL, '[');
 	ctl_table_init(&view.table, 7, 0, heads);
@@ -183,6 +195,28 @@ change(struct ctl *ctl, struct opened *opened, const struct config_flow *flow, s
 	return result == 0 ? list(ctl, opened, flow) : opened_error(ctl, &err);
 }
 
+/* --to without a flow: the flags of every flow that writes there. */
+static enum ctl_exit
+check_system(const struct ctl *ctl, const struct opened *opened, const char *to)
+{
+	const struct model *model = opened->loaded.model;
+	const char *names[256], *near;
+	char hint[200] = "`syncline describe` names the systems.";
+	struct error err = { 0 };
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < model->system_count; i++) {
+		if (strcmp(model->systems[i].head.name, to) == 0)
+			return CTL_DONE;
+		if (count < 256)
+			names[count++] = model->systems[i].head.name;
+	}
+	if ((near = text_nearest(to, names, count)) != NULL)
+		snprintf(hint, sizeof hint, "Did you mean `%.150s`?", near);
+	(void)error_set(&err, ERROR_USAGE, hint, "there is no system \"%s\"", to);
+	return opened_error(ctl, &err);
+}
+
 enum ctl_exit
 verb_flag(struct ctl *ctl)
 {
@@ -201,6 +235,8 @@ verb_flag(struct ctl *ctl)
 	flag.who = opened.who;
 	if (status == CTL_DONE && ctl->operand_count > 0)
 		status = opened_flow(ctl, &opened, ctl->operands[0], &flow);
+	if (status == CTL_DONE && to != NULL && flow == NULL)
+		status = check_system(ctl, &opened, to);
 	if (status == CTL_DONE && to != NULL && flow != NULL) {
 		binding = config_binding(flow, to);
 		if (binding == NULL || !binding->writes) {

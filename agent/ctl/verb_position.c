@@ -14,6 +14,9 @@
 struct view {
 	struct listing listing;
 	uint32_t object; /* 0: all */
+	uint32_t flow;   /* 0: all, and reading */
+	uint32_t unit;   /* of a flow, or with its credentials */
+	bool all_units;
 };
 
 /* As text where it is one, else "hex:…". */
@@ -42,7 +45,8 @@ each_position(void *data, const struct ledger_position_row *row)
 	struct buffer *json = &listing->json, text;
 	char staged[24], moved[32];
 
-	if (view->object != 0 && row->object != view->object)
+	if ((view->object != 0 && row->object != view->object) || (view->flow != 0 && row->flow != view->flow) ||
+	    (!view->all_units && row->unit != view->unit && row->credentials != view->unit))
 		return 0;
 	buffer_init(&text, 0);
 	if (!listing->ctl->json) {
@@ -99,12 +103,28 @@ find_object(const struct ctl *ctl, const struct opened *opened, const char *name
 }
 
 static enum ctl_exit
-list_positions(struct ctl *ctl, struct opened *opened, const struct config_object *object)
+list_positions(struct ctl *ctl, struct opened *opened, const struct config_object *object, bool narrow)
 {
 	static const char *const heads[] = { "OBJECT", "CREDENTIALS", "FLOW", "UNIT", "STAGED", "MOVED", "", "POSITION" };
 	struct view view = { .object = object != NULL ? ledger_object_id(opened->ledger, object) : 0 };
+	const char *name = ctl_value(ctl, "flow");
+	const struct config_flow *flow = NULL;
+	const struct config_unit *unit;
 	struct error err = { 0 };
+	enum ctl_exit status;
 	int result;
+
+	if ((name != NULL && (status = opened_flow(ctl, opened, name, &flow)) != CTL_DONE) ||
+	    (status = opened_unit(ctl, opened, flow, &unit, &view.all_units)) != CTL_DONE)
+		return status;
+	/* What was put elsewhere is shown beside all others. */
+	if (!narrow) {
+		flow = NULL;
+		view.all_units = true;
+	}
+	view.flow = flow != NULL ? ledger_flow_id(opened->ledger, flow) : 0;
+	view.unit = unit != NULL ? ledger_unit_id(opened->ledger, unit) : 0;
+	view.unit = unit != NULL && view.unit == 0 ? UINT32_MAX : view.unit; /* it never ran: the house's are not its */
 
 	listing_begin(&view.listing, ctl, opened, '[', 8, 1u << 4, heads);
 	result = ledger_positions(opened->ledger, each_position, &view, &err);
@@ -235,7 +255,7 @@ change(struct ctl *ctl, struct opened *opened, const struct config_object *objec
 	}
 	result = put(opened->ledger, object, unit, flow, flow == NULL || !rewind ? &position : NULL, staged, why, &err);
 	buffer_free(&bytes);
-	return result == 0 ? list_positions(ctl, opened, object) : opened_error(ctl, &err);
+	return result == 0 ? list_positions(ctl, opened, object, false) : opened_error(ctl, &err);
 }
 
 enum ctl_exit
@@ -259,7 +279,7 @@ verb_position(struct ctl *ctl)
 	if (status == CTL_DONE && ctl->operand_count > 1)
 		status = find_object(ctl, &opened, ctl->operands[1], &object);
 	if (status == CTL_DONE)
-		status = changes && object != NULL ? change(ctl, &opened, object, rewind, why) : list_positions(ctl, &opened, object);
+		status = changes && object != NULL ? change(ctl, &opened, object, rewind, why) : list_positions(ctl, &opened, object, true);
 	opened_close(&opened);
 	return status;
 }

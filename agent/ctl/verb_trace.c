@@ -566,6 +566,10 @@ verb_trace(struct ctl *ctl)
 	struct error err = { 0 };
 	enum ctl_exit status;
 
+	if (ctl->operands[0][strspn(ctl->operands[0], " \t\r\n")] == '\0') {
+		(void)error_set(&err, ERROR_USAGE, "Give a record's number, its external id, a native id, or the value of a unique field.", "the key is empty");
+		return opened_error(ctl, &err);
+	}
 	arena_init(&trace.arena, 0);
 	buffer_init(&trace.json, 0);
 	if ((status = opened_begin(ctl, &opened, LEDGER_READER)) == CTL_DONE) {

@@ -92,7 +92,7 @@ static const struct ctl_option links_options[] = {
 	{ NULL, NULL, NULL },
 };
 static const struct ctl_option position_options[] = {
-	{ "flow", "FLOW", "rewind: what this flow applied" },
+	{ "flow", "FLOW", "list: only this flow's; rewind: what this flow applied" },
 	{ "unit", "UNIT", "of this unit, or with its credentials" },
 	{ "why", "TEXT", "the reason, kept with who and when" },
 	{ NULL, NULL, NULL },

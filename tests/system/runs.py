@@ -330,6 +330,25 @@ def test_guard_updates(bed):
     held(bed, "4 records to change, and the limit is 3 of 20")
 
 
+def test_words_that_mean_nothing(bed):
+    """A name that is none is refused with the nearest one, also where a list is asked for."""
+    bed.on("customers")
+    bed.flow("customers")
+    for args, words in ((("flag", "--unit", "onne"), ("there is no unit", "Did you mean `one`?")),
+                        (("flag", "customers", "--unit", "z"), ("no unit",)),
+                        (("flag", "--to", "shpo"), ("no system", "Did you mean `shop`?")),
+                        (("position", "--flow", "custmers"), ("no flow", "Did you mean `customers`?")),
+                        (("position", "list", "erp.customers", "--unit", "tow"), ("no unit", "Did you mean `two`?")),
+                        (("flag", "customers", "off", "--why", " "), ("needs a reason",)),
+                        (("position", "rewind", "erp.customers", "--why", " \t"), ("needs a reason",)),
+                        (("trace", ""), ("the key is empty",)), (("trace", " "), ("the key is empty",))):
+        refused(bed.run(*args), USAGE, "usage", *words)
+    same("units of the flags", {row["unit"] for row in bed.json(DONE, "flag", "--unit", "one")}, {"one"})
+    same("flows of the positions", {row["flow"] for row in bed.json(DONE, "position", "--flow", "customers")}, {"customers"})
+    same("flags of a system", bed.json(DONE, "flag", "--to", "shop"), [])
+    same("units of the positions", {row["unit"] for row in bed.json(DONE, "position", "--unit", "two")}, {"two"})
+
+
 def test_held_and_unread(bed):
     """A run that is held while a system can't be read says both, and so does status."""
     loaded(bed)
