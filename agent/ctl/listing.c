@@ -145,3 +145,13 @@ listing_json_counts(struct buffer *json, const uint64_t *counts)
 		ctl_json_number(json, ledger_count_name((enum ledger_count)i), (long long)counts[i]);
 	ctl_json_close(json, '}');
 }
+
+const char *
+listing_run_state(const struct ledger *ledger, const struct ledger_run *run, bool *ret_silent)
+{
+	bool silent = run->state == LEDGER_RUN_RUNNING && !ledger_engine_works(ledger);
+
+	if (ret_silent != NULL)
+		*ret_silent = silent;
+	return ledger_run_state_name(silent ? LEDGER_RUN_STOPPED : (enum ledger_run_state)run->state);
+}

@@ -4,6 +4,7 @@
 #define CTL_LISTING_H
 
 #include "ctl/open.h"
+#include "ledger/runs.h"
 
 struct listing {
 	const struct ctl *ctl;
@@ -34,6 +35,9 @@ const char *listing_age(int64_t us, char *text);
 const char *listing_number(int64_t number, char text[24]);
 /* "system" of a binding. */
 const char *listing_target(const struct ledger *ledger, uint32_t binding);
+/* A run's state; that of one whose process is gone is what the next engine makes of it, with *ret_silent (may be NULL). */
+const char *listing_run_state(const struct ledger *ledger, const struct ledger_run *run, bool *ret_silent);
+#define LISTING_SILENT "its process ended without a word"
 /* What a run or a plan counts: "created 91, sent-creates 91", in `text`; and as the object "counts". */
 const char *listing_counts(const uint64_t *counts, struct buffer *text);
 void listing_json_counts(struct buffer *json, const uint64_t *counts);

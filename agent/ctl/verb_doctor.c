@@ -83,6 +83,7 @@ take_run(void *data, const struct ledger_run *run)
 {
 	struct doctor *doctor = data;
 	uint64_t events = 0;
+	bool silent;
 
 	for (int i = 0; i < LEDGER_COUNT_COUNT; i++)
 		if (i != LEDGER_COUNT_READ && i != LEDGER_COUNT_UNCHANGED && i != LEDGER_COUNT_OTHER_UNITS)
@@ -90,7 +91,17 @@ take_run(void *data, const struct ledger_run *run)
 	doctor->events += events;
 	doctor->late_events += run->started_us > doctor->now - LAST_DAYS * DAY_US ? events : 0;
 	doctor->first_us = run->started_us;
-	doctor->running = doctor->running || run->state == LEDGER_RUN_RUNNING;
+	(void)listing_run_state(doctor->listing.ledger, run, &silent);
+	doctor->running = doctor->running || (run->state == LEDGER_RUN_RUNNING && !silent);
+	if (silent) {
+		char place[300], message[128], next[300];
+		const char *flow = ledger_flow_name(doctor->listing.ledger, run->flow), *unit = ledger_unit_name(doctor->listing.ledger, run->unit);
+
+		snprintf(place, sizeof place, "%.140s%s%.140s", flow, unit[0] != '\0' ? " " : "", unit);
+		snprintf(message, sizeof message, "run %" PRId64 " did not end: " LISTING_SILENT, run->number);
+		snprintf(next, sizeof next, "`syncline run %.200s` goes on where it stopped.", flow);
+		found(doctor, "run", place, next, message);
+	}
 	return 0;
 }
 

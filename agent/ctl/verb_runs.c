@@ -13,6 +13,8 @@ show_run(void *data, const struct ledger_run *run)
 	struct listing *view = data;
 	char started[32], ended[32], number[24];
 	struct buffer text;
+	bool silent;
+	const char *state = listing_run_state(view->ledger, run, &silent);
 
 	if (view->ctl->json) {
 		ctl_json_open(&view->json, NULL, '{');
@@ -21,11 +23,11 @@ show_run(void *data, const struct ledger_run *run)
 		ctl_json_text(&view->json, "unit", ledger_unit_name(view->ledger, run->unit));
 		ctl_json_text(&view->json, "cause", run->cause);
 		ctl_json_text(&view->json, "who", run->who);
-		ctl_json_text(&view->json, "state", ledger_run_state_name((enum ledger_run_state)run->state));
+		ctl_json_text(&view->json, "state", state);
 		ctl_json_text(&view->json, "started", opened_time(run->started_us, started));
 		ctl_json_text(&view->json, "ended", run->ended_us != 0 ? opened_time(run->ended_us, ended) : NULL);
 		ctl_json_number(&view->json, "plan", run->plan);
-		ctl_json_text(&view->json, "message", run->message);
+		ctl_json_text(&view->json, "message", silent ? LISTING_SILENT : run->message);
 		listing_json_counts(&view->json, run->counts);
 		ctl_json_close(&view->json, '}');
 		return 0;
@@ -33,8 +35,8 @@ show_run(void *data, const struct ledger_run *run)
 	buffer_init(&text, 0);
 	snprintf(number, sizeof number, "%lld", (long long)run->number);
 	listing_row(view, (const char *const[]){ number, ledger_flow_name(view->ledger, run->flow), ledger_unit_name(view->ledger, run->unit),
-		ledger_run_state_name((enum ledger_run_state)run->state), opened_time(run->started_us, started), run->cause != NULL ? run->cause : "",
-		listing_counts(run->counts, &text) });
+		state, opened_time(run->started_us, started), run->cause != NULL ? run->cause : "",
+		silent ? LISTING_SILENT : listing_counts(run->counts, &text) });
 	buffer_free(&text);
 	return 0;
 }

@@ -42,6 +42,7 @@ struct place {
 	const char *unit;
 	struct ledger_flag flag;
 	bool ran, was_good;
+	bool silent;             /* the process of the last run is gone */
 	struct ledger_run last;  /* texts in the arena */
 	int64_t good_us;         /* when the last run that came to its end began; 0: none did */
 	int64_t lag_ms, most_ms; /* -1: not measured; 0: no limit is known */
@@ -164,6 +165,7 @@ take_run(void *data, const struct ledger_run *run)
 		place->last.cause = keep(view, run->cause);
 		place->last.who = keep(view, run->who);
 		place->last.message = keep(view, run->message);
+		(void)listing_run_state(view->listing.ledger, run, &place->silent);
 	}
 	if (place->good_us == 0 && (run->state == LEDGER_RUN_DONE || run->state == LEDGER_RUN_FINDINGS))
 		place->good_us = run->started_us;
@@ -371,6 +373,9 @@ judge(struct view *view, struct place *place)
 	char command[300], example[128], age[32], most[32], failed[2400];
 
 	snprintf(command, sizeof command, "syncline run %.200s", place->flow->head.name);
+	if (place->silent)
+		add_wait(view, place, &(struct wait){ .kind = "run", .cause = "ended without a word", .example = LISTING_SILENT, .command = command,
+			.count = 1, .since_us = place->last.started_us });
 	if (place->ran && place->last.state == LEDGER_RUN_FAILED)
 		add_wait(view, place, &(struct wait){ .kind = "run", .cause = "failed", .example = place->last.message, .command = command, .count = 1,
 			.object = system_of(view, place->last.message), .since_us = place->last.ended_us });
@@ -453,12 +458,12 @@ json_run(struct view *view, const struct place *place)
 	}
 	ctl_json_open(json, "last_run", '{');
 	ctl_json_number(json, "run", place->last.number);
-	ctl_json_text(json, "state", ledger_run_state_name((enum ledger_run_state)place->last.state));
+	ctl_json_text(json, "state", listing_run_state(view->listing.ledger, &place->last, NULL));
 	ctl_json_text(json, "cause", place->last.cause);
 	listing_json_time(json, "started", place->last.started_us);
 	listing_json_time(json, "ended", place->last.ended_us);
 	ctl_json_number(json, "seconds_ago", (view->now - place->last.started_us) / 1000000);
-	ctl_json_text(json, "message", place->last.message);
+	ctl_json_text(json, "message", place->silent ? LISTING_SILENT : place->last.message);
 	ctl_json_open(json, "counts", '{');
 	for (int i = 0; i < LEDGER_COUNT_COUNT; i++)
 		ctl_json_number(json, ledger_count_name((enum ledger_count)i), (long long)place->last.counts[i]);
@@ -568,7 +573,7 @@ show_places(struct view *view)
 			snprintf(flag, sizeof flag, "canary %" PRIu32 "%%", place->flag.percent);
 		snprintf(run, sizeof run, "%s", "never");
 		if (place->ran)
-			snprintf(run, sizeof run, "%" PRId64 " %s", place->last.number, ledger_run_state_name((enum ledger_run_state)place->last.state));
+			snprintf(run, sizeof run, "%" PRId64 " %s", place->last.number, listing_run_state(view->listing.ledger, &place->last, NULL));
 		snprintf(lag, sizeof lag, "%s%s%s", place->lag_ms >= 0 ? listing_age(place->lag_ms * 1000, age) : "",
 		         place->most_ms > 0 ? " of " : "", place->most_ms > 0 ? listing_age(place->most_ms * 1000, most) : "");
 		listing_row(&view->listing, (const char *const[]){ place->flow->head.name, place->unit, flag, run,

@@ -133,6 +133,31 @@ ledger_engine_lock(const char *state_dir, struct engine_lock **ret_engine, bool 
 }
 
 bool
+ledger_engine_works(const struct ledger *ledger)
+{
+	struct flock asked = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	char path[4096];
+	struct stat file;
+	bool works = false;
+	int fd;
+
+	if ((size_t)snprintf(path, sizeof path, "%s/" LOCK_FILE, ledger->state_dir) >= sizeof path || stat(path, &file) != 0)
+		return false;
+	pthread_mutex_lock(&guard);
+	for (const struct engine_lock *engine = locks; engine != NULL; engine = engine->next)
+		works = works || (engine->device == file.st_dev && engine->inode == file.st_ino);
+	/* Opened only where this process has no lock of it, which closing would end.  Who may not look says that it goes on. */
+	if (!works) {
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		works = fd < 0 ? errno != ENOENT : fcntl(fd, F_GETLK, &asked) != 0 || asked.l_type != F_UNLCK;
+		if (fd >= 0)
+			close(fd);
+	}
+	pthread_mutex_unlock(&guard);
+	return works;
+}
+
+bool
 ledger_engine_last(const struct engine_lock *engine)
 {
 	bool last;

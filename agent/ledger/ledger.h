@@ -73,6 +73,8 @@ struct ledger_options {
  * position is doubted, and `ledger_doubted()` is true until a full read of that object was applied.
  */
 int ledger_open(const struct ledger_options *options, struct ledger **ret_ledger, struct error *err);
+/* Does an engine work on it, of this process or another one?  A run that goes on has one; the process of another one has ended. */
+bool ledger_engine_works(const struct ledger *ledger);
 /* Another one that looks, of the same state directory: what is not committed yet by the first has not happened there. */
 int ledger_open_beside(const struct ledger *ledger, struct ledger **ret_reader, struct error *err);
 void ledger_close(struct ledger *ledger); /* accepts NULL; rolls an open transaction back */

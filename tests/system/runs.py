@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import signal
+import sqlite3
 import sys
 
 from runs_bed import DONE, FAILED, FINDINGS, HELD, USAGE, has, main, refused, same, wait_for
@@ -852,6 +853,25 @@ def test_interrupt(bed):
     bed.sound()
 
 
+def test_spans_are_counted(bed):
+    """What a first load still has to deliver is no row each, and is counted all the same."""
+    bed.on("customers")
+    bed.change("conf.d/10-systems.conf", 'path = "%s/crm.sqlite"; busy_timeout = "50ms"' % bed.folder, 'path = "%s/crm.sqlite"; busy_timeout = "600s"' % bed.folder)
+    lock = sqlite3.connect(bed.path("crm.sqlite"))
+    lock.execute("BEGIN EXCLUSIVE")
+    process = bed.start("run", "customers")
+    wait_for("spans", lambda: os.path.exists(bed.path("state/ledger.db")) and
+             bed.ledger("SELECT count(*) FROM sqlite_schema WHERE name = 'delivery_span'") == [(1,)] and
+             bed.ledger("SELECT count(*) FROM delivery_span") > [(0,)], process)
+    process.kill()
+    process.communicate()
+    lock.close()
+    targets = [target for place in bed.json(FINDINGS, "status")["flows"] for target in place["targets"]]
+    lacking = sum(count for target in targets for count in target.values() if isinstance(count, int))
+    same("rows, and what is lacking", bed.ledger("SELECT count(*) < ? FROM delivery", lacking), [(1,)])
+    same("as doctor counts them", json.loads(bed.run("--json", "doctor", "--offline").out)["ledger"]["deliveries"], lacking)
+
+
 def test_killed(bed):
     """Killed while it waits: the next run says so of it, and goes on."""
     loaded(bed)
@@ -859,8 +879,18 @@ def test_killed(bed):
     bed.edit(["10001"], NAME="Renamed")
     process = bed.start("run", "customers")
     wait_for("both units' runs", lambda: bed.ledger("SELECT count(*) FROM run WHERE ended_us IS NULL") == [(2,)], process)
+    same("while it runs", {run["state"] for run in bed.json(DONE, "runs", "--limit", "2")}, {"running"})
     process.kill()
     process.communicate()
+    # Nobody holds the engine's lock: what the ledger calls running has ended.
+    same("killed", {(run["state"], run["message"]) for run in bed.json(DONE, "runs", "--limit", "2")},
+         {("stopped", "its process ended without a word")})
+    has(bed.run("runs", "--limit", "1").out, "stopped", "ended without a word")
+    for place in bed.json(FINDINGS, "status", "customers")["flows"]:
+        same("its last run", place["last_run"]["state"], "stopped")
+        same("what waits", [(wait["kind"], wait["cause"], wait["next"]) for wait in place["waits"]],
+             [("run", "ended without a word", "syncline run customers")])
+    has(bed.run("doctor", "--offline").out, "did not end: its process ended without a word", "syncline run customers")
     bed.change("conf.d/10-systems.conf", 'stable_for = "600s"', 'stable_for = "20ms"')
     bed.flow("customers")
     same("runs that never ended", [run for run in bed.json(DONE, "runs") if run["state"] == "running"], [])
