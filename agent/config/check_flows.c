@@ -175,6 +175,8 @@ check_policies(struct loader *l, const struct config_binding *binding)
 	place = config_setting_place(&binding->confirm->head, "within");
 	if (!binding->confirm->readback && binding->confirm->within_ms != 0)
 		report(l, &place, CONTRADICTION, "Say by = \"readback\", or remove within.", "within is for confirm by readback");
+	if (binding->trigger->timezone == NULL)
+		((struct config_trigger *)(uintptr_t)binding->trigger)->timezone = l->model->agent->timezone;
 	if (binding->trigger->webhook && binding->system->webhook == NULL) {
 		place = config_setting_place(&binding->trigger->head, "webhook");
 		report(l, &place, MISSING_SETTING, "Say webhook: { scheme = …; secret = …; } in the system.", "%s is triggered by webhooks, but the system says nothing about them",

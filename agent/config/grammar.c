@@ -40,6 +40,7 @@ static const char *const policies[] = { "owner", "newest", "set_if_empty", "unio
 static const char *const content_modes[] = { "reference", "copy", NULL };
 static const char *const normalises[] = { "none", "text", "person", "company", "phone", "vat_id", NULL };
 static const char *const repairs[] = { "none", "plan", "apply", NULL };
+static const char *const misses[] = { "once", "skip", NULL };
 static const char *const seens[] = { "review", "accept", "ignore", "restore", NULL };
 static const char *const resurrects[] = { "review", "accept", "ignore", NULL };
 static const char *const acts[] = { "none", "deactivate", "delete", "unlink", NULL };
@@ -298,6 +299,11 @@ static const struct grammar_setting in_trigger[] = {
 	PLAIN("webhook", BOOLEAN, 0, webhook, "false", "When the system calls."),
 	RANGE("every", DURATION, 0, every_ms, NULL, 1000, YEAR, "Time between two reads."),
 	PLAIN("at", TIMES, 0, at, NULL, "Times of day."),
+	OWN("cron", 0, build_crons, "\"MINUTE HOUR DAY MONTH WEEKDAY\", or a list of them", "Cron expressions."),
+	PLAIN("timezone", ZONE, 0, timezone, NULL, "The zone of at, cron and window; the agent's when not given."),
+	OWN("window", 0, build_windows, "\"06:00-20:00\", or a list of them", "When it may be read; what is due at other times waits for the next window."),
+	RANGE("jitter", DURATION, 0, jitter_ms, "0s", 0, DAY, "Each flow and unit is put off by its own share of this time."),
+	CHOICE("missed", CHOICE, 0, missed, misses, "once", "What became due while the agent was not running is done once, or skipped."),
 };
 #undef GROUP
 #define GROUP config_deletes

@@ -120,6 +120,8 @@ int build_writes(struct loader *l, const struct node *node, void *out);
 int build_set(struct loader *l, const struct node *node, void *out);
 int build_changed(struct loader *l, const struct node *node, void *out);
 int build_accept(struct loader *l, const struct node *node, void *out);
+int build_crons(struct loader *l, const struct node *node, void *out);
+int build_windows(struct loader *l, const struct node *node, void *out);
 int build_pairs(struct loader *l, const struct node *node, void *out);
 int build_values(struct loader *l, const struct node *node, void *out);
 int build_contract_fields(struct loader *l, const struct node *node, void *out);

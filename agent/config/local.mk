@@ -1,6 +1,6 @@
 # agent/config: files to a checked model.  The library that parses them is -lconfig; this archive is always named by its path.
 noinst_LIBRARIES += libconfig.a
-libconfig_a_SOURCES = agent/config/model.h agent/config/scan.c agent/config/scan.h agent/config/tree.c agent/config/tree.h \
+libconfig_a_SOURCES = agent/config/cron.c agent/config/cron.h agent/config/model.h agent/config/scan.c agent/config/scan.h agent/config/tree.c agent/config/tree.h \
 	agent/config/files.c agent/config/grammar.c agent/config/grammar.h agent/config/fill.c agent/config/special.c \
 	agent/config/values.c agent/config/settings.c agent/config/check_systems.c agent/config/check_entities.c \
 	agent/config/check_flows.c agent/config/check_tests.c agent/config/contract.c agent/config/contract.h \

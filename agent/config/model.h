@@ -18,6 +18,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "config/cron.h"
 
 struct node; /* the merged tree behind an element; agent/config alone looks inside */
 
@@ -330,11 +331,28 @@ struct config_write {
 	struct config_rule rule; /* over canonical fields */
 	bool create_only;
 };
+struct config_cron {
+	const char *text;
+	struct cron when;
+};
+/* Minutes of the day; a window that ends before it begins goes on after midnight. */
+struct config_window {
+	uint16_t from, to; /* the first one that is not in it any more */
+};
+#define CONFIG_MISSED_ONCE 0u
+#define CONFIG_MISSED_SKIP 1u
 struct config_trigger {
 	struct config_head head;
 	bool file, webhook;
 	int64_t every_ms;       /* 0: none */
 	struct config_texts at; /* "03:00" */
+	struct config_cron *crons;
+	uint32_t cron_count;
+	const char *timezone;   /* of these times; never NULL */
+	struct config_window *windows;
+	uint32_t window_count;  /* 0: always */
+	int64_t jitter_ms;
+	uint8_t missed;         /* CONFIG_MISSED_* */
 };
 
 #define CONFIG_SEEN_REVIEW 0u

@@ -334,6 +334,73 @@ build_accept(struct loader *l, const struct node *node, void *out)
 	return l->no_memory ? -1 : 0;
 }
 
+int
+build_crons(struct loader *l, const struct node *node, void *out)
+{
+	struct config_trigger *trigger = out;
+	struct config_texts texts = { 0 };
+	struct config_cron *crons;
+	struct error why = { 0 };
+
+	if (build_texts(l, node, &texts) != 0)
+		return -1;
+	if (texts.count == 0)
+		return 0;
+	if ((crons = loader_keep(l, arena_array(l->arena, texts.count, sizeof *crons))) == NULL)
+		return -1;
+	for (uint32_t i = 0; i < texts.count; i++) {
+		crons[i].text = texts.items[i];
+		if (cron_parse(texts.items[i], &crons[i].when, &why) != 0) {
+			report(l, &node->value_place, VALUE, why.hint, "%s", why.message);
+			return l->no_memory ? -1 : 0;
+		}
+	}
+	trigger->crons = crons;
+	trigger->cron_count = texts.count;
+	return 0;
+}
+
+/* "06:00-20:00"; "22:00-24:00" ends with the day. */
+static bool
+to_window(const char *text, struct config_window *ret_window)
+{
+	char from[6], to[6];
+
+	if (strlen(text) != 11 || text[5] != '-')
+		return false;
+	memcpy(from, text, 5);
+	memcpy(to, text + 6, 5);
+	from[5] = to[5] = '\0';
+	if (!value_is_time(from) || (!value_is_time(to) && strcmp(to, "24:00") != 0))
+		return false;
+	ret_window->from = (uint16_t)(((from[0] - '0') * 10 + from[1] - '0') * 60 + (from[3] - '0') * 10 + from[4] - '0');
+	ret_window->to = (uint16_t)(((to[0] - '0') * 10 + to[1] - '0') * 60 + (to[3] - '0') * 10 + to[4] - '0');
+	return ret_window->from != ret_window->to;
+}
+
+int
+build_windows(struct loader *l, const struct node *node, void *out)
+{
+	struct config_trigger *trigger = out;
+	struct config_texts texts = { 0 };
+	struct config_window *windows;
+
+	if (build_texts(l, node, &texts) != 0)
+		return -1;
+	if (texts.count == 0)
+		return 0;
+	if ((windows = loader_keep(l, arena_array(l->arena, texts.count, sizeof *windows))) == NULL)
+		return -1;
+	for (uint32_t i = 0; i < texts.count; i++)
+		if (!to_window(texts.items[i], &windows[i])) {
+			report(l, &node->value_place, VALUE, "Write it as in \"06:00-20:00\", or \"22:00-04:00\" over midnight.", "\"%.40s\" is no window of time", texts.items[i]);
+			return l->no_memory ? -1 : 0;
+		}
+	trigger->windows = windows;
+	trigger->window_count = texts.count;
+	return 0;
+}
+
 static void
 build_value(struct loader *l, const struct node *node, const char *name, struct config_value *value)
 {

@@ -14,6 +14,7 @@
 #include "ledger/findings.h"
 #include "ledger/runs.h"
 #include "ledger/staging.h"
+#include "schedule/due.h"
 
 #define RUNS_MOST 100000u /* that are looked at for the last one of each flow */
 #define DAY_MS (INT64_C(24) * 3600 * 1000)
@@ -324,9 +325,20 @@ find_parked(struct view *view, struct place *place, struct error *err)
 	return 0;
 }
 
+/* Where the zone isn't known here: `usual`. */
+static int64_t
+longest_pause(const struct config_trigger *trigger, int64_t now_us, int64_t usual)
+{
+	struct zone *zone = zone_load(NULL, trigger->timezone, strlen(trigger->timezone), NULL);
+	int64_t pause = zone != NULL ? due_longest_us(&(struct due_trigger){ .trigger = trigger, .zone = zone }, now_us) / 1000 : usual;
+
+	zone_free(zone);
+	return pause;
+}
+
 /* Twice the slowest trigger, or 0 where nothing comes by the clock. */
 static int64_t
-most_lag(const struct config_flow *flow)
+most_lag(const struct config_flow *flow, int64_t now_us)
 {
 	int64_t slowest = 0;
 
@@ -334,9 +346,11 @@ most_lag(const struct config_flow *flow)
 		return flow->max_lag_ms;
 	for (uint32_t i = 0; i < flow->binding_count; i++) {
 		const struct config_trigger *trigger = flow->bindings[i].trigger;
-		int64_t every = trigger->every_ms > 0 ? trigger->every_ms : trigger->at.count > 0 ? DAY_MS : 0;
+		int64_t pause = trigger->every_ms > 0 ? trigger->every_ms : trigger->at.count > 0 ? DAY_MS : 0;
 
-		slowest = every > slowest ? every : slowest;
+		if (trigger->cron_count > 0 || trigger->window_count > 0)
+			pause = longest_pause(trigger, now_us, pause);
+		slowest = pause > slowest ? pause : slowest;
 	}
 	return 2 * slowest;
 }
@@ -386,7 +400,7 @@ judge(struct view *view, struct place *place)
 	}
 	if (!on)
 		return;
-	place->most_ms = most_lag(place->flow);
+	place->most_ms = most_lag(place->flow, view->now);
 	if (place->good_us != 0)
 		place->lag_ms = (view->now - place->good_us) / 1000;
 	place->late = place->most_ms > 0 && begin != 0 && (view->now - begin) / 1000 > place->most_ms;

@@ -24,6 +24,7 @@ include tests/unit/config.mk
 include tests/unit/host.mk
 include tests/unit/rules.mk
 include tests/unit/functions.mk
+include tests/unit/schedule.mk
 include tests/unit/flow.mk
 include tests/unit/deliver.mk
 include tests/unit/ledger.mk
