@@ -36,6 +36,16 @@ struct target {
 	struct ledger_delivery_counts counts;
 };
 
+/* Rows that wait for something else than a person: for records of an object, or that a hold ends. */
+struct kept {
+	struct kept *next;
+	uint32_t object, parent; /* parent 0: no record */
+	bool held;
+	uint64_t count;
+	int64_t since_us, until_us; /* the longest; the next that ends, 0: never */
+	const char *example;
+};
+
 /* A flow for a unit. */
 struct place {
 	const struct config_flow *flow;
@@ -52,6 +62,14 @@ struct place {
 	uint64_t waiting_rows, held_rows, decided;
 	struct target *targets, **last_target;
 	struct wait *waits, **last_wait;
+	struct kept *kept;
+};
+
+/* Of a flow, unit or binding that was taken out of the configuration. */
+struct orphan {
+	struct orphan *next;
+	const char *flow, *unit;
+	struct wait wait;
 };
 
 struct view {
@@ -62,6 +80,8 @@ struct view {
 	uint32_t *first; /* of each flow of the model: its first place, or UINT32_MAX */
 	int64_t now;
 	enum ledger_finding_kind kind; /* that is being listed */
+	bool narrow;                   /* a flow or unit was asked for */
+	struct orphan *orphans, **last_orphan;
 	uint64_t seen_runs;
 	bool waits;
 	bool failed;
@@ -110,6 +130,27 @@ add_wait(struct view *view, struct place *place, const struct wait *wait)
 	*place->last_wait = own;
 	place->last_wait = &own->next;
 	view->waits = true;
+}
+
+/* What is told of a flow or unit that is not configured any more; `flow` and `unit` by name. */
+static void
+add_orphan(struct view *view, const char *flow, const char *unit, const struct wait *wait, bool person)
+{
+	struct orphan *own = arena_alloc(&view->arena, sizeof *own);
+
+	if (view->narrow)
+		return;
+	if (own == NULL) {
+		view->failed = true;
+		return;
+	}
+	*own = (struct orphan){ .flow = keep(view, flow), .unit = keep(view, unit), .wait = *wait };
+	own->wait.cause = keep(view, wait->cause);
+	own->wait.example = keep(view, wait->example);
+	own->wait.command = keep(view, wait->command);
+	*view->last_orphan = own;
+	view->last_orphan = &own->next;
+	view->waits = view->waits || person;
 }
 
 static int
@@ -173,6 +214,23 @@ take_run(void *data, const struct ledger_run *run)
 	return 0;
 }
 
+static void
+orphan_deliveries(struct view *view, const struct ledger_delivery_counts *counts)
+{
+	const char *name = ledger_binding_name(view->listing.ledger, counts->binding);
+	char flow[SYNCLINE_NAME_MAX + 1];
+	uint64_t all = 0;
+
+	for (int state = 0; state < LEDGER_DELIVERY_STATE_COUNT; state++)
+		all += state != LEDGER_DELIVERY_DEAD ? counts->count[state] : 0;
+	if (all == 0)
+		return;
+	snprintf(flow, sizeof flow, "%.*s", (int)strcspn(name, "."), name);
+	add_orphan(view, flow, ledger_unit_name(view->listing.ledger, counts->unit), &(struct wait){ .kind = "delivery", .cause = "not delivered",
+		.object = listing_target(view->listing.ledger, counts->binding), .count = all, .since_us = counts->oldest_us,
+		.command = "bring it back into the configuration, or give its new name `was`" }, false);
+}
+
 static int
 take_deliveries(void *data, const struct ledger_delivery_counts *counts)
 {
@@ -181,8 +239,10 @@ take_deliveries(void *data, const struct ledger_delivery_counts *counts)
 	struct place *place = binding != NULL ? place_of(view, ledger_flow_id(view->listing.ledger, binding->flow), counts->unit) : NULL;
 	struct target *target;
 
-	if (place == NULL)
+	if (place == NULL) {
+		orphan_deliveries(view, counts);
 		return 0;
+	}
 	if ((target = arena_alloc(&view->arena, sizeof *target)) == NULL) {
 		view->failed = true;
 		return 0;
@@ -238,8 +298,14 @@ take_cause(void *data, uint32_t flow, uint32_t unit, uint32_t object, const char
 	struct place *place = place_of(view, flow, unit);
 	char command[2048];
 
-	if (place == NULL)
+	if (place == NULL) {
+		snprintf(command, sizeof command, "syncline %s --each --cause %s; syncline %s archive ID --why TEXT", verb_of(view->kind), quoted(view, cause),
+		         verb_of(view->kind));
+		add_orphan(view, ledger_flow_name(view->listing.ledger, flow), ledger_unit_name(view->listing.ledger, unit),
+		           &(struct wait){ .kind = ledger_finding_name(view->kind), .cause = cause, .example = example, .command = command,
+			           .object = object != 0 ? ledger_object_name(view->listing.ledger, object) : NULL, .count = count, .since_us = oldest_us }, true);
 		return 0;
+	}
 	snprintf(command, sizeof command, "syncline %s --cause %s%s", verb_of(view->kind), quoted(view, cause), selection(place));
 	add_wait(view, place, &(struct wait){ .kind = ledger_finding_name(view->kind), .cause = cause, .example = example, .command = command,
 		.object = object != 0 ? ledger_object_name(view->listing.ledger, object) : NULL, .count = count, .since_us = oldest_us });
@@ -267,8 +333,13 @@ take_plan(void *data, const struct ledger_plan *plan)
 	struct place *place = place_of(view, plan->flow, plan->unit);
 	char command[128];
 
-	if (place == NULL)
+	if (place == NULL) {
+		snprintf(command, sizeof command, "syncline plans drop %" PRId64 " --why TEXT", plan->number);
+		add_orphan(view, ledger_flow_name(view->listing.ledger, plan->flow), ledger_unit_name(view->listing.ledger, plan->unit),
+		           &(struct wait){ .kind = "plan", .cause = "held", .example = plan->reason, .command = command, .count = plan->items,
+			           .since_us = plan->made_us }, true);
 		return 0;
+	}
 	place->reason = keep(view, plan->reason);
 	snprintf(command, sizeof command, "syncline plans %" PRId64 "; syncline apply %" PRId64, plan->number, plan->number);
 	add_wait(view, place, &(struct wait){ .kind = "plan", .cause = "held", .example = plan->reason, .command = command, .count = plan->items,
@@ -279,8 +350,32 @@ take_plan(void *data, const struct ledger_plan *plan)
 static int
 take_waiter(void *data, const struct ledger_waiter *waiter)
 {
-	struct place *place = place_of(data, waiter->flow, waiter->unit);
+	struct view *view = data;
+	struct place *place = place_of(view, waiter->flow, waiter->unit);
+	struct kept *kept = place != NULL ? place->kept : NULL;
+	uint32_t parent = waiter->held == 0 && waiter->parent_native.length > 0 ? waiter->parent_object : 0;
+	char example[200];
 
+	while (kept != NULL && (kept->object != waiter->object || kept->parent != parent || kept->held != (waiter->held != 0)))
+		kept = kept->next;
+	if (place == NULL)
+		return 0;
+	if (kept == NULL) {
+		if ((kept = arena_alloc(&view->arena, sizeof *kept)) == NULL) {
+			view->failed = true;
+			return 0;
+		}
+		*kept = (struct kept){ .next = place->kept, .object = waiter->object, .parent = parent, .held = waiter->held != 0, .since_us = waiter->since_us };
+		snprintf(example, sizeof example, "%.*s%s%.*s", (int)(waiter->native.length < 80 ? waiter->native.length : 80), (const char *)waiter->native.data,
+		         parent != 0 ? " for " : "", parent == 0 ? 0 : (int)(waiter->parent_native.length < 80 ? waiter->parent_native.length : 80),
+		         parent != 0 ? (const char *)waiter->parent_native.data : "");
+		kept->example = keep(view, example);
+		place->kept = kept;
+	}
+	kept->count++;
+	kept->since_us = waiter->since_us < kept->since_us ? waiter->since_us : kept->since_us;
+	if (waiter->until_us != 0 && waiter->held == 0 && (kept->until_us == 0 || waiter->until_us < kept->until_us))
+		kept->until_us = waiter->until_us;
 	if (place != NULL && waiter->held == 0)
 		place->waiting_rows++;
 	else if (place != NULL)
@@ -539,6 +634,53 @@ json_waits(struct view *view, const struct place *place)
 	ctl_json_close(json, ']');
 }
 
+static const char *
+kept_for(const struct view *view, const struct kept *kept)
+{
+	return kept->parent != 0 ? ledger_object_name(view->listing.ledger, kept->parent) : kept->held ? "a lock or hold to end" : "the next run";
+}
+
+static void
+json_kept(struct view *view, const struct place *place)
+{
+	struct buffer *json = &view->listing.json;
+
+	ctl_json_open(json, "rows_waiting", '[');
+	for (const struct kept *kept = place->kept; kept != NULL; kept = kept->next) {
+		ctl_json_open(json, NULL, '{');
+		ctl_json_text(json, "object", ledger_object_name(view->listing.ledger, kept->object));
+		ctl_json_text(json, "for", kept_for(view, kept));
+		ctl_json_number(json, "count", (long long)kept->count);
+		listing_json_time(json, "since", kept->since_us);
+		listing_json_time(json, "until", kept->until_us);
+		ctl_json_text(json, "example", kept->example);
+		ctl_json_close(json, '}');
+	}
+	ctl_json_close(json, ']');
+}
+
+static void
+json_orphans(struct view *view)
+{
+	struct buffer *json = &view->listing.json;
+
+	ctl_json_open(json, "not_configured", '[');
+	for (const struct orphan *orphan = view->orphans; orphan != NULL; orphan = orphan->next) {
+		ctl_json_open(json, NULL, '{');
+		ctl_json_text(json, "flow", orphan->flow);
+		ctl_json_text(json, "unit", orphan->unit);
+		ctl_json_text(json, "kind", orphan->wait.kind);
+		ctl_json_text(json, "cause", orphan->wait.cause);
+		ctl_json_text(json, "object", orphan->wait.object);
+		ctl_json_number(json, "count", (long long)orphan->wait.count);
+		listing_json_time(json, "oldest", orphan->wait.since_us);
+		ctl_json_text(json, "example", orphan->wait.example);
+		ctl_json_text(json, "next", orphan->wait.command);
+		ctl_json_close(json, '}');
+	}
+	ctl_json_close(json, ']');
+}
+
 static void
 json_places(struct view *view)
 {
@@ -561,11 +703,13 @@ json_places(struct view *view)
 		ctl_json_number(json, "rows_waiting_for_a_parent", (long long)place->waiting_rows);
 		ctl_json_number(json, "rows_held", (long long)place->held_rows);
 		ctl_json_number(json, "decided", (long long)place->decided);
+		json_kept(view, place);
 		json_waits(view, place);
 		ctl_json_text(json, "next", next_step(place, next)[0] != '\0' ? next : NULL);
 		ctl_json_close(json, '}');
 	}
 	ctl_json_close(json, ']');
+	json_orphans(view);
 	ctl_json_boolean(json, "waits_for_a_person", view->waits);
 }
 
@@ -638,6 +782,45 @@ show_targets(struct view *view)
 }
 
 static void
+show_kept(struct view *view)
+{
+	static const char *const heads[] = { "FLOW", "UNIT", "ROWS OF", "FOR", "COUNT", "SINCE", "UNTIL", "EXAMPLE" };
+	struct ctl_table table;
+	char number[24], age[32], until[32];
+
+	ctl_table_init(&table, 8, 1u << 4, heads);
+	for (uint32_t i = 0; i < view->count; i++)
+		for (const struct kept *kept = view->places[i].kept; kept != NULL; kept = kept->next)
+			ctl_table_row(&table, (const char *const[]){ view->places[i].flow->head.name, view->places[i].unit,
+				ledger_object_name(view->listing.ledger, kept->object), kept_for(view, kept), listing_number((int64_t)kept->count, number),
+				listing_age(view->now - kept->since_us, age), opened_time(kept->until_us, until), kept->example });
+	if (table.rows > 1) {
+		ctl_print("\nRows that wait for others\n");
+		ctl_table_print(&table);
+	} else {
+		ctl_table_drop(&table);
+	}
+}
+
+static void
+show_orphans(struct view *view)
+{
+	static const char *const heads[] = { "FLOW", "UNIT", "WHAT", "CAUSE", "AT", "COUNT", "SINCE", "NEXT" };
+	struct ctl_table table;
+	char number[24], age[32];
+
+	if (view->orphans == NULL)
+		return;
+	ctl_table_init(&table, 8, 1u << 5, heads);
+	for (const struct orphan *orphan = view->orphans; orphan != NULL; orphan = orphan->next)
+		ctl_table_row(&table, (const char *const[]){ orphan->flow, orphan->unit, orphan->wait.kind, orphan->wait.cause,
+			orphan->wait.object != NULL ? orphan->wait.object : "", listing_number((int64_t)orphan->wait.count, number),
+			orphan->wait.since_us != 0 ? listing_age(view->now - orphan->wait.since_us, age) : "", orphan->wait.command });
+	ctl_print("\nNo longer configured; it can be brought back, under a new name with `was`\n");
+	ctl_table_print(&table);
+}
+
+static void
 show_waits(struct view *view)
 {
 	static const char *const heads[] = { "FLOW", "UNIT", "WHAT", "CAUSE", "AT", "COUNT", "SINCE", "NEXT" };
@@ -650,8 +833,8 @@ show_waits(struct view *view)
 			ctl_table_row(&table, (const char *const[]){ view->places[i].flow->head.name, view->places[i].unit, wait->kind, wait->cause,
 				wait->object != NULL ? wait->object : "", listing_number((int64_t)wait->count, number),
 				wait->since_us != 0 ? listing_age(view->now - wait->since_us, age) : "", wait->command });
-	ctl_print(view->waits ? "\nWhat waits for a person\n" : "\nNothing waits for a person.\n");
-	if (view->waits)
+	ctl_print(table.rows > 1 ? "\nWhat waits for a person\n" : view->waits ? "" : "\nNothing waits for a person.\n");
+	if (table.rows > 1)
 		ctl_table_print(&table);
 	else
 		ctl_table_drop(&table);
@@ -683,6 +866,8 @@ verb_status(struct ctl *ctl)
 	    (status = opened_unit(ctl, &opened, flow, &unit, &all)) == CTL_DONE) {
 		listing_begin(&view.listing, ctl, &opened, '{', 7, 1u << 6, heads);
 		view.now = ledger_now(opened.ledger);
+		view.narrow = flow != NULL || !all;
+		view.last_orphan = &view.orphans;
 		result = make_places(&view, flow, unit, all, &err);
 		if (result == 0)
 			result = collect(&view, &err);
@@ -695,7 +880,9 @@ verb_status(struct ctl *ctl)
 			show_targets(&view);
 			if (ctl->verbose)
 				show_counts(&view);
+			show_kept(&view);
 			show_waits(&view);
+			show_orphans(&view);
 		}
 	}
 	opened_close(&opened);

@@ -255,6 +255,7 @@ struct rows {
 	const char *key;
 	const struct ledger_link *links;
 	uint32_t link_count;
+	uint64_t count; /* of rows that wait */
 };
 
 static int
@@ -393,6 +394,12 @@ each_lock(void *data, const struct ledger_lock *lock)
 	return 0;
 }
 
+static bool
+is_text(struct syncline_slice slice, const char *text)
+{
+	return slice.length == strlen(text) && memcmp(slice.data, text, slice.length) == 0;
+}
+
 /* Rows of its links that wait for a parent, or that a lock or the configuration holds. */
 static int
 each_waiter(void *data, const struct ledger_waiter *waiter)
@@ -401,8 +408,9 @@ each_waiter(void *data, const struct ledger_waiter *waiter)
 	struct trace *trace = rows->trace;
 	const char *what = waiter->held == LEDGER_HELD ? "its system is held (situations.linked)" : waiter->held != 0 ? "a lock" : waiter->parent_object != 0 &&
 	                   waiter->parent_native.length > 0 ? ledger_object_name(trace->ledger, waiter->parent_object) : "the next run";
-	char native[80], parent[80], since[32];
-	bool ours = false;
+	char native[80], parent[80], since[32], until[32];
+	/* Without a record: the row of that native id, and those that wait for it. */
+	bool ours = rows->key != NULL && (is_text(waiter->native, rows->key) || is_text(waiter->parent_native, rows->key));
 
 	for (uint32_t i = 0; i < rows->link_count; i++) {
 		const struct ledger_link *link = &rows->links[i];
@@ -412,11 +420,13 @@ each_waiter(void *data, const struct ledger_waiter *waiter)
 	}
 	if (!ours)
 		return 0;
+	rows->count++;
 	if (trace->ctl->json) {
 		ctl_json_open(&trace->json, NULL, '{');
 		ctl_json_text(&trace->json, "object", ledger_object_name(trace->ledger, waiter->object));
 		listing_json_slice(&trace->json, "native", waiter->native);
 		listing_json_time(&trace->json, "since", waiter->since_us);
+		listing_json_time(&trace->json, "until", waiter->until_us);
 		ctl_json_text(&trace->json, "for", what);
 		listing_json_slice(&trace->json, "parent", waiter->parent_native);
 		ctl_json_close(&trace->json, '}');
@@ -426,20 +436,22 @@ each_waiter(void *data, const struct ledger_waiter *waiter)
 	snprintf(parent, sizeof parent, "%.*s", (int)(waiter->parent_native.length < 60 ? waiter->parent_native.length : 60),
 	         waiter->parent_native.length > 0 ? (const char *)waiter->parent_native.data : "");
 	ctl_table_row(&rows->table, (const char *const[]){ ledger_object_name(trace->ledger, waiter->object), native, opened_time(waiter->since_us, since),
-		what, parent });
+		opened_time(waiter->until_us, until), what, parent });
 	return 0;
 }
 
 static int
-show_waiting(struct trace *trace, const struct ledger_link *links, uint32_t count, struct error *err)
+show_waiting(struct trace *trace, const char *key, const struct ledger_link *links, uint32_t count, uint64_t *ret_count, struct error *err)
 {
-	static const char *const heads[] = { "AT", "NATIVE ID", "SINCE", "WAITS FOR", "" };
-	struct rows rows = { .trace = trace, .links = links, .link_count = count };
+	static const char *const heads[] = { "AT", "NATIVE ID", "SINCE", "UNTIL", "WAITS FOR", "" };
+	struct rows rows = { .trace = trace, .key = key, .links = links, .link_count = count };
 
-	section(trace, &rows.table, "waits", 5, 0, heads);
+	section(trace, &rows.table, "waits", 6, 0, heads);
 	if (ledger_waiters(trace->ledger, 0, 0, each_waiter, &rows, err) != 0)
 		return -1;
 	section_end(trace, &rows.table, "Rows that wait");
+	if (ret_count != NULL)
+		*ret_count = rows.count;
 	return 0;
 }
 
@@ -517,7 +529,7 @@ show_record(struct trace *trace, const struct ledger_hit *hit, struct error *err
 		          record.state == LEDGER_DELETED ? "deleted" : "live", record.generation, opened_time(record.updated_us, updated), external, hit->why);
 	}
 	if (show_values(trace, entity, &record, err) != 0 || show_links(trace, entity, &record, links + first[0], first[1] - first[0], err) != 0 ||
-	    show_waiting(trace, links + first[0], first[1] - first[0], err) != 0 || show_events(trace, record.id, err) != 0 ||
+	    show_waiting(trace, NULL, links + first[0], first[1] - first[0], NULL, err) != 0 || show_events(trace, record.id, err) != 0 ||
 	    show_rules(trace, entity, links + first[0], first[1] - first[0], err) != 0)
 		return -1;
 	if (trace->ctl->json)
@@ -531,7 +543,7 @@ show_all(struct trace *trace, const char *key, struct error *err)
 {
 	struct ledger_hit hits[HITS_MAX];
 	uint32_t count = 0;
-	uint64_t findings = 0;
+	uint64_t findings = 0, waits = 0;
 	int result = 0;
 
 	if (ledger_find_key(trace->ledger, key, hits, HITS_MAX, &count, err) != 0)
@@ -552,7 +564,9 @@ show_all(struct trace *trace, const char *key, struct error *err)
 	ctl_json_close(&trace->json, ']');
 	if (result == 0 && count == 0)
 		result = show_findings(trace, 0, key, &findings, err);
-	if (result == 0 && count == 0 && findings == 0)
+	if (result == 0 && count == 0)
+		result = show_waiting(trace, key, NULL, 0, &waits, err);
+	if (result == 0 && count == 0 && findings == 0 && waits == 0)
 		result = error_set(err, ERROR_LEDGER_NOT_FOUND, "Give a record's number, its external id, a native id, or the value of a unique field.",
 		                   "nothing is known by \"%s\"", key);
 	return result;

@@ -853,6 +853,61 @@ def test_interrupt(bed):
     bed.sound()
 
 
+def test_waiting_is_visible(bed):
+    """An order whose customer is not there yet: status says for what it waits and until when, trace finds it by either number."""
+    bed.on("customers", "orders")
+    bed.flow("customers")
+    bed.orders += [["O98", "1", "55554", "4.00"], ["O99", "1", "55555", "5.00"]]
+    bed.export()
+    bed.flow("orders")
+    place = bed.json(DONE, "status", "orders", "--unit", "one")["flows"][0]
+    kept, = place["rows_waiting"]
+    same("what waits", [kept[name] for name in ("object", "for", "count", "example")], ["erp.orders", "erp.customers", 2, "O98 for 55554"])
+    assert kept["since"] < kept["until"], kept
+    same("the other unit", bed.json(DONE, "status", "orders", "--unit", "two")["flows"][0]["rows_waiting"], [])
+    has(bed.run("status").out, "Rows that wait for others", "erp.orders", "erp.customers", kept["until"], "Nothing waits for a person.")
+    for key in ("O99", "55555"):
+        row, = bed.json(DONE, "trace", key)["waits"]
+        same(f"trace {key}", [row[name] for name in ("object", "native", "for", "parent", "until")],
+             ["erp.orders", "O99", "erp.customers", "55555", row["until"]])
+        assert row["until"] >= kept["until"], row
+    has(bed.run("trace", "O99").out, "Rows that wait", "erp.customers", "55555")
+    refused(bed.run("trace", "O97"), FAILED, "ledger-not-found", "nothing is known")
+    bed.rows.append(["55555", "1", "Late", "B", "1"])
+    bed.export()
+    bed.flow("customers")
+    bed.flow("orders")
+    same("what waits still", [row["count"] for row in bed.json(DONE, "status", "orders", "--unit", "one")["flows"][0]["rows_waiting"]], [1])
+
+
+def test_no_longer_configured(bed):
+    """What a flow left behind that was taken out of the configuration is told, with what to do."""
+    bed.on("customers")
+    bed.rows[0][2] = "a name that is too long for it"
+    bed.execute("shop", "CREATE TRIGGER no BEFORE INSERT ON account WHEN NEW.number = '10001' BEGIN SELECT RAISE(ABORT, 'no'); END;")
+    bed.export()
+    bed.run("flag", "customers", "off", "--to", "crm", "--why", "test")
+    bed.run("run", "customers")
+    flows = bed.read("conf.d/30-flows.conf")
+    bed.write("conf.d/30-flows.conf", "")
+    value = bed.json(FINDINGS, "status")
+    same("what is left", sorted((row["flow"], row["unit"], row["kind"], row["object"], row["count"]) for row in value["not_configured"]),
+         [("customers", "one", "dead", "shop.account", 1), ("customers", "one", "delivery", "crm", 19), ("customers", "one", "reject", "erp.customers", 1),
+          ("customers", "two", "delivery", "crm", 20)])
+    result = bed.run("status")
+    has(result.out, "No longer configured", "syncline rejects --each --cause", "syncline dead archive ID")
+    assert "Nothing waits" not in result.out, result
+    for verb in ("rejects", "dead"):
+        number = bed.json(FINDINGS, verb)["findings"][0]["id"]
+        same(verb, bed.run(verb, "archive", str(number), "--why", "the flow is gone").status, DONE)
+    same("kinds that are left", {row["kind"] for row in bed.json(DONE, "status")["not_configured"]}, {"delivery"})
+    # A unit alone.
+    bed.write("conf.d/30-flows.conf", flows.replace('units = [ "one", "two" ]', 'units = [ "one" ]'))
+    same("units", {row["unit"] for row in bed.json(DONE, "status")["not_configured"]}, {"two"})
+    bed.write("conf.d/30-flows.conf", flows)
+    same("brought back", bed.json(DONE, "status")["not_configured"], [])
+
+
 def test_spans_are_counted(bed):
     """What a first load still has to deliver is no row each, and is counted all the same."""
     bed.on("customers")
