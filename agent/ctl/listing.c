@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* listing.c: see listing.h. */
 #include "ctl/listing.h"
+#include "ledger/runs.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -107,6 +108,30 @@ listing_target(const struct ledger *ledger, uint32_t binding)
 	const char *name = ledger_binding_name(ledger, binding), *dot = strchr(name, '.');
 
 	return dot != NULL ? dot + 1 : name;
+}
+
+int
+listing_next(const struct listing *listing, uint32_t flow, uint32_t unit, char text[512], const char **ret_off, struct error *err)
+{
+	const char *name = ledger_flow_name(listing->ledger, flow), *at = ledger_unit_name(listing->ledger, unit);
+	struct ledger_flag flag = { 0 };
+	bool off;
+
+	if (ledger_flag_get(listing->ledger, flow, unit, 0, &flag, err) != 0)
+		return -1;
+	off = flag.mode == LEDGER_FLAG_OFF || flag.mode == LEDGER_FLAG_PAUSED;
+	*ret_off = off ? ledger_flag_name((enum ledger_flag_mode)flag.mode) : NULL;
+	snprintf(text, 512, off ? "syncline flag %.200s on%s%.200s --why TEXT" : "syncline run %.200s%s%.200s", name, at[0] != '\0' ? " --unit " : "", at);
+	return 0;
+}
+
+void
+listing_say_next(const struct ctl *ctl, const char *next, const char *off)
+{
+	if (off != NULL)
+		ctl_say(ctl, "the flow is %s, and no run carries it out before it is on again: `%s`, and then `syncline run`", off, next);
+	else
+		ctl_say(ctl, "`%s` carries it out", next);
 }
 
 void

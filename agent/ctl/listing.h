@@ -43,6 +43,12 @@ const char *listing_counts(const uint64_t *counts, struct buffer *text);
 void listing_json_counts(struct buffer *json, const uint64_t *counts);
 /* A time as in opened_time(), or null. */
 void listing_json_time(struct buffer *json, const char *name, int64_t us);
+/*
+ * What carries out what was decided about a flow for a unit: the run, or first, while it is off or paused, its flag.  ret_off: NULL, or
+ * the word for it.
+ */
+int listing_next(const struct listing *listing, uint32_t flow, uint32_t unit, char text[512], const char **ret_off, struct error *err);
+void listing_say_next(const struct ctl *ctl, const char *next, const char *off);
 /* Bytes that are text as far as they are. */
 void listing_json_slice(struct buffer *json, const char *name, struct syncline_slice slice);
 

@@ -85,7 +85,8 @@ choose(struct triage *triage, struct ids *ids)
 
 struct outcome {
 	uint64_t done, skipped;
-	const char *flow, *unit; /* of the last one */
+	const char *flow; /* of the last one */
+	uint32_t flow_id, unit_id;
 	char why_skipped[300];
 };
 
@@ -95,10 +96,13 @@ static enum ctl_exit
 tell(const struct triage *triage, const struct outcome *outcome, const char *what, bool needs_run)
 {
 	struct buffer json;
+	const struct listing listing = { .ctl = triage->ctl, .opened = triage->opened, .ledger = triage->ledger };
+	const char *off = NULL;
+	struct error err = { 0 };
 	char next[512] = "";
 
-	if (needs_run && outcome->done > 0)
-		snprintf(next, sizeof next, "syncline run %.200s%s%.200s", outcome->flow, outcome->unit[0] != '\0' ? " --unit " : "", outcome->unit);
+	if (needs_run && outcome->done > 0 && listing_next(&listing, outcome->flow_id, outcome->unit_id, next, &off, &err) != 0)
+		return opened_error(triage->ctl, &err);
 	if (triage->ctl->json) {
 		buffer_init(&json, 0);
 		ctl_json_open(&json, NULL, '{');
@@ -106,6 +110,7 @@ tell(const struct triage *triage, const struct outcome *outcome, const char *wha
 		ctl_json_number(&json, "skipped", (long long)outcome->skipped);
 		ctl_json_text(&json, "why_skipped", outcome->skipped > 0 ? outcome->why_skipped : NULL);
 		ctl_json_text(&json, "next", next[0] != '\0' ? next : NULL);
+		ctl_json_text(&json, "off", off);
 		ctl_json_close(&json, '}');
 		return ctl_json_print(&json, outcome->skipped > 0 ? CTL_FINDINGS : CTL_DONE);
 	}
@@ -113,7 +118,7 @@ tell(const struct triage *triage, const struct outcome *outcome, const char *wha
 	if (outcome->skipped > 0)
 		ctl_print("%" PRIu64 " left as they are: %s\n", outcome->skipped, outcome->why_skipped);
 	if (next[0] != '\0')
-		ctl_say(triage->ctl, "`%s` carries it out", next);
+		listing_say_next(triage->ctl, next, off);
 	return outcome->skipped > 0 ? CTL_FINDINGS : CTL_DONE;
 }
 
@@ -121,7 +126,7 @@ tell(const struct triage *triage, const struct outcome *outcome, const char *wha
 static enum ctl_exit
 for_all(struct triage *triage, acting *act, const char *what, bool needs_run)
 {
-	struct outcome outcome = { .flow = "", .unit = "" };
+	struct outcome outcome = { .flow = "" };
 	struct ids ids = { .count = 0 };
 	struct error err = { 0 };
 	enum ctl_exit status;
@@ -139,7 +144,8 @@ for_all(struct triage *triage, acting *act, const char *what, bool needs_run)
 		arena_init(&arena, 0);
 		if ((result = ledger_finding_get(triage->ledger, ids.items[i], &arena, &finding, &err)) == 0) {
 			outcome.flow = ledger_flow_name(triage->ledger, finding.flow);
-			outcome.unit = ledger_unit_name(triage->ledger, finding.unit);
+			outcome.flow_id = finding.flow;
+			outcome.unit_id = finding.unit;
 			result = act(triage, &finding, &outcome, &err);
 		}
 		arena_free(&arena);
@@ -315,7 +321,8 @@ triage_edit(struct triage *triage)
 		status = opened_error(triage->ctl, &err);
 	} else if ((status = triage_find(triage, triage->words[0], &arena, &finding)) == CTL_DONE) {
 		outcome.flow = ledger_flow_name(triage->ledger, finding.flow);
-		outcome.unit = ledger_unit_name(triage->ledger, finding.unit);
+		outcome.flow_id = finding.flow;
+		outcome.unit_id = finding.unit;
 		if ((binding = triage_binding(triage, &finding, false)) == NULL)
 			(void)error_set(&err, ERROR_LEDGER_FINDING, "Archive it, or bring the binding back.", "no binding of %s reads %s any more", outcome.flow,
 			                ledger_object_name(triage->ledger, finding.object));
@@ -448,7 +455,8 @@ triage_decide(struct triage *triage)
 	arena_init(&arena, 0);
 	if ((status = triage_find(triage, triage->words[0], &arena, &finding)) == CTL_DONE) {
 		outcome.flow = ledger_flow_name(triage->ledger, finding.flow);
-		outcome.unit = ledger_unit_name(triage->ledger, finding.unit);
+		outcome.flow_id = finding.flow;
+		outcome.unit_id = finding.unit;
 		status = decide(triage, &finding, &err) == 0 ? tell(triage, &outcome, "decided", true) : opened_error(triage->ctl, &err);
 	}
 	arena_free(&arena);

@@ -481,6 +481,13 @@ judge(struct view *view, struct place *place)
 	int64_t begin = place->good_us != 0 ? place->good_us : place->flag.since_us;
 	char command[300], example[128], age[32], most[32], failed[2400];
 
+	if (place->decided > 0 && (place->flag.mode == LEDGER_FLAG_OFF || place->flag.mode == LEDGER_FLAG_PAUSED)) {
+		snprintf(command, sizeof command, "syncline flag %.150s on%s%.100s --why TEXT", place->flow->head.name, place->unit[0] != '\0' ? " --unit " : "",
+		         place->unit);
+		snprintf(example, sizeof example, "the flow is %s, and no run carries it out", ledger_flag_name((enum ledger_flag_mode)place->flag.mode));
+		add_wait(view, place, &(struct wait){ .kind = "decided", .cause = ledger_flag_name((enum ledger_flag_mode)place->flag.mode), .example = example,
+			.command = command, .count = place->decided, .since_us = place->flag.since_us });
+	}
 	snprintf(command, sizeof command, "syncline run %.200s", place->flow->head.name);
 	if (place->silent)
 		add_wait(view, place, &(struct wait){ .kind = "run", .cause = "ended without a word", .example = LISTING_SILENT, .command = command,
@@ -842,6 +849,9 @@ show_waits(struct view *view)
 		const struct place *place = &view->places[i];
 		char next[512];
 
+		if (place->decided > 0)
+			ctl_print("%s%s%s: %" PRIu64 " %s decided and %s not carried out yet\n", place->flow->head.name, place->unit[0] != '\0' ? " " : "", place->unit,
+			          place->decided, place->decided == 1 ? "was" : "were", place->decided == 1 ? "is" : "are");
 		if (place->waits == NULL && next_step(place, next)[0] != '\0')
 			ctl_print("%s%s%s: next: %s\n", place->flow->head.name, place->unit[0] != '\0' ? " " : "", place->unit, next);
 	}

@@ -81,6 +81,7 @@ static const struct ctl_option corrections_options[] = {
 	{ "flow", "FLOW", "only this flow's" },
 	{ "unit", "UNIT", "only this unit's" },
 	{ "all", NULL, "those that have ended too" },
+	{ "null", NULL, "edit: no value at all" },
 	{ "why", "TEXT", "the reason, kept with who and when" },
 	{ NULL, NULL, NULL },
 };
@@ -128,7 +129,7 @@ const struct ctl_verb ctl_verbs[] = {
 	{ "conflicts", "triage", "[ACTION …]", 0, 15, "values that two sides changed: list, show, decide, retry, archive", triage_options,
 	  verb_conflicts },
 	{ "reviews", "triage", "[ACTION …]", 0, 15, "what only a person decides: list, show, decide, retry, archive", triage_options, verb_reviews },
-	{ "corrections", "triage", "[end ID]", 0, 2, "lists values that a person put in the place of rejected ones, or ends one",
+	{ "corrections", "triage", "[ACTION …]", 0, 3, "values that a person put in the place of rejected ones: list, show, edit, end, archive, retry",
 	  corrections_options, verb_corrections },
 	{ "links", "master data", "ACTION FLOW …", 2, 4, "export FLOW, or import FLOW SYSTEM FILE: which native records are one", links_options,
 	  verb_links },

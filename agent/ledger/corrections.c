@@ -4,6 +4,8 @@
  * corrected, which the flow finds out by `raw`; a newer correction of the same field takes the place of the older.
  */
 #include "ledger/findings_inside.h"
+#include "ledger/records.h"
+#include "ledger/staging.h"
 
 #include <string.h>
 
@@ -159,6 +161,67 @@ ledger_corrections(struct ledger *ledger, bool all, int (*each)(void *data, cons
 			break;
 	}
 	return got < 0 ? -1 : finding_after(statement, answer);
+}
+
+int
+ledger_correction_get(struct ledger *ledger, int64_t id, struct arena *arena, struct ledger_correction *ret_correction, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger, "SELECT " COLUMNS " FROM correction WHERE id = ?1", err);
+	struct ledger_correction row;
+	int got, status;
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, id);
+	if ((got = ledger_step(ledger, statement, err)) < 0)
+		return -1;
+	if (got == 0)
+		return error_set(err, ERROR_LEDGER_NOT_FOUND, "`syncline corrections --all` lists them.", "there is no correction %lld", (long long)id);
+	if ((status = read_row(statement, &row, err)) == 0) {
+		row.native.data = arena_copy(arena, row.native.length > 0 ? row.native.data : "", row.native.length);
+		row.field = arena_text(arena, row.field);
+		row.value = row.value != NULL ? arena_text(arena, row.value) : NULL;
+		row.who = row.who != NULL ? arena_text(arena, row.who) : NULL;
+		row.why = row.why != NULL ? arena_text(arena, row.why) : NULL;
+		status = row.native.data != NULL && row.field != NULL ? 0 : error_memory(err);
+	}
+	sqlite3_reset(statement);
+	if (status == 0)
+		*ret_correction = row;
+	return status;
+}
+
+/* ?1 to ?3: whose row. */
+static int
+mark_rows(struct ledger *ledger, const char *sql, int64_t first, uint32_t unit, uint32_t object, struct syncline_slice native, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger, sql, err);
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, unit);
+	sqlite3_bind_int64(statement, 2, object);
+	ledger_bind_slice(statement, 3, native);
+	sqlite3_bind_int64(statement, 4, first);
+	return ledger_run_statement(ledger, statement, err);
+}
+
+int
+ledger_correction_look(struct ledger *ledger, const struct ledger_correction *c, struct error *err)
+{
+	const struct config_binding *binding = ledger_binding(ledger, c->binding);
+	uint32_t flow, object;
+
+	if (binding == NULL)
+		return 0;
+	flow = ledger_flow_id(ledger, binding->flow);
+	object = ledger_object_id(ledger, binding->object);
+	if (mark_rows(ledger, "UPDATE link SET flags = flags | ?4 WHERE unit = ?1 AND object = ?2 AND native = ?3 AND state IN (0, 3)", LEDGER_LINK_REJECTED,
+	              c->unit, object, c->native, err) != 0 ||
+	    mark_rows(ledger, "UPDATE reject SET retry_us = ?4 WHERE state = 0 AND unit = ?1 AND object = ?2 AND native = ?3 AND row_batch IS NOT NULL",
+	              ledger_now(ledger), c->unit, object, c->native, err) != 0)
+		return -1;
+	return ledger_unsure(ledger, flow, c->unit, object, c->native, 0, err);
 }
 
 /* Of the whole ledger: a binding without any then costs one look in an empty index a native id, and most ledgers have none. */

@@ -173,6 +173,13 @@ int ledger_corrections_for(struct ledger *ledger, uint32_t binding, uint32_t uni
 /* It was put in the place of the source's value so many times more. */
 int ledger_correction_applied(struct ledger *ledger, int64_t id, uint64_t times, struct error *err);
 int ledger_correction_end(struct ledger *ledger, int64_t id, const char *why, struct error *err);
+/* One of them, ended or not; texts and the native id in `arena`. */
+int ledger_correction_get(struct ledger *ledger, int64_t id, struct arena *arena, struct ledger_correction *ret_correction, struct error *err);
+/*
+ * A person ended or changed it: its row is looked at again by the next run, whatever is known of it, and read again where changes are
+ * told once.  Nothing happens when its binding is configured no more.
+ */
+int ledger_correction_look(struct ledger *ledger, const struct ledger_correction *correction, struct error *err);
 int ledger_corrections(struct ledger *ledger, bool all, int (*each)(void *data, const struct ledger_correction *row), void *data,
                        struct error *err);
 /* Of many records: does (binding, unit) have any correction that holds?  Memory of the open ledger; for the hot path. */

@@ -214,9 +214,91 @@ def test_rejects(bed):
     assert again["seen"] >= 2 and again["state"] == "open" and again["retry"] is False, again
     explained(bed.run("rejects", "archive", long), 2, "--why")
     good(bed.run("rejects", "archive", long, "--why", "never mind"))
-    ended = [finding for finding in bed.json(0, "rejects", "--all")["findings"] if str(finding["id"]) == long][0]
+    # The one whose correction ended is a reject once more.
+    assert bed.findings("rejects")[0]["native"] == "3"
+    ended = [finding for finding in bed.json(3, "rejects", "--all")["findings"] if str(finding["id"]) == long][0]
     assert ended["state"] == "archived" and ended["ended_why"] == "never mind" and ended["ended_by"], ended
     explained(bed.run("rejects", "retry", long), 1, "ledger-finding")
+
+
+def correct(bed, key, field, value):
+    good(bed.run("rejects", "edit", bed.by_key("rejects", key), field, value, "--why", "a test"))
+    bed.run("run", "people")
+    return str(bed.json(0, "corrections")[0]["id"])
+
+
+def test_corrections(bed):
+    """A correction that turned out wrong is changed, and taken back."""
+    bed.people("NR,NAME,COLOUR,PAID\n1,Nobody,red,1.50\n")
+    bed.begin()
+    names = lambda: bed.table("select name from person")
+    first = correct(bed, "1", "NAME", "Wrong")
+    assert names() == [("Wrong",)]
+    explained(bed.run("corrections", "edit", first, "Right"), 2, "--why")
+    explained(bed.run("corrections", "edit", first, "--why", "a test"), 2, "too few")
+    explained(bed.run("corrections", "edit", first, "Right", "--null", "--why", "a test"), 2, "too few")
+    explained(bed.run("corrections", "decide", first), 2, "cannot", "edit ID VALUE")
+    explained(bed.run("corrections", "show", "999"), 1, "ledger-not-found")
+    changed = good(bed.run("corrections", "edit", first, "Right", "--why", "a typing error"))
+    has(changed.err, "syncline run people --unit one")
+    second = str(bed.json(0, "corrections")[0]["id"])
+    assert second != first and bed.json(0, "corrections", "show", first)[0]["ended"] and not bed.json(0, "corrections", "show", second)[0]["ended"]
+    explained(bed.run("corrections", "edit", first, "Other", "--why", "a test"), 1, "has ended")
+    good(bed.run("run", "people"))
+    assert names() == [("Right",)]
+    good(bed.run("corrections", "retry", second))
+    assert good(bed.run("run", "people")) and names() == [("Right",)]
+    # Taken back, the row is a reject again; the record keeps what it has.
+    good(bed.run("corrections", "archive", second, "--why", "it was no fault"))
+    explained(bed.run("corrections", "end", second, "--why", "a test"), 1, "ledger-not-found")
+    good(bed.run("run", "people"), 3)
+    assert bed.findings("rejects")[0]["native"] == "1" and names() == [("Right",)]
+    bed.people("NR,NAME,COLOUR,PAID\n1,Ann,red,1.50\n")
+    good(bed.run("run", "people"))
+    assert bed.findings("rejects") == [] and names() == [("Ann",)]
+
+
+def test_corrections_and_changes(bed):
+    """The same where each change is told once: the row is read again."""
+    begin_changes(bed)
+    names = lambda: bed.table("select name from person where number < '9' order by number")
+    change(bed, "1", name="Nobody", paid="2.50")
+    change(bed, "2", name="Bert")
+    good(bed.run("run", "people"), 3)
+    first = correct(bed, "1", "name", "Wrong")
+    assert names() == [("Wrong",), ("Bert",)]
+    change(bed, "2", name="Berta")
+    good(bed.run("run", "people"))
+    good(bed.run("corrections", "edit", first, "Right", "--why", "a test"))
+    good(bed.run("run", "people"))
+    assert names() == [("Right",), ("Berta",)]
+    good(bed.run("corrections", "end", str(bed.json(0, "corrections")[0]["id"]), "--why", "a test"))
+    good(bed.run("run", "people"), 3)
+    assert bed.findings("rejects")[0]["native"] == "1" and names() == [("Right",), ("Berta",)]
+    has(good(bed.run("trace", "1")).out, "what was rejected")
+    # Corrected once more.
+    correct(bed, "1", "name", "Ann")
+    assert bed.findings("rejects") == [] and names() == [("Ann",), ("Berta",)]
+
+
+def test_decided_while_off(bed):
+    """Nobody is told that a run carries it out while the flow is off."""
+    bed.people("NR,NAME,COLOUR,PAID\n1,Nobody,red,1.50\n")
+    bed.begin()
+    good(bed.run("flag", "people", "off", "--why", "a test"))
+    number = bed.by_key("rejects", "1")
+    result = good(bed.run("rejects", "edit", number, "NAME", "Ann", "--why", "a test"))
+    has(result.err, "the flow is off", "syncline flag people on --unit one --why TEXT")
+    result = bed.json(0, "rejects", "retry", number)
+    assert result["next"] == "syncline flag people on --unit one --why TEXT" and result["off"] == "off", result
+    place = bed.json(3, "status")["flows"][0]
+    assert place["decided"] == 1 and [(wait["kind"], wait["count"]) for wait in place["waits"]] == [("decided", 1)], place
+    has(good(bed.run("status"), 3).out, "decided", "syncline flag people on --unit one --why TEXT")
+    good(bed.run("flag", "people", "on", "--without-preview", "--why", "a test"))
+    assert bed.json(0, "status")["flows"][0]["waits"] == []
+    has(good(bed.run("status")).out, "1 was decided and is not carried out yet", "next: syncline run people --unit one")
+    good(bed.run("run", "people"))
+    assert bed.table("select name from person") == [("Ann",)] and bed.json(0, "status")["flows"][0]["decided"] == 0
 
 
 def test_dead(bed):
