@@ -3,6 +3,7 @@
  * files.c: which files an object has, which of them are complete, and how far a read has come in them.  A position is text:
  *
  *     syncline-jsonl 1 CURRENT OFFSET LINE DONE…      identities in 16 hexadecimal digits, numbers in decimal
+ *     syncline-jsonl 2 LAST CURRENT OFFSET LINE DONE… while the archive is read with everything: its last file's name, two digits a byte, or -
  */
 #include <dirent.h>
 #include <errno.h>
@@ -16,6 +17,7 @@
 #include "jsonl.h"
 
 #define HEAD "syncline-jsonl 1 "
+#define HEAD_ARCHIVE "syncline-jsonl 2 "
 
 static uint64_t
 mix(uint64_t hash, const void *data, size_t length)
@@ -30,11 +32,14 @@ mix(uint64_t hash, const void *data, size_t length)
 static int
 by_name(const void *a, const void *b)
 {
-	return strcmp(((const struct file *)a)->name, ((const struct file *)b)->name);
+	const struct file *x = a, *y = b;
+	int order = strcmp(x->name, y->name);
+
+	return order != 0 ? order : y->archived - x->archived; /* the one that was put away was here before */
 }
 
 static uint32_t
-add_file(struct files *f, const char *name, const struct stat *st, struct syncline_error *err)
+add_file(struct files *f, const char *name, const struct stat *st, int archived, struct syncline_error *err)
 {
 	struct file *more = realloc(f->items, (f->count + 1) * sizeof *more), *file;
 	int64_t parts[4] = { st->st_size, st->st_mtim.tv_sec, st->st_mtim.tv_nsec, (int64_t)st->st_ino };
@@ -47,6 +52,7 @@ add_file(struct files *f, const char *name, const struct stat *st, struct syncli
 	if (file->name == NULL)
 		return syncline_fail_memory(err);
 	file->size = st->st_size;
+	file->archived = archived;
 	file->identity = mix(mix(UINT64_C(14695981039346656037), name, strlen(name)), parts, sizeof parts) | 1;
 	f->count++;
 	return SYNCLINE_OK;
@@ -93,7 +99,41 @@ look_at(struct instance *c, const struct syncline_object *object, const struct s
 		f->unfinished++;
 		return SYNCLINE_OK;
 	}
-	return add_file(f, name, &st, err);
+	return add_file(f, name, &st, 0, err);
+}
+
+/* What was read and put away: complete. */
+static uint32_t
+look_into_archive(const struct syncline_object *object, const char *path, struct files *f, struct syncline_error *err)
+{
+	uint32_t result = folder_open(path, "archive_directory", &f->archive, err);
+	int copy = result == SYNCLINE_OK ? openat(f->archive, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
+	struct dirent *entry;
+	struct stat st;
+
+	if (result != SYNCLINE_OK)
+		return result;
+	if (dir == NULL) {
+		result = syncline_fail_errno(err, errno, "The folder %s can't be listed.", path);
+		if (copy >= 0)
+			close(copy);
+		return result;
+	}
+	while (result == SYNCLINE_OK && (errno = 0, entry = readdir(dir)) != NULL)
+		if (fnmatch(object->native, entry->d_name, FNM_PERIOD) == 0 && !syncline_publish_is_part(entry->d_name) &&
+		    fstatat(f->archive, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
+			result = add_file(f, entry->d_name, &st, 1, err);
+	if (result == SYNCLINE_OK && errno != 0)
+		result = syncline_fail_errno(err, errno, "The folder %s can't be listed.", path);
+	closedir(dir);
+	return result;
+}
+
+int
+file_folder(const struct files *f, const struct file *file)
+{
+	return file->archived ? f->archive : f->folder;
 }
 
 uint32_t
@@ -120,11 +160,11 @@ folder_open(const char *path, const char *name, int *ret_folder, struct syncline
 }
 
 uint32_t
-files_find(struct instance *c, const struct syncline_object *object, struct files *ret_files, struct syncline_error *err)
+files_find(struct instance *c, const struct syncline_object *object, int archive, struct files *ret_files, struct syncline_error *err)
 {
-	struct files f = { .folder = -1 };
+	struct files f = { .folder = -1, .archive = -1 };
 	struct syncline_complete_rule rule;
-	const char *path = setting(c, object, "directory", NULL);
+	const char *path = setting(c, object, "directory", NULL), *put_away = setting(c, object, "archive_directory", NULL);
 	struct dirent *entry;
 	DIR *dir = NULL;
 	int copy;
@@ -138,6 +178,11 @@ files_find(struct instance *c, const struct syncline_object *object, struct file
 	result = folder_open(path, "directory", &f.folder, err);
 	if (result != SYNCLINE_OK)
 		return result;
+	/* The archive first: a file that is moved meanwhile is met twice rather than not at all. */
+	if (archive && put_away != NULL && object->reads == SYNCLINE_READS_DELTA && (result = look_into_archive(object, put_away, &f, err)) != SYNCLINE_OK) {
+		files_free(&f);
+		return result;
+	}
 	complete_rule(c, object, &rule);
 	copy = openat(f.folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	f.directory = strdup(path);
@@ -171,15 +216,22 @@ files_free(struct files *f)
 	free(f->directory);
 	if (f->folder >= 0)
 		close(f->folder);
+	if (f->archive >= 0)
+		close(f->archive);
 	memset(f, 0, sizeof *f);
-	f->folder = -1;
+	f->folder = f->archive = -1;
 }
 
 uint32_t
 position_write(const struct position *p, struct syncline_buffer *b, struct syncline_error *err)
 {
 	syncline_buffer_clear(b);
-	syncline_buffer_format(b, HEAD "%016llx %llu %llu", (unsigned long long)p->current, (unsigned long long)p->offset,
+	syncline_buffer_text(b, p->archive ? HEAD_ARCHIVE : HEAD);
+	for (const char *at = p->last; p->archive && *at != '\0'; at++)
+		syncline_buffer_format(b, "%02x", (unsigned char)*at);
+	if (p->archive)
+		syncline_buffer_text(b, p->last[0] != '\0' ? " " : "- ");
+	syncline_buffer_format(b, "%016llx %llu %llu", (unsigned long long)p->current, (unsigned long long)p->offset,
 	                       (unsigned long long)p->line);
 	for (size_t i = 0; i < p->done_count; i++)
 		syncline_buffer_format(b, " %016llx", (unsigned long long)p->done[i]);
@@ -206,6 +258,31 @@ get_number(const char **at, const char *end, int base, uint64_t *ret_number)
 	return 0;
 }
 
+/* The name of an archived file, two digits a byte, or -. */
+static int
+get_name(const char **at, const char *end, char *name)
+{
+	size_t n = 0;
+
+	if (*at < end && **at == '-') {
+		++*at;
+	} else {
+		for (; *at + 1 < end && **at != ' '; *at += 2) {
+			char two[3] = { (*at)[0], (*at)[1], '\0' };
+
+			if (n == NAME_MAX || strspn(two, "0123456789abcdef") != 2 || (name[n++] = (char)strtol(two, NULL, 16)) == '\0')
+				return -1;
+		}
+		if (n == 0)
+			return -1;
+	}
+	name[n] = '\0';
+	if (*at >= end || **at != ' ')
+		return -1;
+	++*at;
+	return 0;
+}
+
 uint32_t
 position_read(const struct syncline_slice *bytes, struct position *ret_position, struct syncline_error *err)
 {
@@ -213,9 +290,12 @@ position_read(const struct syncline_slice *bytes, struct position *ret_position,
 	struct position p = { 0 };
 	uint32_t result = SYNCLINE_OK;
 
-	if (bytes->length < sizeof HEAD || memcmp(at, HEAD, sizeof HEAD - 1) != 0)
+	if (bytes->length < sizeof HEAD || (memcmp(at, HEAD, sizeof HEAD - 1) != 0 && memcmp(at, HEAD_ARCHIVE, sizeof HEAD - 1) != 0))
 		goto damaged;
+	p.archive = memcmp(at, HEAD_ARCHIVE, sizeof HEAD - 1) == 0;
 	at += sizeof HEAD - 1;
+	if (p.archive && get_name(&at, end, p.last) != 0)
+		goto damaged;
 	if (get_number(&at, end, 16, &p.current) != 0 || get_number(&at, end, 10, &p.offset) != 0 || get_number(&at, end, 10, &p.line) != 0 ||
 	    p.offset > INT64_MAX)
 		goto damaged;

@@ -14,6 +14,7 @@
 #ifndef PLUGIN_JSONL_H
 #define PLUGIN_JSONL_H
 
+#include <limits.h>
 #include <sys/types.h>
 #include <syncline/helper.h>
 
@@ -45,15 +46,19 @@ struct file {
 	char *name;
 	uint64_t identity; /* name, size, time and inode: another content is another file */
 	off_t size;
+	int archived;
 };
 struct files {
 	int folder;
+	int archive; /* open, or -1: it was not looked at */
 	char *directory;
 	struct file *items; /* in the order of their names */
 	size_t count;
 	size_t unfinished; /* more match but are still being written */
 };
-uint32_t files_find(struct instance *c, const struct syncline_object *object, struct files *ret_files, struct syncline_error *err);
+/* archive: those that were read and put away as well, where the object gives changes and has an archive. */
+uint32_t files_find(struct instance *c, const struct syncline_object *object, int archive, struct files *ret_files, struct syncline_error *err);
+int file_folder(const struct files *files, const struct file *file); /* that it lies in */
 void files_free(struct files *files);
 /* How long a file must have rested to count as complete; 0: that does not tell. */
 int64_t files_rest_ms(const struct instance *c, const struct syncline_object *object);
@@ -65,6 +70,8 @@ struct position {
 	uint64_t offset, line;
 	uint64_t *done;
 	size_t done_count;
+	int archive;             /* everything is being read, with the archive: its files up to `last` are done */
+	char last[NAME_MAX + 1]; /* "": none */
 };
 uint32_t position_write(const struct position *position, struct syncline_buffer *ret_bytes, struct syncline_error *err);
 uint32_t position_read(const struct syncline_slice *bytes, struct position *ret_position, struct syncline_error *err);

@@ -25,13 +25,13 @@ struct walk {
 };
 
 static uint32_t
-walk_file(struct walk *w, const char *name, int *ret_stop, struct syncline_error *err)
+walk_file(struct walk *w, const struct file *file, int *ret_stop, struct syncline_error *err)
 {
-	int fd = openat(w->files.folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = openat(file_folder(&w->files, file), file->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	uint32_t result;
 
 	if (fd < 0)
-		return errno == ENOENT ? SYNCLINE_OK : syncline_fail_errno(err, errno, "The file %s/%s can't be opened.", w->files.directory, name);
+		return errno == ENOENT ? SYNCLINE_OK : syncline_fail_errno(err, errno, "The file %s/%s can't be opened.", w->files.directory, file->name);
 	lines_start(&w->lines, fd, 0, 0);
 	do {
 		result = lines_load(&w->lines, w->call, w->keep_names, err);
@@ -49,7 +49,7 @@ walk(struct walk *w, struct syncline_error *err)
 	int stop = 0;
 
 	for (size_t i = 0; result == SYNCLINE_OK && !stop && i < w->files.count; i++)
-		result = walk_file(w, w->files.items[i].name, &stop, err);
+		result = walk_file(w, &w->files.items[i], &stop, err);
 	return result;
 }
 
@@ -60,11 +60,11 @@ begin(struct walk *w, void *instance, const struct syncline_call *call, const st
 	uint32_t result;
 
 	memset(w, 0, sizeof *w);
-	w->files.folder = -1;
+	w->files.folder = w->files.archive = -1;
 	w->c = instance;
 	w->call = call;
 	SYNCLINE_COPY(&object, their_object);
-	result = files_find(w->c, &object, &w->files, err);
+	result = files_find(w->c, &object, 1, &w->files, err);
 	return result == SYNCLINE_OK ? lines_init(&w->lines, w->c, &object, err) : result;
 }
 
@@ -323,8 +323,8 @@ objects(void *instance, const struct syncline_call *call, const struct syncline_
 	struct instance *c = instance;
 	const struct syncline_settings none = { .struct_size = sizeof none };
 	const struct syncline_object all = { .struct_size = sizeof all, .alias = "", .native = "*.jsonl", .settings = &none };
-	struct files files = { .folder = -1 };
-	uint32_t result = files_find(c, &all, &files, err);
+	struct files files = { .folder = -1, .archive = -1 };
+	uint32_t result = files_find(c, &all, 0, &files, err);
 
 	(void)call;
 	for (size_t i = 0; result == SYNCLINE_OK && i < files.count; i++) {

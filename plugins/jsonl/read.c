@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * read.c: source/1.  A full read goes through all complete files in the order of their names; a delta read through those that
- * were not read before.  Files that were read may go to an archive once their records are durable with the agent.
+ * were not read before; one that begins anew those of the archive as well.  Files that were read may go to an archive once their records are durable with the agent.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -60,14 +60,14 @@ forget_gone(struct reader *r)
 
 /* Young files are waited for, at most as long as one has to rest: who converts what was just written expects to see it. */
 static uint32_t
-find_rested(struct reader *r, const struct syncline_call *call, const struct syncline_object *object, struct syncline_error *err)
+find_rested(struct reader *r, const struct syncline_call *call, const struct syncline_object *object, int archive, struct syncline_error *err)
 {
 	const struct timespec slice = { 0, 20000000 };
 	struct instance *c = r->c;
 	int64_t until = c->clock->monotonic_ms(c->host) + files_rest_ms(c, object) + 50;
 
 	for (;;) {
-		uint32_t result = files_find(c, object, &r->files, err);
+		uint32_t result = files_find(c, object, archive, &r->files, err);
 
 		if (result != SYNCLINE_OK || r->files.unfinished == 0 || c->clock->monotonic_ms(c->host) >= until)
 			return result;
@@ -96,13 +96,17 @@ begin(struct reader *r, const struct syncline_call *call, const struct syncline_
       struct syncline_error *err)
 {
 	struct instance *c = r->c;
-	uint32_t result = find_rested(r, call, object, err);
+	uint32_t result = SYNCLINE_OK;
 
+	r->full = request->full || request->position.length == 0 || object->reads == SYNCLINE_READS_FULL;
+	if (!r->full)
+		result = position_read(&request->position, &r->position, err);
+	/* Everything means what was put away too.  A sample is of what comes now. */
+	if (result == SYNCLINE_OK)
+		result = find_rested(r, call, object, r->full ? request->full && request->record_limit == 0 : r->position.archive, err);
 	if (result == SYNCLINE_OK && r->files.count == 0 && (request->full || object->reads == SYNCLINE_READS_FULL))
 		return nothing_there(r, object, err);
-	r->full = request->full || request->position.length == 0 || object->reads == SYNCLINE_READS_FULL;
-	if (result == SYNCLINE_OK && !r->full)
-		result = position_read(&request->position, &r->position, err);
+	r->position.archive = r->files.archive >= 0;
 	if (result == SYNCLINE_OK)
 		result = lines_init(&r->lines, c, object, err);
 	if (result != SYNCLINE_OK)
@@ -133,7 +137,7 @@ open_read(void *instance, const struct syncline_call *call, const struct synclin
 	SYNCLINE_COPY(&object, their_object);
 	SYNCLINE_COPY(&request, their_request);
 	r->c = instance;
-	r->fd = r->files.folder = -1;
+	r->fd = r->files.folder = r->files.archive = -1;
 	result = begin(r, call, &object, &request, err);
 	if (result != SYNCLINE_OK) {
 		close_read(r);
@@ -150,9 +154,9 @@ next_file(struct reader *r, struct syncline_error *err)
 	for (; r->next_file < r->files.count; r->next_file++) {
 		const struct file *file = &r->files.items[r->next_file];
 
-		if (position_is_done(&r->position, file->identity))
+		if (position_is_done(&r->position, file->identity) || (file->archived && strcmp(file->name, r->position.last) <= 0))
 			continue;
-		r->fd = openat(r->files.folder, file->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		r->fd = openat(file_folder(&r->files, file), file->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 		if (r->fd < 0 && errno == ENOENT) { /* taken away since it was listed */
 			r->incomplete = 1;
 			continue;
@@ -168,6 +172,8 @@ next_file(struct reader *r, struct syncline_error *err)
 		return SYNCLINE_OK;
 	}
 	r->ended = 1;
+	r->position.archive = 0;
+	r->position.last[0] = '\0';
 	return SYNCLINE_OK;
 }
 
@@ -178,6 +184,10 @@ end_file(struct reader *r, struct syncline_error *err)
 	r->fd = -1;
 	r->position.current = 0;
 	r->position.offset = r->position.line = 0;
+	if (r->files.items[r->next_file].archived) {
+		snprintf(r->position.last, sizeof r->position.last, "%s", r->files.items[r->next_file++].name);
+		return SYNCLINE_OK;
+	}
 	return position_add(&r->position, r->files.items[r->next_file++].identity, err);
 }
 
@@ -285,7 +295,7 @@ acknowledge(void *instance, const struct syncline_call *call, const struct syncl
 	struct instance *c = instance;
 	struct syncline_object object;
 	struct position position = { 0 };
-	struct files files = { .folder = -1 };
+	struct files files = { .folder = -1, .archive = -1 };
 	const char *path;
 	int archive = -1;
 	uint32_t result;
@@ -297,7 +307,7 @@ acknowledge(void *instance, const struct syncline_call *call, const struct syncl
 		return SYNCLINE_OK;
 	result = position_read(bytes, &position, err);
 	if (result == SYNCLINE_OK)
-		result = files_find(c, &object, &files, err);
+		result = files_find(c, &object, 0, &files, err);
 	if (result == SYNCLINE_OK)
 		result = folder_open(path, "archive_directory", &archive, err);
 	for (size_t i = 0; result == SYNCLINE_OK && i < files.count; i++) {

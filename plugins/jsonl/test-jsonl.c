@@ -436,6 +436,73 @@ get_find_and_count(void **state)
 	free(s);
 }
 
+/* What was put away is read again with everything, in order, and a read that was interrupted in the archive goes on there. */
+static void
+everything_holds_the_archive(void **state)
+{
+	struct fixture *f = *state;
+	const struct syncline_source_v1 *source = fixture_part(f, "source/1");
+	const struct syncline_slice id = { "1", 1 };
+	struct syncline_slice position;
+	struct syncline_batch *b = bench_batch_new(NULL);
+	struct seen *s = calloc(1, sizeof *s);
+	char archive[100], good[1000], text[64];
+	unsigned total = 0, before;
+	size_t length;
+
+	snprintf(archive, sizeof archive, "%s/taken", root);
+	assert_int_equal(mkdir(archive, 0700), 0);
+	fixture_close(f);
+	fixture_set(&f->system, SYNCLINE_PARAM_PATH, "archive_directory", archive, 0);
+	f->object.reads = SYNCLINE_READS_DELTA;
+	fixture_open(f);
+#define ONE(name, line) file(name, line "\n", sizeof line)
+	ONE("a.jsonl", "{\"id\":1,\"v\":\"old\"}");
+	ONE("b.jsonl", "{\"id\":2,\"v\":\"kept\"}");
+	ONE("c.jsonl", "{\"id\":1,\"v\":\"newer\"}");
+	assert_int_equal(fixture_read(f, 1, 0, 0, write_down, s), SYNCLINE_OK);
+	position = syncline_slice(f->position, f->position_length);
+	assert_int_equal(source->acknowledge(f->instance, bench_call(&f->bench, 0), &f->object, &position, &f->err), SYNCLINE_OK);
+	assert_null(content("a.jsonl"));
+	assert_non_null(content("taken/a.jsonl"));
+	memset(s, 0, sizeof *s);
+	assert_int_equal(fixture_read(f, 0, 1, 0, write_down, s), SYNCLINE_OK);
+	assert_int_equal(s->records, 0);
+	ONE("d.jsonl", "{\"id\":3,\"v\":\"here\"}");
+	assert_int_equal(fixture_read(f, 1, 0, 0, write_down, s), SYNCLINE_OK);
+	assert_string_equal(s->text, "1 id=i1 v=told\n1 id=i2 v=tkept\n1 id=i1 v=tnewer\n1 id=i3 v=there\n");
+	memset(s, 0, sizeof *s);
+	assert_int_equal(fixture_read(f, 0, 1, 0, write_down, s), SYNCLINE_OK);
+	assert_int_equal(s->records, 0);
+	assert_int_equal(source->get(f->instance, bench_call(&f->bench, 0), &f->object, &id, 1, b, &f->err), SYNCLINE_OK);
+	fixture_each(b, write_down, s);
+	bench_batch_free(b);
+	assert_string_equal(s->text, "1 id=i1 v=tnewer\n");
+	/* One batch a time, each from the position alone; what is taken meanwhile goes to the archive and comes once. */
+	memset(s, 0, sizeof *s);
+	assert_int_equal(fixture_read(f, 1, 0, 1, write_down, s), SYNCLINE_OK);
+	assert_true(f->position_length < sizeof good);
+	memcpy(good, f->position, length = f->position_length);
+	for (unsigned rounds = 0; rounds < 10; rounds++) {
+		before = s->records;
+		position = syncline_slice(f->position, f->position_length);
+		assert_int_equal(source->acknowledge(f->instance, bench_call(&f->bench, 0), &f->object, &position, &f->err), SYNCLINE_OK);
+		assert_int_equal(fixture_read(f, 0, 1, 1, write_down, s), SYNCLINE_OK);
+		total += s->records - before;
+	}
+	assert_string_equal(s->text, "1 id=i1 v=told\n1 id=i2 v=tkept\n1 id=i1 v=tnewer\n1 id=i3 v=there\n");
+	assert_int_equal(total, 3);
+	assert_non_null(content("taken/d.jsonl"));
+	snprintf(text, sizeof text, "%.40s", good);
+	assert_non_null(strstr(text, "syncline-jsonl 2 "));
+	for (size_t cut = 1; cut < length; cut++) {
+		memcpy(f->position, good, length);
+		f->position_length = cut;
+		(void)fixture_read(f, 0, 1, 0, write_down, s); /* refused, or fewer files are known to be done */
+	}
+	free(s);
+}
+
 /* Against Python's json and decimal: the real customers, and lines made at random. */
 static void
 python_reads_the_same(void **state)
@@ -472,7 +539,7 @@ main(void)
 		TEST(a_young_file_is_waited_for_and_no_file_is_an_error),
 		TEST(values_keep_their_digits), TEST(the_contract_types_what_json_cannot_say), TEST(what_is_not_json_is_a_reject_with_its_reason),
 		TEST(bombs_are_rejects_and_the_next_line_is_read), TEST(more_fields_than_a_batch_takes), TEST(every_type_is_written),
-		TEST(one_inside_the_other_is_refused), TEST(killed_while_writing), TEST(get_find_and_count), TEST(python_reads_the_same),
+		TEST(one_inside_the_other_is_refused), TEST(killed_while_writing), TEST(get_find_and_count), TEST(everything_holds_the_archive), TEST(python_reads_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
