@@ -127,7 +127,7 @@ class Bundle:
 
     def give_decisions(self):
         asked = self.world.findings() if self.model.decisions else {}
-        for record, system, part, choice in self.model.decisions:
+        for record, system, part, choice, _ in self.model.decisions:
             self.world.decide(asked[system, str(record.links[system]), part], choice)
 
     def check_asked(self):

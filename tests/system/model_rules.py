@@ -43,6 +43,7 @@ class Record:
         self.links = {}        # system -> native key, what is live there
         self.left = set()      # systems that it was taken away from for good
         self.open = {}         # (system, part) -> "conflict" or "edited": what people are asked
+        self.sides = {}        # (system, part) -> what the system and the record showed of it when it was asked
         self.locks = {}        # part that stays as it is (None: all) -> the field that was named
         self.held = set()      # (system, part) that differs and is locked
         self.alive = True
@@ -77,7 +78,7 @@ class Model:
         self.by_row = {}    # (system, key) -> record
         self.by_name = {}   # every name that a record ever had
         self.shown = {system: {} for system in SYSTEMS}  # as the system stood when the agent had last written to it
-        self.decisions = []  # (record, system, part, "take" or "keep"), given since the last run
+        self.decisions = []  # (record, system, part, "take" or "keep", what both sides showed), given since the last run
         self.rejected = set()  # (system, key): rows that failed a check: nothing of them counts
         self.made = {}      # (system, key) -> seed: rows that users made and that no run has seen
         self.orders = {}    # (tenant, number) -> {customer, total, city}: what the CRM must show, the customer as its account's key
@@ -140,7 +141,7 @@ class Model:
         elif values == now:
             record.open.pop((system, part), None)
         elif part in MANUAL and not empty:
-            self.ask(record, system, part, "conflict")
+            self.ask(record, system, part, "conflict", values)
         elif empty or (part != "note" and record.rank(fields[0], system) < record.rank(fields[0], record.giver(fields))):
             self.take(record, system, values, "first")
 
@@ -156,18 +157,25 @@ class Model:
         record.held.add((system, part))
         return True
 
-    def ask(self, record, system, part, kind):
+    def ask(self, record, system, part, kind, values):
         """Nothing moves between the record and this system until a person decides, both agree, or the system takes it back."""
         record.tell(f"  rule: {part} of {system}: {kind}")
         record.open[system, part] = kind
+        record.sides[system, part] = self.sides(record, values)
 
-    def decide(self, record, system, part, choice, row):
+    def sides(self, record, values):
+        return dict(values), {field: record.golden[field] for field in values}
+
+    def decide(self, record, system, part, choice, about, row):
         if row is None or (system, part) not in record.open:
+            return
+        fields = next(fields for name, fields in parts(system) if name == part)
+        if self.sides(record, {field: row[field] for field in fields}) != about:
+            record.tell(f"  {choice}: {part} of {system} is overtaken, and asked again")
             return
         del record.open[system, part]
         record.tell(f"  {choice}: {part} of {system}")
         if choice == "take":
-            fields = next(fields for name, fields in parts(system) if name == part)
             self.take(record, system, {field: row[field] for field in fields}, "decided")
 
     def newest(self, record, system, row, part, values):
@@ -219,7 +227,7 @@ class Model:
                     self.set(record, "note", values["note"], system, "set if empty")
             elif part in MANUAL:
                 if (system, part) in record.open or any(record.golden[field] != base[field] for field in fields):
-                    self.ask(record, system, part, "conflict")
+                    self.ask(record, system, part, "conflict", values)
                 elif self.in_vain(record, system, values):
                     record.tell(f"  rule: {part} is not {system}'s to clear")
                 else:
@@ -227,7 +235,7 @@ class Model:
             elif record.owner(fields[0]) == system:
                 self.take(record, system, values, "its owner")
             elif part in RAISED:
-                self.ask(record, system, part, "edited")
+                self.ask(record, system, part, "edited", values)
             else:
                 record.tell(f"  rule: {part} is not {system}'s: {values} is restored")
 
@@ -268,8 +276,8 @@ class Model:
                 base = self.shown[system].get(key)
                 if base is not None:
                     self.changed(record, system, row, base)
-        for record, system, part, choice in self.decisions:
-            self.decide(record, system, part, choice, systems[system].get(record.links.get(system)))
+        for record, system, part, choice, about in self.decisions:
+            self.decide(record, system, part, choice, about, systems[system].get(record.links.get(system)))
         self.decisions = []
         self.rejected = {(system, key) for system, key in self.rejected if key in systems[system]}
         for system in SYSTEMS:

@@ -245,7 +245,7 @@ class Users:
                 if not self.is_bad(system, record.links[system]) and (all_of_them or self.rand.random() < 0.4):
                     choice = self.rand.choice(["take", "keep"])
                     record.tell(f"{system} {record.links[system]}: a person decides {part}: {choice}")
-                    self.model.decisions.append((record, system, part, choice))
+                    self.model.decisions.append((record, system, part, choice, record.sides[system, part]))
 
     def act(self):
         for _ in range(self.rand.randrange(0, 7)):
