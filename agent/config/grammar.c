@@ -248,7 +248,7 @@ static const struct grammar_setting in_flow[] = {
 static const struct grammar_setting in_responsible[] = {
 	PLAIN("business", TEXT, SETTING_REQUIRED, business, NULL, "Who decides about the data."),
 	PLAIN("technical", TEXT, SETTING_REQUIRED, technical, NULL, "Who looks after the machinery."),
-	PLAIN("runbook", TEXT, 0, runbook, NULL, "Where it says what to do."),
+	PLAIN("runbook", TEXT, 0, runbook, NULL, "Where it says what to do; a flow without it can't be switched on."),
 };
 #undef GROUP
 #define GROUP config_guards

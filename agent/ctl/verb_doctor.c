@@ -233,6 +233,8 @@ check_flow(struct doctor *doctor, const struct config_flow *flow, const struct c
 	if (flag.mode != LEDGER_FLAG_OFF && flow->responsible == NULL) {
 		snprintf(message, sizeof message, "nobody is responsible for it, and it is %s", ledger_flag_name((enum ledger_flag_mode)flag.mode));
 		found(doctor, "flow", place, "Write `responsible` (business, technical, runbook) into the flow.", message);
+	} else if (on && flow->responsible->runbook == NULL) {
+		found(doctor, "flow", place, "Write `runbook` into its `responsible`.", "nothing says what to do when it fails: it has no runbook");
 	}
 	for (uint32_t b = 0; on && b < flow->binding_count; b++)
 		if (flow->bindings[b].writes && check_stuck(doctor, &flow->bindings[b], unit_id, err) != 0)

@@ -123,6 +123,12 @@ parse_mode(const struct ctl *ctl, struct ledger_flag *flag)
 	return opened_error(ctl, &err);
 }
 
+static bool
+blank(const char *text)
+{
+	return text == NULL || text[strspn(text, " \t\r\n")] == '\0';
+}
+
 static int
 one_unit(struct opened *opened, const struct config_flow *flow, const struct config_unit *unit, struct ledger_flag flag, bool trust, struct error *err)
 {
@@ -141,6 +147,10 @@ one_unit(struct opened *opened, const struct config_flow *flow, const struct con
 		if (flow->responsible == NULL)
 			return error_set(err, ERROR_LEDGER_PLAN, "Write `responsible` (business, technical, runbook) into the flow.",
 			                 "the flow %s has nobody who is responsible for it", flow->head.name);
+		if (blank(flow->responsible->business) || blank(flow->responsible->technical) || blank(flow->responsible->runbook))
+			return error_set(err, ERROR_LEDGER_PLAN, "Who is called at night has to know what to do: name a page, a file or a number.",
+			                 "`responsible` of the flow %s says nothing for %s", flow->head.name, blank(flow->responsible->business) ? "business" :
+			                 blank(flow->responsible->technical) ? "technical" : "runbook");
 		if (ledger_plan_was_applied(ledger, flag.flow, flag.unit, version, &applied, err) != 0)
 			return -1;
 		if (!applied && !trust)

@@ -67,7 +67,7 @@ entities: {
     match = ( { exact = [ "number" ]; } ); };
 };
 flows: {
-  customers: { entity = "customer"; units = [ "berlin", "munich" ]; responsible: { business = "b"; technical = "t"; };
+  customers: { entity = "customer"; units = [ "berlin", "munich" ]; responsible: { business = "b"; technical = "t"; runbook = "r"; };
     guards: { missing_rows = "100%%"; creates = "100%%"; updates = "100%%"; cleared = "100%%"; deletes = "100%%"; at_least = 1000000; };
     bindings: {
       erp: { object = "kunden"; trigger: { file = true; }; originates = true; create_if = "true"; changed: { record = "STAND"; };
@@ -88,7 +88,7 @@ flows: {
                 [ "opt_in", "opt_in" ], [ "channel", "channel" ],
                 [ "grade", "grade" ], [ "credit", "credit" ] );
         deletes: { seen = "%(desk_seen)s"; do = "delete"; }; confirm: { by = "readback"; within = "36h"; }; }; }; };
-  orders: { entity = "sales_order"; units = [ "berlin", "munich" ]; after = [ "customers" ]; responsible: { business = "b"; technical = "t"; };
+  orders: { entity = "sales_order"; units = [ "berlin", "munich" ]; after = [ "customers" ]; responsible: { business = "b"; technical = "t"; runbook = "r"; };
     guards: { missing_rows = "100%%"; creates = "100%%"; updates = "100%%"; cleared = "100%%"; deletes = "100%%"; at_least = 1000000; };
     bindings: {
       erp: { object = "auftraege"; trigger: { file = true; }; originates = true;

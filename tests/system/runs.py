@@ -184,6 +184,17 @@ def test_responsible(bed):
         refused(result, FAILED, "ledger-plan", "nobody who is responsible")
     flag(bed, "customers", "preview")
     bed.json(HELD, "run", "customers")
+    # With all that it names, and nothing left empty.
+    people = 'units = [ "one", "two" ]; responsible: { business = "b"; technical = "t"; %s };'
+    bed.change("conf.d/30-flows.conf", 'customers: { entity = "customer"; units = [ "one", "two" ];', 'customers: { entity = "customer"; ' + people % "")
+    for runbook in ('runbook = " ";', ""):
+        bed.change("conf.d/30-flows.conf", people % "" if runbook else people % 'runbook = " ";', people % runbook)
+        for mode in (("on",), ("canary", "10%")):
+            refused(bed.run("flag", "customers", *mode, "--why", "test", "--without-preview"), FAILED, "ledger-plan", "says nothing for runbook")
+    bed.change("conf.d/30-flows.conf", people % "", people % 'runbook = "r";')
+    flag(bed, "customers", "on", "--without-preview")
+    bed.change("conf.d/30-flows.conf", 'runbook = "r";', "")
+    has(bed.run("doctor", "--offline").out, "it has no runbook")
 
 
 def test_flag_words(bed):
