@@ -24,6 +24,7 @@ struct bound {
 	const struct config_binding *binding;
 	uint32_t id;             /* ledger_binding_id() */
 	uint32_t object;         /* ledger_object_id() of the object that it reads */
+	int64_t stamp_told;      /* the run that warned of a stamp of it */
 	struct mapping *read;    /* NULL: it reads nothing, or its fields are not known before the first batch */
 	struct mapping *write;   /* NULL: it writes nothing */
 	/*

@@ -86,9 +86,50 @@ work_owner(const struct work *work, const struct work_record *record, const stru
 	return here;
 }
 
-/* The time of a change: the group's or field's own stamp, else the record's, else when it was read. */
+/* Clocks differ a little; what is later than that has not been yet, and would win over everything until then. */
+#define CLOCKS_US (INT64_C(5) * 60 * 1000000)
+
+static bool
+has_been(const struct work *work, int64_t at_us)
+{
+	return at_us <= work->read_us + CLOCKS_US;
+}
+
+/* A stamp that can't be one: counted for each row, and told of the first in a run. */
 static void
-stamp_unit(const struct work *work, const struct row *row, struct unit *unit)
+odd_stamp(struct work *work, const struct row *row, const char *native, const struct syncline_value *value, bool time)
+{
+	const struct config_binding *binding = work->bound->binding;
+	struct syncline_slice origin = batch_origin(work->native);
+	int key = (int)(row->native.length < 100 ? row->native.length : 100), file = (int)(origin.length < 200 ? origin.length : 200);
+	int64_t run = work->intake->run->number;
+	struct buffer text;
+
+	if (work->odd_row == row)
+		return;
+	work->odd_row = row;
+	work_count(work, LEDGER_COUNT_ODD_STAMPS, 1);
+	if (work->bound->stamp_told == run)
+		return;
+	work->bound->stamp_told = run;
+	buffer_init(&text, 0);
+	values_text(&text, value);
+	engine_say(work->engine, SYNCLINE_LOG_WARNING,
+	           "%s.%s: %.*s%s%.*s%s%.0llu%s has \"%.*s\" in %s, which is %s.  It counts as changed when it was read, and so do others of this run.  "
+	           "Have the clock of %s and the `timezone` of its configuration looked at, or the field mended",
+	           binding->system->head.name, binding->object->head.name, key, (const char *)row->native.data, file > 0 || row->place > 0 ? " (" : "", file,
+	           file > 0 ? (const char *)origin.data : "", file > 0 && row->place > 0 ? ":" : "", (unsigned long long)row->place,
+	           file > 0 || row->place > 0 ? ")" : "", (int)(text.length < 60 ? text.length : 60), text.length > 0 ? text.data : "", native,
+	           time ? "still to come" : "no time", binding->system->head.name);
+	buffer_free(&text);
+}
+
+/*
+ * The time of a change: the group's or field's own stamp, else the record's, else when it was read.  A stamp that is no time, or still
+ * to come, is none.
+ */
+static void
+stamp_unit(struct work *work, const struct row *row, struct unit *unit)
 {
 	const struct config_binding *binding = work->bound->binding;
 	const char *names[3] = { unit->group != NULL ? unit->group->head.name : unit->first->head.name, unit->first->head.name, "record" };
@@ -99,13 +140,21 @@ stamp_unit(const struct work *work, const struct row *row, struct unit *unit)
 		for (uint32_t i = 0; i < binding->changed_count; i++) {
 			const struct config_changed *changed = &binding->changed[i];
 			struct syncline_value value;
+			int64_t at_us = 0;
+			bool is_time;
 			int field;
 
 			if (strcmp(changed->name, names[n]) != 0 || (field = batch_find_field(work->native, changed->native, strlen(changed->native))) < 0)
 				continue;
 			value = batch_value(work->native, &batch_record(work->native, row->index)->cells[field]);
-			if (!values_stamp(&value, &unit->at_us))
+			if (value.type <= SYNCLINE_TYPE_NULL || (value.type == SYNCLINE_TYPE_TEXT && value.length == 0))
 				continue;
+			is_time = values_stamp(&value, &at_us);
+			if (!is_time || !has_been(work, at_us)) {
+				odd_stamp(work, row, changed->native, &value, is_time);
+				continue;
+			}
+			unit->at_us = at_us;
 			unit->clock = n < 2 ? LEDGER_CLOCK_GROUP : LEDGER_CLOCK_RECORD;
 			return;
 		}
@@ -273,7 +322,7 @@ newer(const struct work *work, const struct work_record *record, const struct un
 	for (uint32_t i = 0; i < unit->count; i++) {
 		const struct ledger_stamp *stamp = stamp_of(work, record, unit->fields[i]);
 
-		if (stamp != NULL && stamp->at_us > current) {
+		if (stamp != NULL && stamp->at_us > current && has_been(work, stamp->at_us)) {
 			current = stamp->at_us;
 			giver = stamp->object;
 		}

@@ -72,6 +72,7 @@ work_begin(struct work *work, struct bound *bound, const struct batch *native, u
 	work->mark_count = work->mark_room = 0;
 	work->counts = NULL;
 	work->bulk = work->waiter = false;
+	work->odd_row = NULL;
 	work->ahead = NULL;
 	for (uint32_t i = 0; i < work->result->binding_count; i++)
 		if (work->result->bindings[i].binding == bound->binding)

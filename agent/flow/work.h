@@ -129,6 +129,7 @@ struct work {
 	bool attempts;              /* some are open at this object; none are opened while a batch is at work */
 	bool unfinished;            /* DRY: something was left out that REAL does */
 	bool waiter;                /* the row is one that waited, and is kept as such already */
+	const struct row *odd_row;  /* whose stamp was told to be none */
 	bool locked;                /* a lock held something of the row that was merged last */
 	struct ahead_rows *ahead;   /* what the rules gave for this batch already; NULL: they run in work_rows() */
 	bool bulk;                  /* rows need no words: there is nothing to compare them with */

@@ -23,6 +23,7 @@
 	X(ABSORBED, "absorbed", "own writes seen again")                                                                            \
 	X(EDITS, "edits", "changes by a system that does not own the value")                                                        \
 	X(INDETERMINATE, "indeterminate", "rows read while they were being written, and rows older than what is known")             \
+	X(ODD_STAMPS, "odd-stamps", "times of change that are none, or still to come")                                              \
 	X(REVIEWS, "reviews", "rows that a person decides about")                                                                   \
 	X(CONFLICTS, "conflicts", "values changed on both sides")                                                                   \
 	X(HELD, "held", "rows held by configuration or a lock")                                                                     \

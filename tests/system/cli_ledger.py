@@ -301,6 +301,38 @@ def test_decided_while_off(bed):
     assert bed.table("select name from person") == [("Ann",)] and bed.json(0, "status")["flows"][0]["decided"] == 0
 
 
+def test_stamps(bed):
+    """A time of change that is none, or still to come, counts as the time of reading, and is told."""
+    bed.change("conf.d/20-entities.conf", 'colour: { type = "text"; policy = "manual"; }', 'colour: { type = "text"; policy = "newest"; tie = "erp"; }')
+    bed.change("conf.d/30-flows.conf", 'base: { object = "person"; create_if = "true";',
+               'base: { object = "person"; create_if = "true"; changed: { record = "stamp"; };')
+    bed.change("conf.d/30-flows.conf", 'erp: { object = "people"; trigger: { file = true; };',
+               'erp: { object = "people"; trigger: { file = true; }; changed: { record = "STAMP"; };')
+    bed.table("alter table person add column stamp text")
+    erp = lambda colour, stamp: bed.people(f"NR,NAME,COLOUR,PAID,STAMP\n1,Ann,{colour},1.50,{stamp}\n")
+    base = lambda colour, stamp: bed.table("update person set colour = ?, stamp = ?", colour, stamp)
+
+    def run(*words):
+        result = good(bed.run("run", "people"))
+        has(result.err, *words)
+        assert words or "STAMP" not in result.err.upper(), result
+        run = bed.json(0, "status")["flows"][0]["last_run"]
+        assert run["counts"]["odd-stamps"] == (1 if words else 0), run
+        return bed.table("select colour from person")[0][0]
+
+    erp("red", "2026-01-01 10:00:00")
+    bed.begin(0)
+    assert run() == "red"
+    base("blue", "yesterday")
+    assert run("base.person: 1 ", 'has "yesterday" in stamp, which is no time') == "blue"
+    erp("pink", "2099-01-01 10:00:00")
+    assert run('erp.people: 1 (people.csv:2) has "2099-01-01', "in STAMP, which is still to come", "timezone") == "pink"
+    base("black", None)
+    assert run() == "black"
+    erp("", "2099-01-01 10:00:00")
+    run("still to come")
+
+
 def test_dead(bed):
     bed.begin()
     value = bed.json(3, "dead")
