@@ -472,7 +472,7 @@ create(struct work *work, struct row *row, struct error *err)
 
 /* Nothing matches, and a person is asked what it is. */
 static int
-ask_unmatched(struct work *work, struct row *row, struct ledger_finding *finding, enum ledger_count counted, struct error *err)
+ask_unmatched(struct work *work, struct row *row, struct ledger_finding *finding, struct error *err)
 {
 	struct ledger_match *keys;
 	uint32_t count;
@@ -482,7 +482,7 @@ ask_unmatched(struct work *work, struct row *row, struct ledger_finding *finding
 		return -1;
 	if (ignored)
 		return 0;
-	work_count(work, counted, 1);
+	work_count(work, LEDGER_COUNT_REVIEWS, 1);
 	if (work_find(work, row, finding, true, err) != 0 || work_record_keys(work, row->values, &keys, &count, err) != 0)
 		return -1;
 	/* Its system may never show it again: it is looked at when a record comes that it matches (apply.c). */
@@ -496,7 +496,7 @@ hold(struct work *work, struct row *row, struct error *err)
 		.message = "no record matches, and nothing says that this system may bring new ones",
 		.hint = "`syncline reviews decide` creates or links it; `originates = true` in the binding creates all." };
 
-	return ask_unmatched(work, row, &finding, LEDGER_COUNT_HELD, err);
+	return ask_unmatched(work, row, &finding, err);
 }
 
 /*
@@ -510,7 +510,7 @@ forgotten(struct work *work, struct row *row, struct error *err)
 		.message = "it bears an id of ours that this ledger does not know: it was created there after the state that was restored or copied",
 		.hint = "`syncline reviews decide` links it to the record that it is, or leaves it alone; until then nothing is created there." };
 
-	return ask_unmatched(work, row, &finding, LEDGER_COUNT_REVIEWS, err);
+	return ask_unmatched(work, row, &finding, err);
 }
 
 static int

@@ -153,7 +153,7 @@ static bool
 has_findings(const struct ledger_run *run)
 {
 	return run->counts[LEDGER_COUNT_REJECTED] + run->counts[LEDGER_COUNT_REVIEWS] + run->counts[LEDGER_COUNT_CONFLICTS] +
-	       run->counts[LEDGER_COUNT_HELD] + run->counts[LEDGER_COUNT_DEAD] + run->counts[LEDGER_COUNT_PARKED] > 0;
+	       run->counts[LEDGER_COUNT_DEAD] + run->counts[LEDGER_COUNT_PARKED] > 0;
 }
 
 int

@@ -533,7 +533,9 @@ def test_locks_and_changes(bed):
     good(bed.run("lock", "1", "name", "--why", "a test", "--until", "2099-01-01"))
     change(bed, "1", name="Anna")
     change(bed, "2", name="Bert")
-    bed.run("run", "people")
+    # What a lock holds is no finding.
+    good(bed.run("run", "people"))
+    assert bed.json(0, "status")["flows"][0]["last_run"]["counts"]["held"] == 1
     assert bed.table("select name from person where number < '9' order by number") == [("Ann",), ("Bert",)]
     record = bed.json(0, "trace", "1")["records"][0]
     assert [(wait["object"], wait["native"], wait["for"]) for wait in record["waits"]] == [("crm.people", "1", "a lock")], record
