@@ -129,6 +129,8 @@ class Users:
         if not mine:
             return
         record, key = self.rand.choice(mine)
+        if system == "erp" and self.are_the_last(ordered.get(key, [])):
+            return
         record.tell(f"{system} {key}: a user deletes it")
         record.noted["deleted"] = self.world.exports
         if (system, self.model.config["crm_seen"]) == ("crm", "accept"):
@@ -235,8 +237,12 @@ class Users:
             world.orders[key]["total"] = self.value("revenue")
         elif dice < 0.8:
             world.orders[key]["customer"] = self.customer(key[0])[1]
-        else:
+        elif not self.are_the_last([key]):
             del world.orders[key]
+
+    def are_the_last(self, orders):
+        """An export that shows nothing of a unit is a fault, whatever people meant by it."""
+        return bool(orders) and not any(one[0] == orders[0][0] and one not in orders for one in self.world.orders)
 
     def decide(self, all_of_them=False):
         """What the last run asked about this seed's records."""
