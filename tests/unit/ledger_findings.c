@@ -646,6 +646,41 @@ note_decision(void *data, const struct ledger_finding *row, const char *decision
 	return 0;
 }
 
+/* What was decided stands as long as both sides show what they showed then. */
+static void
+decisions_are_about_what_was_shown(void **state)
+{
+	struct ledger_finding conflict = reject("1", "phone"), got;
+	int64_t id;
+
+	(void)state;
+	arena_init(&arena, 0);
+	conflict.kind = LEDGER_FINDING_CONFLICT;
+	conflict.has_about = true;
+	conflict.about[0] = 1;
+	id = find(&conflict);
+	got = get(id, &arena);
+	assert_false(got.has_about); /* nothing is decided */
+	assert_ok(ledger_finding_decide(ledger, id, "take", "they know", &err));
+	find(&conflict);
+	got = get(id, &arena);
+	assert_string_equal(got.decision, "take");
+	assert_true(got.has_about && got.about[0] == 1);
+	assert_null(got.overtaken);
+	conflict.about[0] = 2;
+	find(&conflict);
+	got = get(id, &arena);
+	assert_null(got.decision);
+	assert_true(strncmp(got.overtaken, "take, by ", 9) == 0 && strstr(got.overtaken, ": they know") != NULL);
+	/* About these by now. */
+	assert_ok(ledger_finding_decide(ledger, id, "keep", NULL, &err));
+	find(&conflict);
+	got = get(id, &arena);
+	assert_string_equal(got.decision, "keep");
+	assert_true(got.has_about && got.about[0] == 2);
+	arena_free(&arena);
+}
+
 static void
 decisions_wait_for_the_next_run(void **state)
 {
@@ -946,6 +981,7 @@ main(void)
 		TEST(lists_are_filtered_paged_and_grouped),
 		TEST(rows_come_back_as_they_were),
 		TEST(details_and_rows_are_sealed),
+		TEST(decisions_are_about_what_was_shown),
 		TEST(decisions_wait_for_the_next_run),
 		TEST(retries_are_taken_once_in_order),
 		TEST(corrections_hold_for_one_native_id_and_value),
