@@ -489,25 +489,20 @@ pack_deactivations(struct outlet *outlet, struct claim *claim, struct error *err
 }
 
 int
-claim_make(struct outlet *outlet, struct claim *claim, struct error *err)
+claim_gather(struct outlet *outlet, struct claim *claim, struct error *err)
 {
-	struct arena before = outlet->arena;
-
 	*claim = (struct claim){ 0 };
-	/* What is in the air lives in the other one. */
-	outlet->arena = outlet->resting;
-	outlet->resting = before;
 	arena_reset(&outlet->arena);
-	if (gather(outlet, claim, err) != 0)
-		return -1;
-	if (claim->count == 0)
+	return gather(outlet, claim, err) != 0 || gate_hold(outlet, claim->picks, claim->count, err) != 0 ? -1 : 0;
+}
+
+int
+claim_pack(struct outlet *outlet, struct claim *claim, struct error *err)
+{
+	if (make_vectors(outlet, claim, err) == 0 && pack_writes(outlet, claim, err) == 0 && pack_deactivations(outlet, claim, err) == 0)
 		return 0;
-	if (gate_hold(outlet, claim->picks, claim->count, err) != 0 || make_vectors(outlet, claim, err) != 0 ||
-	    pack_writes(outlet, claim, err) != 0 || pack_deactivations(outlet, claim, err) != 0) {
-		claim_free(claim);
-		return -1;
-	}
-	return 0;
+	claim_free(claim);
+	return -1;
 }
 
 /* The rules over the writes, or the deactivations, of a look. */

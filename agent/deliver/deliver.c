@@ -173,15 +173,62 @@ doubt_missing(struct claim *claim)
 			claim->picks[i].fate = PICK_LEAVE;
 }
 
+/* Packed beside what was heard being kept, where that may be (ret_aside); else that is kept first, and what is due looked at anew. */
+static int
+make_claim(struct outlet *outlet, struct claim *claim, bool *ret_aside, struct error *err)
+{
+	struct error second = { 0 };
+	bool heard = outlet->heard != NULL, aside;
+	int kept;
+
+	if (claim_gather(outlet, claim, err) != 0) {
+		(void)send_settle(outlet, &second);
+		return -1;
+	}
+	aside = *ret_aside = aside_may(outlet, claim);
+	if (aside)
+		aside_give(outlet, claim);
+	kept = send_settle(outlet, &second);
+	if (aside && aside_take(outlet, err) != 0)
+		return -1;
+	if (kept != 0) {
+		*err = second;
+		claim_free(claim);
+		return -1;
+	}
+	if (aside)
+		return 0;
+	if (heard && claim_gather(outlet, claim, err) != 0)
+		return -1;
+	return claim_pack(outlet, claim, err);
+}
+
+/* What is due goes into the air, if it is to be sent. */
+static int
+make_trip(struct outlet *outlet, struct trip *trip, struct error *err)
+{
+	bool flying = outlet->air != NULL, aside;
+
+	if (make_claim(outlet, &trip->claim, &aside, err) != 0)
+		return -1;
+	if (flying && outlet->air == NULL)
+		doubt_missing(&trip->claim);
+	if (claim_keep(outlet, &trip->claim, err) != 0) {
+		claim_free(&trip->claim);
+		return -1;
+	}
+	return send_claim(outlet, trip, aside, err);
+}
+
 /* One batch.  ret_any: something was due. */
 static int
 turn(struct outlet *outlet, bool *ret_any, struct error *err)
 {
 	struct deliver *deliver = outlet->deliver;
 	struct error why = { 0 };
-	struct trip *trip = outlet->air == &outlet->trips[0] ? &outlet->trips[1] : &outlet->trips[0];
-	bool flying = outlet->air != NULL;
+	struct trip *trip;
 	char what[160];
+	int result;
 
 	*ret_any = false;
 	if (has_due(outlet, ret_any, err) != 0)
@@ -192,15 +239,10 @@ turn(struct outlet *outlet, bool *ret_any, struct error *err)
 		return refused(outlet, &why, err);
 	if (outlet->may_write && outlet_open(outlet, &why) != 0)
 		return refused(outlet, &why, err);
-	if (claim_make(outlet, &trip->claim, err) != 0)
-		return -1;
-	if (flying && outlet->air == NULL)
-		doubt_missing(&trip->claim);
-	if (claim_keep(outlet, &trip->claim, err) != 0) {
-		claim_free(&trip->claim);
-		return -1;
-	}
-	if (send_claim(outlet, trip, err) != 0)
+	trip = send_lend(outlet);
+	result = make_trip(outlet, trip, err);
+	send_return(outlet, trip);
+	if (result != 0)
 		return -1;
 	snprintf(what, sizeof what, "writing %s.%s", outlet->binding->system->head.name, outlet->binding->object->head.name);
 	(void)engine_progress(deliver->engine, what, deliver->sent, 0);

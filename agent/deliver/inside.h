@@ -7,6 +7,7 @@
  *     gate.c       flags, canaries, what is held and what was parked
  *     claim.c      marks that are due -> golden records -> what is to be written
  *     payload.c    write rules -> the exact bytes
+ *     aside.c      a claim of plain creates is packed in a thread of its own
  *     preview.c    what would be sent, for a plan
  *     documents.c  content goes ahead of the record that names it
  *     guard.c      has anybody changed it since we looked?
@@ -29,6 +30,7 @@
 #define DELIVER_CLAIM_MAX 1000u
 #define DELIVER_SPAN_MAX 5000u
 #define DELIVER_FAILURES_MAX 3u /* calls in a row that failed, until a system is left alone for a while */
+#define DELIVER_ASIDE_LEAST 500u /* creates that are worth a thread */
 #define DELIVER_PARKED_US (INT64_C(3600) * 1000000) /* before a run tries a parked system once more by itself */
 
 /* One system, shared by the bindings that write to it. */
@@ -152,10 +154,11 @@ struct flight {
 	bool split;                        /* nothing of it was applied: each half for itself */
 };
 
-/* A claim on its way: its memory lives until the claim after the next. */
+/* A claim on its way.  What it is made of lives in its arena, which is the outlet's while it is made and sent. */
 struct trip {
 	struct claim claim;
 	struct flight flight;
+	struct arena arena;
 };
 
 struct outlet {
@@ -189,9 +192,12 @@ struct outlet {
 	struct mapping *deactivate;
 	struct batch_builder *golden, *written, *payload;
 	struct observed observed;
-	struct trip trips[2];               /* by turns */
-	struct trip *air;                   /* begun and not ended; NULL: none */
-	struct arena arena, resting;        /* of a claim, or of a look; of the claim before */
+	struct trip trips[3];               /* by turns */
+	struct trip *air;                   /* begun and not heard; NULL: none */
+	struct trip *heard;                 /* heard, and what it said is not kept yet; NULL: none */
+	struct rules_worker *rules;
+	struct aside *aside;                /* NULL: not needed so far, or there is none to be had */
+	struct arena arena;                 /* of a claim, of a look, of what is settled */
 	struct buffer scratch;
 };
 
@@ -205,6 +211,7 @@ int outlet_open(struct outlet *outlet, struct error *err);
 /* Only what looking needs: no connector, what the object can do by the descriptor. */
 int outlet_open_blind(struct outlet *outlet, struct error *err);
 int outlet_deactivation(struct outlet *outlet, struct error *err); /* compiles deletes.set */
+int outlet_builders(struct outlet *outlet, struct error *err);
 void outlet_free(struct outlet *outlet);
 /* What a failure says about the whole system. */
 void outlet_heard(struct outlet *outlet, const struct error *why);
@@ -225,11 +232,13 @@ int gate_hold(struct outlet *outlet, struct pick *picks, uint32_t count, struct 
 #define CLAIM_MISSING "missing" /* the record is, and a person decides what that means */
 #define CLAIM_ASKED "asked"     /* a person is asked whether a record that is there is this one */
 #define CLAIM_FORGOTTEN "forgotten" /* a person is asked about what we made there and do not know: it may be any that is to be created */
-/* Decides about what is due; all memory is the outlet's arena.  count 0: nothing is due. */
-int claim_make(struct outlet *outlet, struct claim *claim, struct error *err);
+/* Reads what is due and decides what can be told without rules; all memory is the outlet's arena.  count 0: nothing is due. */
+int claim_gather(struct outlet *outlet, struct claim *claim, struct error *err);
+/* Decides about the rest, and makes what is to be sent. */
+int claim_pack(struct outlet *outlet, struct claim *claim, struct error *err);
 void claim_free(struct claim *claim);
 /*
- * Decides about these marks as claim_make() does, and neither asks nor tells anybody: no guard, no flag, no document, no payload.
+ * Decides about these marks as these do, and neither asks nor tells anybody: no guard, no flag, no document, no payload.
  * Of what is written ret_written[0] has the values, [1] of deactivations (NULL: none, the caller's to free); a pick's `parent` is the
  * record that link() had no answer for.  A pick that is left (PICK_LEAVE) had no room: look at fewer.
  */
@@ -239,6 +248,17 @@ int claim_keep(struct outlet *outlet, struct claim *claim, struct error *err);
 /* An error that lives in the arena. */
 const struct error *claim_error(struct arena *arena, const struct error *why);
 struct syncline_slice claim_native(const struct ledger_link *link);
+
+/* aside.c */
+/*
+ * May the claim be packed beside other work of the engine's thread?  Only creates whose rules ask no ledger and whose values are
+ * no documents: nothing of it needs the ledger, the target, or what others of this outlet do.
+ */
+bool aside_may(struct outlet *outlet, const struct claim *claim);
+/* Gives it, with the outlet's arena, which is another one meanwhile; whoever gave it takes it before anything else of the outlet is claimed. */
+void aside_give(struct outlet *outlet, struct claim *claim);
+int aside_take(struct outlet *outlet, struct error *err);
+void aside_free(struct aside *aside);
 
 /* payload.c */
 /* Runs the rules over the picks that are to be sent: fates, picks' outputs and, in the outlet's `written`, the values. */
@@ -265,9 +285,17 @@ int guard_read(struct outlet *outlet, const struct syncline_slice *natives, uint
 void observed_free(struct observed *observed);
 
 /* send.c */
-/* Sends what was claimed, and ends what was in the air before it.  The claim stays in the air, or is freed. */
-int send_claim(struct outlet *outlet, struct trip *trip, struct error *err);
-/* Waits for what is in the air and keeps what became of it: before the target is asked anything else. */
+/* A trip that nothing is on, with its arena in the outlet's place until send_return(). */
+struct trip *send_lend(struct outlet *outlet);
+void send_return(struct outlet *outlet, struct trip *trip);
+/*
+ * Sends what was claimed, and ends what was in the air before it; `later`: only hears it, and send_settle() ends it.  The claim
+ * stays in the air, or is freed.
+ */
+int send_claim(struct outlet *outlet, struct trip *trip, bool later, struct error *err);
+/* Keeps what was heard. */
+int send_settle(struct outlet *outlet, struct error *err);
+/* Waits for what is in the air and keeps what became of it and of what was heard: before the target is asked anything else. */
 int send_land(struct outlet *outlet, struct error *err);
 /* Waits for it and keeps nothing: the next run finds out. */
 void send_abandon(struct outlet *outlet);

@@ -63,9 +63,11 @@ outlet_init(struct outlet *outlet, struct deliver *deliver, struct bound *bound,
 
 	memset(outlet, 0, sizeof *outlet);
 	arena_init(&outlet->arena, ARENA_MAX);
-	arena_init(&outlet->resting, ARENA_MAX);
+	for (size_t i = 0; i < sizeof outlet->trips / sizeof *outlet->trips; i++)
+		arena_init(&outlet->trips[i].arena, ARENA_MAX);
 	buffer_init(&outlet->scratch, 0);
 	outlet->deliver = deliver;
+	outlet->rules = deliver->engine->rules;
 	outlet->bound = bound;
 	outlet->binding = bound->binding;
 	outlet->entity = bound->binding->flow->entity;
@@ -120,8 +122,8 @@ choose_guard(const struct outlet *outlet)
 	return CONFIG_GUARD_NONE;
 }
 
-static int
-make_builders(struct outlet *outlet, struct error *err)
+int
+outlet_builders(struct outlet *outlet, struct error *err)
 {
 	if ((outlet->golden = batch_builder_new(err)) == NULL || (outlet->written = batch_builder_new(err)) == NULL ||
 	    (outlet->payload = batch_builder_new(err)) == NULL) {
@@ -162,7 +164,7 @@ outlet_open(struct outlet *outlet, struct error *err)
 		engine_say(deliver->engine, SYNCLINE_LOG_WARNING,
 		           "%s.%s can neither be written by version nor be read again before a write: a change made there between reading and writing "
 		           "is overwritten.  Set guard = \"none\" to accept that.", outlet->binding->system->head.name, outlet->binding->object->head.name);
-	if (make_builders(outlet, err) == 0)
+	if (outlet_builders(outlet, err) == 0)
 		return 0;
 	outlet->sink = NULL;
 	return -1;
@@ -175,7 +177,7 @@ outlet_open_blind(struct outlet *outlet, struct error *err)
 
 	if (descriptor != NULL && descriptor->capabilities != NULL)
 		take_capabilities(outlet, descriptor->capabilities);
-	return make_builders(outlet, err);
+	return outlet_builders(outlet, err);
 }
 
 int
@@ -191,6 +193,7 @@ outlet_deactivation(struct outlet *outlet, struct error *err)
 void
 outlet_free(struct outlet *outlet)
 {
+	aside_free(outlet->aside);
 	send_abandon(outlet);
 	if (outlet->deactivate != NULL)
 		rules_worker_forget(outlet->deliver->engine->rules, outlet->deactivate);
@@ -201,7 +204,8 @@ outlet_free(struct outlet *outlet)
 	observed_free(&outlet->observed);
 	buffer_free(&outlet->scratch);
 	arena_free(&outlet->arena);
-	arena_free(&outlet->resting);
+	for (size_t i = 0; i < sizeof outlet->trips / sizeof *outlet->trips; i++)
+		arena_free(&outlet->trips[i].arena);
 }
 
 void

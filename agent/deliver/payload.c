@@ -119,7 +119,7 @@ run_rules(struct outlet *outlet, const struct mapping *mapping, struct pick **in
 	if (batch_builder_set_fields(outlet->written, mapping_output_fields(mapping), mapping_output_count(mapping), err) != 0)
 		return -1;
 	world_write(&world, deliver->engine, outlet->bound, deliver->intake->unit, deliver->intake->run_time_us, records, missing);
-	result = mapping_run(deliver->engine->rules, mapping, &world.rules, golden, outlet->written, report, err);
+	result = mapping_run(outlet->rules, mapping, &world.rules, golden, outlet->written, report, err);
 	world_free(&world);
 	if (result == 0 && faults.no_memory)
 		result = error_memory(err);
@@ -402,9 +402,8 @@ describe(struct parcel *parcel, struct error *err)
 			.span = pick->due->span, .deactivate = pick->deactivate, .again = pick->due->again };
 		put_vector(parcel, i, &vectors[(size_t)i * outlet->words]);
 	}
-	parcel->attempt = (struct ledger_attempt){ .binding = outlet->id, .unit = outlet->deliver->intake->unit_id,
-		.run = outlet->deliver->intake->run->number, .count = parcel->count, .items = items, .payload = parcel->payload, .vectors = vectors,
-		.words = outlet->words, .claimed_us = ledger_now(outlet->deliver->ledger) };
+	parcel->attempt = (struct ledger_attempt){ .binding = outlet->id, .unit = outlet->deliver->intake->unit_id, .count = parcel->count,
+		.items = items, .payload = parcel->payload, .vectors = vectors, .words = outlet->words };
 	return 0;
 }
 

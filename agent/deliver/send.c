@@ -8,7 +8,14 @@
  *     agent    claim 1  open 1 | claim 2          open 2 | settle 1  claim 3  open 3 | settle 2 ...
  *     target                    write 1                    write 2                     write 3
  *
- * What needs the target itself (a guard, a document, a batch in halves) first waits for what is in the air.
+ * Many plain creates are packed in a thread of their own, while what was heard before is settled:
+ *
+ *     agent    gather 3 | settle 1  open 3 | gather 4 | settle 2  open 4 ...
+ *     thread            | pack 3           |          | pack 4
+ *     target   write 2                       write 3
+ *
+ * Two attempts are open at most.  What needs the target itself (a guard, a document, a batch in halves) first waits for what is in
+ * the air.
  */
 #include <sodium.h>
 #include <string.h>
@@ -280,6 +287,7 @@ open_attempt(struct parcel *parcel, struct error *err)
 	if (parcel->count == 0)
 		return 0;
 	deliver = parcel->outlet->deliver;
+	parcel->attempt.run = deliver->intake->run->number;
 	if (ledger_begin(deliver->ledger, err) != 0)
 		return -1;
 	if (ledger_attempt_open(deliver->ledger, &parcel->attempt, &why) != 0) {
@@ -326,10 +334,21 @@ end_trip(struct trip *trip, struct error *err)
 }
 
 int
+send_settle(struct outlet *outlet, struct error *err)
+{
+	struct trip *trip = outlet->heard;
+
+	outlet->heard = NULL;
+	return trip != NULL ? end_trip(trip, err) : 0;
+}
+
+int
 send_land(struct outlet *outlet, struct error *err)
 {
 	struct trip *trip = outlet->air;
 
+	if (send_settle(outlet, err) != 0)
+		return -1;
 	if (trip == NULL)
 		return 0;
 	outlet->air = NULL;
@@ -337,18 +356,50 @@ send_land(struct outlet *outlet, struct error *err)
 	return end_trip(trip, err);
 }
 
-void
-send_abandon(struct outlet *outlet)
+static void
+abandon(struct trip *trip)
 {
-	struct trip *trip = outlet->air;
-
 	if (trip == NULL)
 		return;
-	outlet->air = NULL;
 	if (trip->flight.writing != NULL)
 		connector_results_free(connector_write_end(trip->flight.writing));
 	connector_results_free(trip->flight.results);
 	claim_free(&trip->claim);
+}
+
+void
+send_abandon(struct outlet *outlet)
+{
+	abandon(outlet->heard);
+	abandon(outlet->air);
+	outlet->heard = outlet->air = NULL;
+}
+
+static void
+swap_arenas(struct outlet *outlet, struct trip *trip)
+{
+	struct arena arena = outlet->arena;
+
+	outlet->arena = trip->arena;
+	trip->arena = arena;
+}
+
+struct trip *
+send_lend(struct outlet *outlet)
+{
+	struct trip *trip = outlet->trips;
+
+	while (trip == outlet->air || trip == outlet->heard)
+		trip++;
+	swap_arenas(outlet, trip);
+	return trip;
+}
+
+void
+send_return(struct outlet *outlet, struct trip *trip)
+{
+	swap_arenas(outlet, trip);
+	arena_reset(&outlet->arena);
 }
 
 /* One after the other, with nothing in the air. */
@@ -382,7 +433,7 @@ send_off(struct outlet *outlet, struct trip *trip, struct error *err)
 }
 
 int
-send_claim(struct outlet *outlet, struct trip *trip, struct error *err)
+send_claim(struct outlet *outlet, struct trip *trip, bool later, struct error *err)
 {
 	struct trip *before = outlet->air;
 	bool in_turn = trip->claim.parcels[1].count > 0;
@@ -402,8 +453,10 @@ send_claim(struct outlet *outlet, struct trip *trip, struct error *err)
 		return send_in_turn(outlet, &trip->claim, err);
 	outlet->air = NULL;
 	result = send_off(outlet, trip, err);
-	/* While the target takes this one, what it said of the one before is kept. */
-	if (before != NULL)
+	/* While the target takes this one, what it said of the one before is kept; or while the next one is packed. */
+	if (before != NULL && later && result == 0)
+		outlet->heard = before;
+	else if (before != NULL)
 		kept = end_trip(before, result == 0 ? err : &second);
 	return result == 0 ? kept : result;
 }

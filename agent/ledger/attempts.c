@@ -349,7 +349,7 @@ store_bytes(struct ledger *ledger, int64_t id, const struct ledger_attempt *atte
 	struct packed packed;
 	int status;
 
-	if (statement == NULL || packed_batch(ledger, attempt->payload, &packed, err) != 0)
+	if (statement == NULL || packed_batch(ledger, attempt->payload, attempt->packed, &packed, err) != 0)
 		return -1;
 	if (words > 0 && *(const uint8_t *)&probe != 1) { /* little-endian in the file, whatever the machine */
 		if ((encoded = malloc(words * 8)) == NULL)

@@ -108,6 +108,7 @@ struct ledger_attempt {
 	uint32_t count;
 	const struct ledger_attempt_item *items;
 	const struct batch *payload; /* a record an item, in order: operation, native id, expected version, key (note), values */
+	struct syncline_slice packed; /* the payload, compressed ahead (pack.h); empty: it was not */
 	const uint64_t *vectors;     /* count * words: what the link's `sent` will be once the item is confirmed */
 	uint32_t words;
 	int64_t claimed_us;

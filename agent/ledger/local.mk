@@ -8,7 +8,7 @@ libledger_a_SOURCES = agent/ledger/ledger.h agent/ledger/seal.h agent/ledger/sta
 	agent/ledger/links.c agent/ledger/links_put.c agent/ledger/links_missing.c agent/ledger/match.c \
 	agent/ledger/history.h agent/ledger/history.c agent/ledger/history_seal.c agent/ledger/find_key.c agent/ledger/records_check.c \
 	agent/ledger/bulk.c agent/ledger/bulk_open.c agent/ledger/bulk_inside.h agent/ledger/bloom.c agent/ledger/bloom.h \
-	agent/ledger/packed.h agent/ledger/packed.c agent/ledger/seen.c agent/ledger/staging_inside.h agent/ledger/staging.c agent/ledger/positions.c \
+	agent/ledger/pack.h agent/ledger/packed.h agent/ledger/packed.c agent/ledger/seen.c agent/ledger/staging_inside.h agent/ledger/staging.c agent/ledger/positions.c \
 	agent/ledger/unsure.c agent/ledger/waiters.c agent/ledger/runs.c agent/ledger/flags.c agent/ledger/plans.c agent/ledger/plan_draft.c agent/ledger/runs_inside.h \
 	agent/ledger/leases.c agent/ledger/stamps.c agent/ledger/care.c agent/ledger/backup.c
 libledger_a_CPPFLAGS = $(AGENT_CPPFLAGS)

@@ -2,6 +2,8 @@
 /* packed.c: see packed.h.  The compressor's state and memory belong to the open ledger and are used again for each batch. */
 #include "ledger/packed.h"
 
+#include "ledger/pack.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,12 +11,53 @@
 
 #define LEVEL 1
 
+struct ledger_pack {
+	ZSTD_CCtx *context;
+	struct buffer bytes;
+};
 struct packer {
-	ZSTD_CCtx *pack;
+	struct ledger_pack pack;
 	ZSTD_DCtx *unpack;
-	struct buffer plain;  /* the compressed bytes */
 	struct buffer sealed;
 };
+
+int
+ledger_pack(struct ledger_pack *pack, const struct batch *batch, struct syncline_slice *ret_packed, struct error *err)
+{
+	size_t length;
+
+	buffer_clear(&pack->bytes);
+	if ((pack->context == NULL && (pack->context = ZSTD_createCCtx()) == NULL) || buffer_reserve(&pack->bytes, ZSTD_compressBound(batch->size)) != 0)
+		return error_memory(err);
+	length = ZSTD_compressCCtx(pack->context, pack->bytes.data, pack->bytes.capacity, batch->data, batch->size, LEVEL);
+	if (ZSTD_isError(length))
+		return error_set(err, ERROR_MEMORY, NULL, "a batch could not be compressed: %s", ZSTD_getErrorName(length));
+	pack->bytes.length = length;
+	*ret_packed = (struct syncline_slice){ pack->bytes.data, length };
+	return 0;
+}
+
+struct ledger_pack *
+ledger_pack_new(struct error *err)
+{
+	struct ledger_pack *pack = calloc(1, sizeof *pack);
+
+	if (pack == NULL)
+		error_memory(err);
+	else
+		buffer_init(&pack->bytes, ZSTD_COMPRESSBOUND(BATCH_MAX_BYTES));
+	return pack;
+}
+
+void
+ledger_pack_free(struct ledger_pack *pack)
+{
+	if (pack == NULL)
+		return;
+	ZSTD_freeCCtx(pack->context);
+	buffer_free(&pack->bytes);
+	free(pack);
+}
 
 static struct packer *
 packer_of(struct ledger *ledger, struct error *err)
@@ -22,7 +65,7 @@ packer_of(struct ledger *ledger, struct error *err)
 	if (ledger->packer == NULL) {
 		ledger->packer = calloc(1, sizeof *ledger->packer);
 		if (ledger->packer != NULL) {
-			buffer_init(&ledger->packer->plain, ZSTD_COMPRESSBOUND(BATCH_MAX_BYTES));
+			buffer_init(&ledger->packer->pack.bytes, ZSTD_COMPRESSBOUND(BATCH_MAX_BYTES));
 			buffer_init(&ledger->packer->sealed, 2u * BATCH_MAX_BYTES);
 		}
 	}
@@ -38,34 +81,26 @@ packed_free(struct ledger *ledger)
 
 	if (p == NULL)
 		return;
-	ZSTD_freeCCtx(p->pack);
+	ZSTD_freeCCtx(p->pack.context);
 	ZSTD_freeDCtx(p->unpack);
-	buffer_free(&p->plain);
+	buffer_free(&p->pack.bytes);
 	buffer_free(&p->sealed);
 	free(p);
 	ledger->packer = NULL;
 }
 
 int
-packed_batch(struct ledger *ledger, const struct batch *batch, struct packed *ret_packed, struct error *err)
+packed_batch(struct ledger *ledger, const struct batch *batch, struct syncline_slice ahead, struct packed *ret_packed, struct error *err)
 {
 	const struct ledger_keys *keys = ledger->options.keys;
 	struct packer *p = packer_of(ledger, err);
-	size_t length;
 
-	if (p == NULL)
+	if (p == NULL || (ahead.length == 0 && ledger_pack(&p->pack, batch, &ahead, err) != 0))
 		return -1;
-	buffer_clear(&p->plain);
-	buffer_clear(&p->sealed);
-	if ((p->pack == NULL && (p->pack = ZSTD_createCCtx()) == NULL) || buffer_reserve(&p->plain, ZSTD_compressBound(batch->size)) != 0)
-		return error_memory(err);
-	length = ZSTD_compressCCtx(p->pack, p->plain.data, p->plain.capacity, batch->data, batch->size, LEVEL);
-	if (ZSTD_isError(length))
-		return error_set(err, ERROR_MEMORY, NULL, "a batch could not be compressed: %s", ZSTD_getErrorName(length));
-	p->plain.length = length;
-	*ret_packed = (struct packed){ { p->plain.data, length }, batch->size, false };
+	*ret_packed = (struct packed){ ahead, batch->size, false };
 	if (keys == NULL)
 		return 0;
+	buffer_clear(&p->sealed);
 	if (keys->seal(keys->data, 0, ret_packed->data, &p->sealed, err) != 0)
 		return -1;
 	*ret_packed = (struct packed){ { p->sealed.data, p->sealed.length }, batch->size, true };

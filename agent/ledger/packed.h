@@ -13,7 +13,8 @@ struct packed {
 	uint32_t size;              /* of the batch */
 	bool sealed;
 };
-int packed_batch(struct ledger *ledger, const struct batch *batch, struct packed *ret_packed, struct error *err);
+/* `ahead`: its compressed bytes where they were made before (pack.h), or empty. */
+int packed_batch(struct ledger *ledger, const struct batch *batch, struct syncline_slice ahead, struct packed *ret_packed, struct error *err);
 /* ERROR_LEDGER_DAMAGED when the bytes are not what was packed. */
 struct batch *packed_open(struct ledger *ledger, struct syncline_slice data, int64_t size, bool sealed, struct error *err);
 void packed_free(struct ledger *ledger);

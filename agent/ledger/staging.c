@@ -259,7 +259,7 @@ ledger_stage(struct ledger *ledger, struct ledger_read *read, const struct batch
 	after.rejected += rows > 0 ? count_rejects(batch) : 0;
 	result = pack_seen(seen, seen_count, &runs, &links, err);
 	if (result == 0 && rows > 0)
-		result = packed_batch(ledger, batch, &packed, err);
+		result = packed_batch(ledger, batch, (struct syncline_slice){ NULL, 0 }, &packed, err);
 	if (result == 0)
 		result = insert_batch(ledger, read, rows, &packed, &runs, links, records, &id, err);
 	buffer_free(&runs);

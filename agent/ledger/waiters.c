@@ -19,7 +19,7 @@ ledger_wait(struct ledger *ledger, const struct ledger_waiter *waiter, struct er
 
 	if (waiter->batch == NULL || waiter->batch->header->record_count != 1)
 		return error_set(err, ERROR_INTERNAL, NULL, "a row that shall wait for its parent came without itself");
-	if (packed_batch(ledger, waiter->batch, &packed, err) != 0)
+	if (packed_batch(ledger, waiter->batch, (struct syncline_slice){ NULL, 0 }, &packed, err) != 0)
 		return -1;
 	statement = ledger_statement(
 		ledger, "INSERT INTO waiter (flow, unit, object, native, parent_object, parent_native, field, since_us, until_us, started, read_us, \"full\","

@@ -53,6 +53,47 @@ a_record_is_created_changed_and_deleted(void **state)
 	post_free(post);
 }
 
+/* How many of these numbers are of a kind that post_customers() makes. */
+static unsigned
+how_many(unsigned first, unsigned count, bool nobody)
+{
+	unsigned found = 0;
+
+	for (unsigned i = first; i < first + count; i++)
+		found += nobody ? i % 50 == 0 : i % 50 != 0 && i % 70 == 0;
+	return found;
+}
+
+/* So many that they are packed beside: all arrive, once, and what is out of scope or refused is told as of few. */
+static void
+many_are_created_once(void **state)
+{
+	struct post *post = post_new(NULL);
+	unsigned nobody = how_many(1, 2700, true), bad = how_many(1, 2700, false);
+	char wanted[80];
+
+	(void)state;
+	post_customers(post, 1, 2700);
+	post_deliver(post);
+	snprintf(wanted, sizeof wanted, "%u|%u|%u", 2700 - nobody - bad, 2700 - nobody - bad, 2700 - nobody - bad);
+	assert_string_equal(post_rows(post, "SELECT count(*), count(DISTINCT number), count(DISTINCT ext_id) FROM accounts"), wanted);
+	assert_string_equal(post_rows(post, "SELECT count(*) FROM accounts WHERE origin <> 'made for ' || number OR name <> 'Ada'"), "0");
+	assert_int_equal(post->run.counts[LEDGER_COUNT_SENT_CREATES], 2700 - nobody - bad);
+	assert_int_equal(post->run.counts[LEDGER_COUNT_OUT_OF_SCOPE], nobody);
+	assert_int_equal(post->result.dead, bad);
+	assert_int_equal(post->result.left + post->result.uncertain + post->result.waiting, 0);
+	post_check(post);
+	/* Nothing is left of it for the next run; and few go with many. */
+	(void)post_customer(post, "one", "Ada", NULL);
+	post_customers(post, 3001, 600);
+	post_deliver(post);
+	snprintf(wanted, sizeof wanted, "%u", 2701 - nobody - bad + 600 - how_many(3001, 600, true) - how_many(3001, 600, false));
+	assert_string_equal(post_rows(post, "SELECT count(*) FROM accounts"), wanted);
+	assert_int_equal(post->result.left + post->result.uncertain + post->result.waiting, 0);
+	post_check(post);
+	post_free(post);
+}
+
 static void
 what_is_out_of_scope_is_dropped(void **state)
 {
@@ -613,6 +654,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_record_is_created_changed_and_deleted),
+		cmocka_unit_test(many_are_created_once),
 		cmocka_unit_test(what_is_out_of_scope_is_dropped),
 		cmocka_unit_test(out_of_scope_may_deactivate_and_come_back),
 		cmocka_unit_test(what_was_never_there_is_not_deleted),

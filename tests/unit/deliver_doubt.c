@@ -54,6 +54,43 @@ sweep(const struct post_options *options)
 	assert_in_range(deaths * stride, 10, 1000);
 }
 
+/* Many at once are packed beside, and two attempts are open while that goes on.  Looks at the clock are many here: some of them. */
+static void
+many_are_there_once_wherever_the_process_ends(void **state)
+{
+	unsigned deaths = 0, at = 1;
+	bool died = true;
+
+	(void)state;
+	for (unsigned step = 20; died; at += step, step += step / 2) {
+		struct post *post = post_new(NULL);
+		unsigned refused = 0, wanted = 0;
+		char expected[60];
+
+		post_customers(post, 1, 2600);
+		for (unsigned i = 1; i <= 2600; i++) {
+			wanted += i % 50 != 0 && i % 70 != 0;
+			refused += i % 50 != 0 && i % 70 == 0;
+		}
+		died = post_die(post, at);
+		deaths += died;
+		post->options.patience_ms = 600000;
+		post->clock_us += 10000000;
+		post_resolve(post);
+		post_deliver(post);
+		post_check(post);
+		snprintf(expected, sizeof expected, "%u|%u|%u", wanted, wanted, wanted);
+		assert_string_equal(post_rows(post, "SELECT count(*), count(DISTINCT number), count(DISTINCT ext_id) FROM accounts"), expected);
+		assert_int_equal(post->result.dead, refused);
+		assert_int_equal(post->result.left + post->result.uncertain + post->result.parked + post->result.waiting + post->result.held, 0);
+		post_sql(post, "DELETE FROM log");
+		post_deliver(post);
+		assert_string_equal(post_rows(post, "SELECT count(*) FROM log"), "0");
+		post_free(post);
+	}
+	assert_in_range(deaths, 5, 50);
+}
+
 static void
 a_table_is_right_wherever_the_process_ends(void **state)
 {
@@ -603,6 +640,7 @@ int
 deliver_doubt_run(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(many_are_there_once_wherever_the_process_ends),
 		cmocka_unit_test(a_table_is_right_wherever_the_process_ends),
 		cmocka_unit_test(a_table_with_versions_too),
 		cmocka_unit_test(what_was_lost_settles_from_then_on),

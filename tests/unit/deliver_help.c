@@ -287,9 +287,9 @@ deliver_to(struct post *post, int64_t record, uint64_t generation, uint8_t op)
 	must(post, ledger_deliver(post->ledger, &delivery, 1, &post->err));
 }
 
-/* It came from the ERP, where it is linked by its number. */
+/* It came from the ERP, where it is linked by its number.  In the caller's transaction. */
 static int64_t
-put_new(struct post *post, const char *entity, struct syncline_value *values)
+put_one(struct post *post, const char *entity, struct syncline_value *values)
 {
 	bool paper = strcmp(entity, "paper") == 0;
 	const char *flow = paper ? "papers" : strcmp(entity, "customer") == 0 ? "customers" : "orders";
@@ -298,14 +298,39 @@ put_new(struct post *post, const char *entity, struct syncline_value *values)
 	struct ledger_link link = { .object = ledger_object_id(post->ledger, source->object), .unit = post->run.unit,
 		.native = { values[0].u.data, values[0].length } };
 
-	must(post, ledger_begin(post->ledger, &post->err));
 	must(post, ledger_new_ids(post->ledger, 1, &record.id, &post->err));
 	must(post, ledger_records_put(post->ledger, config_entity(post->model, entity), &record, 1, &post->err));
 	link.record = record.id;
 	must(post, ledger_links_put(post->ledger, config_entity(post->model, entity), &link, 1, &post->err));
 	deliver_to(post, record.id, 1, LEDGER_WANT_WRITE);
-	must(post, ledger_commit(post->ledger, &post->err));
 	return record.id;
+}
+
+static int64_t
+put_new(struct post *post, const char *entity, struct syncline_value *values)
+{
+	int64_t record;
+
+	must(post, ledger_begin(post->ledger, &post->err));
+	record = put_one(post, entity, values);
+	must(post, ledger_commit(post->ledger, &post->err));
+	return record;
+}
+
+void
+post_customers(struct post *post, unsigned first, unsigned count)
+{
+	must(post, ledger_begin(post->ledger, &post->err));
+	for (unsigned i = first; i < first + count; i++) {
+		char number[20];
+		struct syncline_value values[4] = { { .type = SYNCLINE_TYPE_NULL }, text_or_null(i % 50 == 0 ? "nobody" : i % 70 == 0 ? "bad" : "Ada"),
+			{ .type = SYNCLINE_TYPE_NULL }, { .type = SYNCLINE_TYPE_NULL } };
+
+		snprintf(number, sizeof number, "%u", i);
+		values[0] = text_or_null(number);
+		(void)put_one(post, "customer", values);
+	}
+	must(post, ledger_commit(post->ledger, &post->err));
 }
 
 int64_t

@@ -54,6 +54,8 @@ void post_flow(struct post *post, const char *name);
 /* Records with marks for the targets of their flow.  phone, customer: NULL, 0: null. */
 int64_t post_customer(struct post *post, const char *number, const char *name, const char *phone);
 int64_t post_order(struct post *post, const char *number, int64_t customer);
+/* Customers with these numbers, in one transaction: every 50th is "nobody", every 70th "bad", which the target refuses. */
+void post_customers(struct post *post, unsigned first, unsigned count);
 /* A document below files/docs, and a record that names it. */
 int64_t post_paper(struct post *post, const char *number, const char *bytes);
 void post_document(struct post *post, const char *number, const char *bytes);
