@@ -158,6 +158,7 @@ int ledger_stamp(struct ledger *ledger, struct error *err);
 struct ledger_seen;
 struct ledger_seen *ledger_seen_load(struct ledger *ledger, int64_t read, struct error *err);
 bool ledger_seen_has(const struct ledger_seen *seen, int64_t link);
+uint64_t ledger_seen_count(const struct ledger_seen *seen, int64_t end); /* of links before that one */
 void ledger_seen_free(struct ledger_seen *seen); /* accepts NULL */
 void ledger_missing_free(struct ledger *ledger); /* links_missing.c */
 /* An engine opens: whatever its predecessor left. */

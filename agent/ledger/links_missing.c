@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * links_missing.c: the links that a complete full read did not show.  What it showed is a set in memory, one look through the
- * index finds live links that are not in it (most often none), and only those are looked up.  The list is kept for the next
- * call, since lists are asked for page by page; each row is judged anew when it is told.
+ * links_missing.c: the links that a complete full read did not show.  What it showed is a set in memory.  Most often as many as
+ * are live were seen, and so there are none; else one look through the index finds live links that are not in it, and only those
+ * are looked up.  The list is kept for the next call, since lists are asked for page by page; each row is judged anew when it is told.
  */
 #include "ledger/links.h"
 
@@ -83,16 +83,86 @@ first_since(struct ledger *ledger, uint64_t started, int64_t *ret_first, struct 
 	return 0;
 }
 
+/* One number about the object; ?2: the first link since. */
+static int
+count(struct ledger *ledger, const char *sql, const struct missing *missing, int64_t since, uint64_t *ret_count, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger, sql, err);
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, missing->object);
+	if (since != 0)
+		sqlite3_bind_int64(statement, 2, since);
+	if (ledger_step(ledger, statement, err) != 1)
+		return -1;
+	*ret_count = (uint64_t)sqlite3_column_int64(statement, 0);
+	sqlite3_reset(statement);
+	return 0;
+}
+
+/* How many links that are not live any more were seen; of too many nothing can be said. */
+static int
+count_ended(struct ledger *ledger, const struct missing *missing, const struct ledger_seen *seen, int64_t since, uint64_t most, uint64_t *ret_count,
+            bool *ret_known, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger, "SELECT id FROM link INDEXED BY link_ended WHERE state <> 0 AND object = ?1", err);
+	uint64_t ended = 0, passed = 0;
+	int step = 1;
+
+	if (statement == NULL)
+		return link_failed(ledger, err);
+	sqlite3_bind_int64(statement, 1, missing->object);
+	while (passed <= most && (step = ledger_step(ledger, statement, err)) == 1) {
+		int64_t id = sqlite3_column_int64(statement, 0);
+
+		passed++;
+		ended += id < since && ledger_seen_has(seen, id);
+	}
+	sqlite3_reset(statement);
+	if (step < 0)
+		return link_failed(ledger, err);
+	*ret_count = ended;
+	*ret_known = step == 0;
+	return 0;
+}
+
+/*
+ * Were as many live links of the object seen as there are, in all units, of those that are older than the read?  All that was
+ * seen are links of the object, so that none is missing then.  Where much is newer, that is not worth counting.
+ */
+static int
+all_seen(struct ledger *ledger, const struct missing *missing, const struct ledger_seen *seen, int64_t since, bool *ret_all, struct error *err)
+{
+	uint64_t live, newest, newer, ended = 0;
+	bool known = false;
+
+	*ret_all = false;
+	if (count(ledger, "SELECT total(live) FROM link_count WHERE object = ?1", missing, 0, &live, err) != 0 ||
+	    count(ledger, "SELECT coalesce(max(id), 0) FROM link WHERE ?1 > 0", missing, 0, &newest, err) != 0)
+		return -1;
+	if ((int64_t)newest - since > (int64_t)(live / 4))
+		return 0;
+	if (count(ledger, "SELECT count(*) FROM link NOT INDEXED WHERE id >= ?2 AND object = ?1 AND state = 0", missing, since, &newer, err) != 0 ||
+	    count_ended(ledger, missing, seen, since, live / 4 + 100, &ended, &known, err) != 0)
+		return -1;
+	*ret_all = known && ledger_seen_count(seen, since) - ended == live - newer;
+	return 0;
+}
+
 /* Live links of (object, unit) that are not among those seen, and older than the read. */
 static int
 compare(struct ledger *ledger, struct missing *missing, const struct ledger_seen *seen, struct error *err)
 {
 	sqlite3_stmt *statement;
 	int64_t since = 0;
+	bool all;
 	int step;
 
-	if (first_since(ledger, missing->started, &since, err) != 0)
+	if (first_since(ledger, missing->started, &since, err) != 0 || all_seen(ledger, missing, seen, since, &all, err) != 0)
 		return -1;
+	if (all)
+		return 0;
 	statement = ledger_statement(ledger, "SELECT id, state FROM link INDEXED BY link_native WHERE object = ?1 AND unit = ?2", err);
 	if (statement == NULL)
 		return link_failed(ledger, err);

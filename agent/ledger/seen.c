@@ -128,6 +128,26 @@ ledger_seen_load(struct ledger *ledger, int64_t read, struct error *err)
 	return NULL;
 }
 
+uint64_t
+ledger_seen_count(const struct ledger_seen *seen, int64_t end)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < seen->count; i++) {
+		const struct page *page = seen->pages[i];
+		int64_t first = page->number * ((int64_t)1 << PAGE_BITS);
+
+		for (uint32_t w = 0; w < PAGE_WORDS && first + 64 * (int64_t)w < end; w++) {
+			int64_t left = end - (first + 64 * (int64_t)w);
+			uint64_t word = left < 64 ? page->words[w] & ((UINT64_C(1) << left) - 1) : page->words[w];
+
+			for (; word != 0; word &= word - 1)
+				count++;
+		}
+	}
+	return count;
+}
+
 bool
 ledger_seen_has(const struct ledger_seen *seen, int64_t link)
 {

@@ -601,3 +601,96 @@ links_that_a_full_read_did_not_show(void **state)
 	assert_int_equal(ledger_links_missing(bed.ledger, bed.customer, 4711, bed.kunden, bed.berlin, 0, &bed.arena, page, 8, &n, &total, &err), -1);
 	assert_int_equal(err.code, ERROR_LEDGER_NOT_FOUND);
 }
+
+/* By looking at each link. */
+static unsigned
+truly_missing(const struct ledger_read *read, const int64_t *seen, unsigned count)
+{
+	sqlite3_stmt *statement = ledger_statement(bed.ledger, "SELECT id FROM link WHERE object = ?1 AND unit = ?2 AND state = 0 AND created < ?3"
+	                                                       " AND confirmed < ?3", NULL);
+	unsigned missing = 0;
+
+	assert_non_null(statement);
+	sqlite3_bind_int64(statement, 1, bed.kunden);
+	sqlite3_bind_int64(statement, 2, bed.berlin);
+	sqlite3_bind_int64(statement, 3, (int64_t)read->started);
+	while (sqlite3_step(statement) == SQLITE_ROW) {
+		bool there = false;
+
+		for (unsigned i = 0; i < count; i++)
+			there = there || seen[i] == sqlite3_column_int64(statement, 0);
+		missing += !there;
+	}
+	sqlite3_reset(statement);
+	return missing;
+}
+
+static void
+put_new(struct ledger_link *to, char *native, unsigned number)
+{
+	struct error err;
+
+	snprintf(native, 8, "%u", number);
+	*to = bed_link(bed.kunden, number % 3 == 0 ? bed.munich : bed.berlin, native, bed_customer("x", bed.berlin), 1);
+	assert_ok(ledger_begin(bed.ledger, &err));
+	to->created = ledger_sequence(bed.ledger);
+	assert_ok(ledger_links_put(bed.ledger, bed.customer, to, 1, &err));
+	assert_ok(ledger_commit(bed.ledger, &err));
+}
+
+/* Links end and come back before, while and after they are seen; whether that is told by counting or by looking, it is the same. */
+void
+what_is_missing_does_not_depend_on_how_it_is_found(void **state)
+{
+	struct ledger_link links[400], page[400];
+	char natives[400][8];
+	unsigned count = 0, none = 0, some = 0;
+	struct error err;
+
+	(void)state;
+	srand(4711);
+	for (unsigned round = 0; round < 60; round++) {
+		int64_t seen[400], staged;
+		struct ledger_read read;
+		unsigned used = 0, lost = (unsigned)rand() % 3, n, wanted;
+		uint64_t total;
+
+		for (unsigned i = (unsigned)rand() % 4 + 1; i > 0; i--, count++)
+			put_new(&links[count], natives[count], count);
+		for (unsigned i = (unsigned)rand() % 3; i > 0; i--) {
+			struct ledger_link *link = &links[(unsigned)rand() % count];
+
+			link->state = link->state == LEDGER_LINK_LIVE ? LEDGER_LINK_TOMBSTONE : LEDGER_LINK_LIVE;
+			bed_put_link(*link);
+		}
+		assert_ok(ledger_begin(bed.ledger, &err));
+		assert_ok(ledger_read_begin(bed.ledger, bed.kunden, 0, true, &read, &err));
+		assert_ok(ledger_commit(bed.ledger, &err));
+		for (unsigned i = 0; i < count; i++)
+			if (links[i].state == LEDGER_LINK_LIVE ? lost == 0 || (unsigned)rand() % 20 >= lost : rand() % 4 == 0)
+				seen[used++] = links[i].id;
+		if (rand() % 3 == 0) {
+			put_new(&links[count], natives[count], count);
+			if (rand() % 2 == 0)
+				seen[used++] = links[count].id;
+			count++;
+		}
+		assert_ok(ledger_begin(bed.ledger, &err));
+		assert_ok(ledger_stage(bed.ledger, &read, NULL, seen, used, used, NULL, &staged, &err));
+		assert_ok(ledger_read_end(bed.ledger, &read, NULL, 0, false, &err));
+		assert_ok(ledger_commit(bed.ledger, &err));
+		for (unsigned i = (unsigned)rand() % 3; i > 0; i--) {
+			struct ledger_link *link = &links[(unsigned)rand() % count];
+
+			link->state = link->state == LEDGER_LINK_LIVE ? LEDGER_LINK_TOMBSTONE : LEDGER_LINK_LIVE;
+			bed_put_link(*link);
+		}
+		wanted = truly_missing(&read, seen, used);
+		assert_ok(ledger_links_missing(bed.ledger, bed.customer, read.id, bed.kunden, bed.berlin, 0, &bed.arena, page, 400, &n, &total, &err));
+		assert_int_equal(n, wanted);
+		assert_int_equal(total, wanted);
+		none += wanted == 0;
+		some += wanted > 0;
+	}
+	assert_true(none > 5 && some > 5);
+}

@@ -46,6 +46,7 @@ const char *bed_faults(void);
 		BED_TEST(links_of_records_and_at_objects), BED_TEST(live_links_are_counted),                                          \
 		BED_TEST(understood_links_take_the_new_hash), BED_TEST(old_vectors_are_shorter), \
 		BED_TEST(match_keys_find_their_records), BED_TEST(links_that_a_full_read_did_not_show), \
+		BED_TEST(what_is_missing_does_not_depend_on_how_it_is_found), \
 		BED_TEST(put_away_indexes_are_an_error_and_no_slow_answer)
 #define HISTORY_TESTS                                                                                                             \
 	BED_TEST(history_is_told_oldest_first), BED_TEST(equal_rows_become_a_span_and_are_told_as_rows), BED_TEST(a_run_tells_what_it_did), \
@@ -63,6 +64,7 @@ void understood_links_take_the_new_hash(void **state);
 void old_vectors_are_shorter(void **state);
 void match_keys_find_their_records(void **state);
 void links_that_a_full_read_did_not_show(void **state);
+void what_is_missing_does_not_depend_on_how_it_is_found(void **state);
 void put_away_indexes_are_an_error_and_no_slow_answer(void **state);
 void history_is_told_oldest_first(void **state);
 void equal_rows_become_a_span_and_are_told_as_rows(void **state);
