@@ -11,9 +11,12 @@
 
 #include "flow/vector.h"
 #include "flow/world.h"
+#include "ledger/pack.h"
 
 struct place {
+	const struct ledger_staged *staged;
 	const struct batch *batch;
+	struct batch *opened; /* here; its taker's */
 	struct arena arena;
 	struct ahead_rows rows;
 	struct ahead_fault *last;
@@ -27,6 +30,7 @@ struct ahead {
 	const struct config_unit *unit;
 	int64_t run_time_us;
 	struct rules_worker *rules;
+	struct ledger_pack *pack;
 	struct batch_builder *builder;
 	struct buffer scratch;
 	struct place places[2];
@@ -100,7 +104,7 @@ run_rules(struct ahead *ahead, struct place *place, const struct batch *batch)
 }
 
 static int
-work_off(struct ahead *ahead, struct place *place)
+sort_out(struct ahead *ahead, struct place *place)
 {
 	uint32_t count = place->batch->header->record_count, kept = 0;
 	uint8_t (*raws)[16] = arena_array(&place->arena, count + 1u, sizeof *raws);
@@ -126,6 +130,23 @@ work_off(struct ahead *ahead, struct place *place)
 	result = run_rules(ahead, place, batch);
 	batch_free(part);
 	return result;
+}
+
+static int
+work_off(struct ahead *ahead, struct place *place)
+{
+	const struct ledger_staged *staged = place->staged;
+
+	place->batch = staged->batch;
+	if (staged->batch == NULL) {
+		place->batch = place->opened = ledger_unpack(ahead->pack, ahead->engine->ledger,
+		                                             (struct syncline_slice){ staged->kept, staged->kept_length }, staged->kept_size, &place->err);
+		if (place->opened == NULL) {
+			error_place(&place->err, "staged batch %lld", (long long)staged->id);
+			return -1;
+		}
+	}
+	return sort_out(ahead, place);
 }
 
 static void *
@@ -156,6 +177,8 @@ static void
 clear(struct place *place)
 {
 	batch_free(place->rows.canonical);
+	batch_free(place->opened);
+	place->opened = NULL;
 	arena_reset(&place->arena);
 	place->rows = (struct ahead_rows){ .raws = NULL };
 	place->last = NULL;
@@ -173,6 +196,7 @@ release(struct ahead *ahead)
 	buffer_free(&ahead->scratch);
 	batch_builder_free(ahead->builder);
 	rules_worker_free(ahead->rules);
+	ledger_pack_free(ahead->pack);
 	free(ahead);
 }
 
@@ -190,7 +214,7 @@ ahead_new(struct engine *engine, const struct bound *bound, const struct config_
 	buffer_init(&ahead->scratch, 0);
 	for (int i = 0; i < 2; i++)
 		arena_init(&ahead->places[i].arena, 0);
-	if ((ahead->rules = rules_worker_new(NULL)) == NULL || (ahead->builder = batch_builder_new(NULL)) == NULL ||
+	if ((ahead->rules = rules_worker_new(NULL)) == NULL || (ahead->pack = ledger_pack_new(NULL)) == NULL || (ahead->builder = batch_builder_new(NULL)) == NULL ||
 	    pthread_mutex_init(&ahead->lock, NULL) != 0) {
 		release(ahead);
 		return NULL;
@@ -211,12 +235,12 @@ ahead_new(struct engine *engine, const struct bound *bound, const struct config_
 }
 
 void
-ahead_give(struct ahead *ahead, const struct batch *batch)
+ahead_give(struct ahead *ahead, const struct ledger_staged *staged)
 {
 	struct place *place = &ahead->places[ahead->given % 2]; /* only its owner counts `given` up */
 
 	clear(place);
-	place->batch = batch;
+	place->staged = staged;
 	pthread_mutex_lock(&ahead->lock);
 	ahead->given++;
 	pthread_cond_broadcast(&ahead->changed);
@@ -224,7 +248,7 @@ ahead_give(struct ahead *ahead, const struct batch *batch)
 }
 
 int
-ahead_take(struct ahead *ahead, struct ahead_rows **ret_rows, struct error *err)
+ahead_take(struct ahead *ahead, struct ledger_staged *staged, struct ahead_rows **ret_rows, struct error *err)
 {
 	struct place *place = &ahead->places[ahead->taken % 2];
 
@@ -237,6 +261,10 @@ ahead_take(struct ahead *ahead, struct ahead_rows **ret_rows, struct error *err)
 		if (err != NULL)
 			*err = place->err;
 		return -1;
+	}
+	if (place->opened != NULL) {
+		staged->batch = place->opened;
+		place->opened = NULL;
 	}
 	*ret_rows = &place->rows;
 	return 0;

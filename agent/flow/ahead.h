@@ -8,6 +8,7 @@
 #define FLOW_AHEAD_H
 
 #include "flow/engine.h"
+#include "ledger/staging.h"
 
 /* A complaint of the rules about a record, with texts that live as long as the rows; of the record's head only op and place. */
 struct ahead_fault {
@@ -29,10 +30,13 @@ struct ahead_rows {
 struct ahead;
 /* NULL: no memory, or no thread; then rules run where they always do. */
 struct ahead *ahead_new(struct engine *engine, const struct bound *bound, const struct config_unit *unit, int64_t run_time_us);
-/* The next batch, which stays the caller's and stays as it is until its rows were let go.  Two may be with it: one given, one taken. */
-void ahead_give(struct ahead *ahead, const struct batch *batch);
-/* Waits for what was given; the rows are valid until the next but one is given. */
-int ahead_take(struct ahead *ahead, struct ahead_rows **ret_rows, struct error *err);
+/* The next batch, opened or as it is kept; it stays the caller's and as it is until it is taken.  Two may be with it: one given, one taken. */
+void ahead_give(struct ahead *ahead, const struct ledger_staged *staged);
+/*
+ * Waits for what was given; the rows are valid until the next but one is given, or its batch is freed.  staged->batch is set when it
+ * was not open.
+ */
+int ahead_take(struct ahead *ahead, struct ledger_staged *staged, struct ahead_rows **ret_rows, struct error *err);
 void ahead_free(struct ahead *ahead); /* accepts NULL; what was given and not taken is waited for */
 
 /* rows.c: is this record one that the unit's rules see? */

@@ -192,24 +192,34 @@ struct loading {
 	uint64_t done;
 };
 
-/* 1: there is a next one; 0: no more; -1. */
+static void
+let_go(struct ledger_staged *staged)
+{
+	batch_free(staged->batch);
+	free(staged->kept);
+	staged->batch = NULL;
+	staged->kept = NULL;
+}
+
+/* 1: there is a next one; 0: no more; -1.  Where a thread looks at it, that opens it, too. */
 static int
 fetch(struct loading *l, struct error *err)
 {
 	struct work *work = l->work;
-	int found = ledger_staged_next(work->ledger, l->bound->object, l->credentials, work->intake->flow_id, work->intake->unit_id, l->last, &l->next, err);
+	int found = (l->ahead != NULL ? ledger_staged_next_kept : ledger_staged_next)(work->ledger, l->bound->object, l->credentials,
+	            work->intake->flow_id, work->intake->unit_id, l->last, &l->next, err);
 
 	if (found != 1)
 		return found;
 	if (work->options->staged_to != 0 && l->next.id > work->options->staged_to) {
-		batch_free(l->next.batch);
+		let_go(&l->next);
 		return 0;
 	}
 	l->last = l->next.id;
 	l->has_next = true;
 	l->overtaken = apply_is_overtaken(work, &l->overtaking, &l->next);
-	if (l->ahead != NULL && l->next.batch != NULL && !l->overtaken)
-		ahead_give(l->ahead, l->next.batch);
+	if (l->ahead != NULL && l->next.rows > 0 && !l->overtaken)
+		ahead_give(l->ahead, &l->next);
 	return 1;
 }
 
@@ -231,7 +241,7 @@ load_batch(struct loading *l, const struct ledger_staged *staged, struct ahead_r
 	}
 	if (staged->id > work->result->staged_to)
 		work->result->staged_to = staged->id;
-	l->done += staged->batch != NULL ? staged->batch->header->record_count : 0;
+	l->done += staged->rows;
 	return ledger_applied(work->ledger, staged->object, staged->credentials, work->intake->flow_id, work->intake->unit_id, staged->id, err);
 }
 
@@ -245,14 +255,14 @@ load_next(struct loading *l, struct error *err)
 	int more;
 
 	l->has_next = false;
-	if (l->ahead != NULL && staged.batch != NULL && !overtaken && ahead_take(l->ahead, &rows, err) != 0) {
-		batch_free(staged.batch);
+	if (l->ahead != NULL && staged.rows > 0 && !overtaken && ahead_take(l->ahead, &staged, &rows, err) != 0) {
+		let_go(&staged);
 		return -1;
 	}
 	more = fetch(l, err);
 	if (more >= 0 && load_batch(l, &staged, rows, overtaken, err) != 0)
 		more = -1;
-	batch_free(staged.batch);
+	let_go(&staged);
 	return more;
 }
 
@@ -306,7 +316,7 @@ load_all(struct work *work, struct bound *bound, struct ledger_bulk *bulk, const
 	}
 	ahead_free(l.ahead);
 	if (l.has_next)
-		batch_free(l.next.batch);
+		let_go(&l.next);
 	return more;
 }
 

@@ -16,6 +16,7 @@
 #define FLOW_READ_H
 
 #include "flow/intake.h"
+#include "flow/packing.h"
 #include "ledger/findings.h"
 
 /* How a step of a read ends. */
@@ -75,11 +76,13 @@ struct read_ending {
 #define READ_LOOKED 50000u           /* … or so many that were only looked at, which cost nothing but to look again … */
 #define READ_BYTES (8u * 1024u * 1024u) /* … or so much that is kept */
 #define READ_SLOW_MS 50              /* who lets us wait longer for a batch gets it committed at once */
-#define READ_GROUP_MAX 16u           /* staged batches in a transaction */
+#define READ_GROUP_MAX PACKING_MOST  /* staged batches in a transaction */
+#define READ_PACKED_LEAST 3u         /* of them that are worth a thread which compresses them */
 
 /* What is read and not committed yet. */
 struct read_group {
 	struct batch *batches[READ_GROUP_MAX];
+	struct packing *packing; /* has all of them; NULL: they are few */
 	uint32_t batch_count;
 	size_t bytes;           /* in them */
 	int64_t *seen;

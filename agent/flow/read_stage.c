@@ -152,6 +152,12 @@ append(struct reading *r, struct batch *batch)
 
 	g->batches[g->batch_count++] = batch;
 	g->bytes += batch->size;
+	if (g->packing != NULL) {
+		packing_give(g->packing, batch);
+	} else if (g->batch_count >= READ_PACKED_LEAST && (g->packing = packing_new()) != NULL) {
+		for (uint32_t i = 0; i < g->batch_count; i++)
+			packing_give(g->packing, g->batches[i]);
+	}
 }
 
 static int
@@ -295,6 +301,7 @@ read_group_full(const struct reading *r)
 static void
 clear(struct read_group *g)
 {
+	packing_forget(g->packing);
 	for (uint32_t i = 0; i < g->batch_count; i++)
 		batch_free(g->batches[i]);
 	g->batch_count = 0;
@@ -313,7 +320,7 @@ int
 read_store(struct reading *r, struct error *err)
 {
 	struct read_group *g = &r->group;
-	struct syncline_slice position = { g->position.data, g->position.length };
+	struct syncline_slice position = { g->position.data, g->position.length }, packed = { NULL, 0 };
 	int64_t id;
 
 	if (finish_builder(r, err) != 0)
@@ -321,11 +328,14 @@ read_store(struct reading *r, struct error *err)
 	r->read.broken = r->read.broken || r->broken;
 	/* What was seen, and how far it went, goes with the last batch. */
 	for (uint32_t i = 0; i + 1 < g->batch_count; i++)
-		if (ledger_stage(r->ledger, &r->read, g->batches[i], NULL, 0, 0, NULL, &id, err) != 0)
+		if ((g->packing != NULL && packing_take(g->packing, i, &packed, err) != 0) ||
+		    ledger_stage_packed(r->ledger, &r->read, g->batches[i], packed, NULL, 0, 0, NULL, &id, err) != 0)
 			return -1;
+	if (g->packing != NULL && g->batch_count > 0 && packing_take(g->packing, g->batch_count - 1, &packed, err) != 0)
+		return -1;
 	if ((g->batch_count > 0 || g->rows > 0 || g->has_position) &&
-	    ledger_stage(r->ledger, &r->read, g->batch_count > 0 ? g->batches[g->batch_count - 1] : NULL, g->seen, g->seen_count, g->rows,
-	                 g->has_position ? &position : NULL, &id, err) != 0)
+	    ledger_stage_packed(r->ledger, &r->read, g->batch_count > 0 ? g->batches[g->batch_count - 1] : NULL, packed, g->seen, g->seen_count,
+	                        g->rows, g->has_position ? &position : NULL, &id, err) != 0)
 		return -1;
 	if (read_store_findings(r, err) != 0)
 		return -1;
@@ -352,6 +362,7 @@ void
 read_group_free(struct read_group *g)
 {
 	clear(g);
+	packing_free(g->packing);
 	free(g->seen);
 	buffer_free(&g->position);
 	arena_free(&g->arena);

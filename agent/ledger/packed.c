@@ -13,11 +13,11 @@
 
 struct ledger_pack {
 	ZSTD_CCtx *context;
+	ZSTD_DCtx *opening;
 	struct buffer bytes;
 };
 struct packer {
 	struct ledger_pack pack;
-	ZSTD_DCtx *unpack;
 	struct buffer sealed;
 };
 
@@ -55,6 +55,7 @@ ledger_pack_free(struct ledger_pack *pack)
 	if (pack == NULL)
 		return;
 	ZSTD_freeCCtx(pack->context);
+	ZSTD_freeDCtx(pack->opening);
 	buffer_free(&pack->bytes);
 	free(pack);
 }
@@ -82,7 +83,7 @@ packed_free(struct ledger *ledger)
 	if (p == NULL)
 		return;
 	ZSTD_freeCCtx(p->pack.context);
-	ZSTD_freeDCtx(p->unpack);
+	ZSTD_freeDCtx(p->pack.opening);
 	buffer_free(&p->pack.bytes);
 	buffer_free(&p->sealed);
 	free(p);
@@ -108,10 +109,42 @@ packed_batch(struct ledger *ledger, const struct batch *batch, struct syncline_s
 }
 
 static int
-damaged(struct ledger *ledger, const char *why, struct error *err)
+damaged(const struct ledger *ledger, const char *why, struct error *err)
 {
 	return error_set(err, ERROR_LEDGER_DAMAGED, "Run `syncline doctor`, and put the last backup in its place (`syncline restore FILE`).",
 	                 "a row that was kept in the ledger in %s is damaged (%s)", ledger->state_dir, why);
+}
+
+struct batch *
+ledger_unpack(struct ledger_pack *pack, const struct ledger *ledger, struct syncline_slice packed, int64_t size, struct error *err)
+{
+	struct error why = { 0 };
+	struct batch *batch;
+	uint8_t *plain;
+	size_t length;
+
+	if (size <= 0 || size > (int64_t)BATCH_MAX_BYTES) {
+		damaged(ledger, "its length is impossible", err);
+		return NULL;
+	}
+	plain = malloc((size_t)size);
+	if (plain == NULL || (pack->opening == NULL && (pack->opening = ZSTD_createDCtx()) == NULL)) {
+		free(plain);
+		error_memory(err);
+		return NULL;
+	}
+	length = ZSTD_decompressDCtx(pack->opening, plain, (size_t)size, packed.data, packed.length);
+	if (ZSTD_isError(length) || length != (size_t)size) {
+		free(plain);
+		damaged(ledger, ZSTD_isError(length) ? ZSTD_getErrorName(length) : "it is shorter than it was", err);
+		return NULL;
+	}
+	batch = batch_adopt(plain, length, &why);
+	if (batch == NULL && why.code == ERROR_BATCH_INVALID)
+		damaged(ledger, why.message, err);
+	else if (batch == NULL && err != NULL)
+		*err = why;
+	return batch;
 }
 
 struct batch *
@@ -119,10 +152,6 @@ packed_open(struct ledger *ledger, struct syncline_slice data, int64_t size, boo
 {
 	const struct ledger_keys *keys = ledger->options.keys;
 	struct packer *p = packer_of(ledger, err);
-	struct error why;
-	struct batch *batch;
-	uint8_t *plain;
-	size_t length;
 
 	if (p == NULL)
 		return NULL;
@@ -141,24 +170,7 @@ packed_open(struct ledger *ledger, struct syncline_slice data, int64_t size, boo
 			return NULL;
 		data = (struct syncline_slice){ p->sealed.data, p->sealed.length };
 	}
-	plain = malloc((size_t)size);
-	if (plain == NULL || (p->unpack == NULL && (p->unpack = ZSTD_createDCtx()) == NULL)) {
-		free(plain);
-		error_memory(err);
-		return NULL;
-	}
-	length = ZSTD_decompressDCtx(p->unpack, plain, (size_t)size, data.data, data.length);
-	if (ZSTD_isError(length) || length != (size_t)size) {
-		free(plain);
-		damaged(ledger, ZSTD_isError(length) ? ZSTD_getErrorName(length) : "it is shorter than it was", err);
-		return NULL;
-	}
-	batch = batch_adopt(plain, length, &why);
-	if (batch == NULL && why.code == ERROR_BATCH_INVALID)
-		damaged(ledger, why.message, err);
-	else if (batch == NULL && err != NULL)
-		*err = why;
-	return batch;
+	return ledger_unpack(&p->pack, ledger, data, size, err);
 }
 
 /* What was seen. */

@@ -242,8 +242,8 @@ move_position(struct ledger *ledger, const struct ledger_read *read, const struc
 }
 
 int
-ledger_stage(struct ledger *ledger, struct ledger_read *read, const struct batch *batch, const int64_t *seen, size_t seen_count,
-             uint64_t records, const struct syncline_slice *position, int64_t *ret_id, struct error *err)
+ledger_stage_packed(struct ledger *ledger, struct ledger_read *read, const struct batch *batch, struct syncline_slice ahead, const int64_t *seen,
+                    size_t seen_count, uint64_t records, const struct syncline_slice *position, int64_t *ret_id, struct error *err)
 {
 	uint32_t rows = batch != NULL ? batch->header->record_count : 0;
 	struct ledger_read after = *read;
@@ -259,7 +259,7 @@ ledger_stage(struct ledger *ledger, struct ledger_read *read, const struct batch
 	after.rejected += rows > 0 ? count_rejects(batch) : 0;
 	result = pack_seen(seen, seen_count, &runs, &links, err);
 	if (result == 0 && rows > 0)
-		result = packed_batch(ledger, batch, (struct syncline_slice){ NULL, 0 }, &packed, err);
+		result = packed_batch(ledger, batch, ahead, &packed, err);
 	if (result == 0)
 		result = insert_batch(ledger, read, rows, &packed, &runs, links, records, &id, err);
 	buffer_free(&runs);
@@ -268,6 +268,13 @@ ledger_stage(struct ledger *ledger, struct ledger_read *read, const struct batch
 	*read = after;
 	*ret_id = id;
 	return 0;
+}
+
+int
+ledger_stage(struct ledger *ledger, struct ledger_read *read, const struct batch *batch, const int64_t *seen, size_t seen_count,
+             uint64_t records, const struct syncline_slice *position, int64_t *ret_id, struct error *err)
+{
+	return ledger_stage_packed(ledger, read, batch, (struct syncline_slice){ NULL, 0 }, seen, seen_count, records, position, ret_id, err);
 }
 
 /* Ending. */
@@ -401,9 +408,24 @@ ledger_read_deleted(struct ledger *ledger, const struct ledger_read *read, uint3
 	"s.id, s.read, s.object, s.credentials, r.started, s.read_us, r.\"full\", s.rows, s.size, s.sealed, s.data"                     \
 	" FROM staged_batch s JOIN read r ON r.id = s.read"
 
+/* Its bytes as they are; what is sealed can't be taken so. */
+static int
+keep_bytes(sqlite3_stmt *statement, struct ledger_staged *staged, struct error *err)
+{
+	struct syncline_slice bytes = ledger_column_view(statement, 10);
+
+	if ((staged->kept = malloc(bytes.length + 1)) == NULL)
+		return error_memory(err);
+	if (bytes.length > 0)
+		memcpy(staged->kept, bytes.data, bytes.length);
+	staged->kept_length = bytes.length;
+	staged->kept_size = sqlite3_column_int64(statement, 8);
+	return 0;
+}
+
 /* 1 with one, 0: none. */
 static int
-take_staged(struct ledger *ledger, sqlite3_stmt *statement, struct ledger_staged *ret_staged, struct error *err)
+take_staged(struct ledger *ledger, sqlite3_stmt *statement, bool kept, struct ledger_staged *ret_staged, struct error *err)
 {
 	int status = ledger_step(ledger, statement, err);
 	struct ledger_staged staged;
@@ -418,8 +440,12 @@ take_staged(struct ledger *ledger, sqlite3_stmt *statement, struct ledger_staged
 		.started = (uint64_t)sqlite3_column_int64(statement, 4),
 		.read_us = sqlite3_column_int64(statement, 5),
 		.full = sqlite3_column_int(statement, 6) != 0,
+		.rows = (uint32_t)sqlite3_column_int64(statement, 7),
 	};
-	if (sqlite3_column_int64(statement, 7) > 0) {
+	if (staged.rows > 0 && kept && sqlite3_column_int(statement, 9) == 0) {
+		if (keep_bytes(statement, &staged, err) != 0)
+			status = -1;
+	} else if (staged.rows > 0) {
 		staged.batch = packed_open(ledger, ledger_column_view(statement, 10), sqlite3_column_int64(statement, 8),
 		                           sqlite3_column_int(statement, 9) != 0, err);
 		if (staged.batch == NULL)
@@ -433,9 +459,9 @@ take_staged(struct ledger *ledger, sqlite3_stmt *statement, struct ledger_staged
 	return status;
 }
 
-int
-ledger_staged_next(struct ledger *ledger, uint32_t object, uint32_t credentials, uint32_t flow, uint32_t unit, int64_t after,
-                   struct ledger_staged *ret_staged, struct error *err)
+static int
+next_staged(struct ledger *ledger, uint32_t object, uint32_t credentials, uint32_t flow, uint32_t unit, int64_t after, bool kept,
+            struct ledger_staged *ret_staged, struct error *err)
 {
 	sqlite3_stmt *statement = ledger_statement(
 		ledger, "SELECT " STAGED_COLUMNS " WHERE s.object = ?1 AND s.credentials = ?2 AND s.rows > 0 AND s.id > max(?5, coalesce((SELECT"
@@ -446,7 +472,21 @@ ledger_staged_next(struct ledger *ledger, uint32_t object, uint32_t credentials,
 		return -1;
 	ledger_bind_taker(statement, object, credentials, flow, unit);
 	sqlite3_bind_int64(statement, 5, after);
-	return take_staged(ledger, statement, ret_staged, err);
+	return take_staged(ledger, statement, kept, ret_staged, err);
+}
+
+int
+ledger_staged_next(struct ledger *ledger, uint32_t object, uint32_t credentials, uint32_t flow, uint32_t unit, int64_t after,
+                   struct ledger_staged *ret_staged, struct error *err)
+{
+	return next_staged(ledger, object, credentials, flow, unit, after, false, ret_staged, err);
+}
+
+int
+ledger_staged_next_kept(struct ledger *ledger, uint32_t object, uint32_t credentials, uint32_t flow, uint32_t unit, int64_t after,
+                        struct ledger_staged *ret_staged, struct error *err)
+{
+	return next_staged(ledger, object, credentials, flow, unit, after, true, ret_staged, err);
 }
 
 int
@@ -476,7 +516,7 @@ ledger_staged_get(struct ledger *ledger, int64_t id, struct ledger_staged *ret_s
 	if (statement == NULL)
 		return -1;
 	sqlite3_bind_int64(statement, 1, id);
-	status = take_staged(ledger, statement, ret_staged, err);
+	status = take_staged(ledger, statement, false, ret_staged, err);
 	if (status != 0)
 		return status < 0 ? -1 : 0;
 	return error_set(err, ERROR_LEDGER_NOT_FOUND, "Read the source again: staging is kept for `agent.keep.staging`.",

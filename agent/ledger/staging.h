@@ -40,10 +40,18 @@ struct ledger_staged {
 	uint64_t started;  /* the read's sequence */
 	int64_t read_us;   /* when it was read */
 	bool full;
+	uint32_t rows;
 	struct batch *batch; /* the caller's */
+	/* In its place, where it was asked for as it is kept: ledger_unpack() makes it, in any thread (pack.h); the caller's to free(). */
+	void *kept;
+	size_t kept_length;
+	int64_t kept_size;
 };
 int ledger_stage(struct ledger *ledger, struct ledger_read *read, const struct batch *batch, const int64_t *seen, size_t seen_count,
                  uint64_t records, const struct syncline_slice *position, int64_t *ret_id, struct error *err);
+/* The same; `ahead`: its compressed bytes where they were made before (pack.h), or empty. */
+int ledger_stage_packed(struct ledger *ledger, struct ledger_read *read, const struct batch *batch, struct syncline_slice ahead, const int64_t *seen,
+                        size_t seen_count, uint64_t records, const struct syncline_slice *position, int64_t *ret_id, struct error *err);
 /* `tenants`: as the connector claimed them; NULL tenant: all. */
 int ledger_read_end(struct ledger *ledger, struct ledger_read *read, const struct syncline_completeness *tenants, uint32_t count, bool broken,
                     struct error *err);
@@ -69,6 +77,9 @@ int ledger_feed(struct ledger *ledger, uint32_t object, uint32_t credentials, ui
 /* The next staged batch with rows that (flow, unit) has not applied, after `after`; 1 with one, 0: no more. */
 int ledger_staged_next(struct ledger *ledger, uint32_t object, uint32_t credentials, uint32_t flow, uint32_t unit, int64_t after,
                        struct ledger_staged *ret_staged, struct error *err);
+/* The same, as it is kept; what is sealed is opened. */
+int ledger_staged_next_kept(struct ledger *ledger, uint32_t object, uint32_t credentials, uint32_t flow, uint32_t unit, int64_t after,
+                            struct ledger_staged *ret_staged, struct error *err);
 /* How many rows (flow, unit) has not applied; other units' among them count, too. */
 int ledger_staged_rows(struct ledger *ledger, uint32_t object, uint32_t credentials, uint32_t flow, uint32_t unit, uint64_t *ret_rows,
                        struct error *err);
