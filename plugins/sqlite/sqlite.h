@@ -245,7 +245,8 @@ struct plan { /* how the fields of a batch meet the columns of a table */
 struct statement {
 	struct statement *next;
 	int op;
-	int conditional;
+	int conditional; /* of a create: it returns its row in any case */
+	int by_rowid;    /* a create that returns nothing: the new row's id is its key */
 	uint8_t *mask;
 	uint32_t set_count;
 	uint32_t *set; /* columns in the order of the parameters ?1 … */
@@ -258,6 +259,8 @@ uint32_t statement_for(struct plan *plan, int op, int conditional, struct statem
 void statements_free(struct table *table);
 /* A text in this column is stored as it was sent: asking for it back would only take time. */
 int statement_keeps(const struct statement *statement, const struct table *table, uint32_t column);
+/* Has the row anything to tell beside its key? */
+int statement_wants_row(const struct statement *statement, const struct table *table);
 
 /* write.c */
 extern const struct syncline_sink_v1 sink_part;

@@ -12,7 +12,7 @@
 #include <sqlite3.h>
 
 static char path[64];
-static const char *const id_key[] = { "id" };
+static const char *const id_key[] = { "id" }, *const rowid_key[] = { "rowid" };
 
 static void
 sql(const char *text)
@@ -443,6 +443,54 @@ each_item_has_its_own_result(void **state)
 	assert_string_equal(ask("SELECT ext, name, sum, v FROM t ORDER BY ext"), "e1|one|12.5|1\ne11|Eleven|NULL|2\ne4|four|0.1|1\n");
 }
 
+/* Whatever tells its id: a row that is new, one that was there, and one that is made and made again in the same batch. */
+static void
+a_created_row_says_its_id(void **state)
+{
+	static const struct {
+		const char *table, *first, *id, *there, *zero;
+	} ways[] = {
+		{ "CREATE TABLE t(id INTEGER PRIMARY KEY, ext TEXT UNIQUE, name TEXT CHECK (name <> 'bad'), sum TEXT);"
+		  "INSERT INTO t(id, ext) VALUES(10, 'e10'), (-5, 'e5');", "e1|one||", "11", "10", "-5" },
+		{ "CREATE TABLE t(id INTEGER PRIMARY KEY, ext TEXT UNIQUE, name TEXT CHECK (name <> 'bad'), sum DECIMAL);"
+		  "INSERT INTO t(id, ext) VALUES(10, 'e10'), (-5, 'e5');", "e1|one|1.5|", "11", "10", "-5" },
+		{ "CREATE TABLE t(ext TEXT UNIQUE, name TEXT CHECK (name <> 'bad'), sum TEXT);"
+		  "INSERT INTO t(rowid, ext) VALUES(10, 'e10'), (-5, 'e5');", "e1|one||", "11", "10", "-5" },
+		/* The next id is 0. */
+		{ "CREATE TABLE t(id INTEGER PRIMARY KEY, ext TEXT UNIQUE, name TEXT CHECK (name <> 'bad'), sum TEXT);"
+		  "INSERT INTO t(id, ext) VALUES(-7, 'e10'), (-1, 'e5');", "e1|one||", "0", "-7", "-1" },
+		/* Triggers make rows of their own. */
+		{ "CREATE TABLE t(id INTEGER PRIMARY KEY, ext TEXT UNIQUE, name TEXT CHECK (name <> 'bad'), sum TEXT);"
+		  "CREATE TABLE log(what TEXT); INSERT INTO log VALUES('a'), ('b');"
+		  "CREATE TRIGGER i AFTER INSERT ON t BEGIN INSERT INTO log VALUES(new.ext); UPDATE t SET name = upper(name) WHERE id = new.id; END;"
+		  "INSERT INTO t(id, ext) VALUES(10, 'e10'), (-5, 'e5');", "e1|ONE|1.5|", "11", "10", "-5" },
+	};
+	struct fixture *f = *state;
+
+	f->object.external_key = "ext";
+	sql("CREATE TABLE t(x);");
+	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+		struct syncline_batch *b = fixture_batch(fields, 3);
+
+		f->object.key = i == 2 ? rowid_key : id_key;
+		sql("DROP TABLE t;");
+		sql(ways[i].table);
+		put(b, SYNCLINE_OP_CREATE, NULL, NULL, "e1", "one", "1.5");
+		put(b, SYNCLINE_OP_CREATE, NULL, NULL, "e10", "ten", NULL);
+		put(b, SYNCLINE_OP_CREATE, NULL, NULL, "e2", "bad", NULL);
+		put(b, SYNCLINE_OP_CREATE, NULL, NULL, "e1", "once more", "1.5");
+		put(b, SYNCLINE_OP_CREATE, NULL, NULL, "e5", "five", "2");
+		assert_int_equal(fixture_write(f, b), SYNCLINE_OK);
+		assert_string_equal(f->result[0].native_id, ways[i].id);
+		assert_string_equal(f->result[0].stored, ways[i].first);
+		assert_string_equal(f->result[1].native_id, ways[i].there);
+		assert_int_equal(f->result[2].error_class, SYNCLINE_INVALID);
+		assert_string_equal(f->result[3].native_id, ways[i].id);
+		assert_string_equal(f->result[4].native_id, ways[i].zero);
+		assert_string_equal(ask("SELECT ext, lower(name), CAST(sum AS TEXT) FROM t ORDER BY ext"), "e1|once more|1.5\ne10|ten|NULL\ne5|five|2\n");
+	}
+}
+
 static void
 without_a_unique_index_nothing_is_created(void **state)
 {
@@ -671,6 +719,7 @@ main(void)
 		TEST(marks_that_are_numbers_have_no_texts_among_them), TEST(a_column_without_a_mark_to_compare_is_refused),
 		TEST(a_position_that_is_damaged_is_refused),
 		TEST(each_item_has_its_own_result), TEST(without_a_unique_index_nothing_is_created), TEST(triggers_locks_and_rollbacks),
+		TEST(a_created_row_says_its_id),
 		TEST(names_can_do_no_harm), TEST(get_find_count_and_digest), TEST(killed_while_writing), TEST(a_hostile_file_is_survived),
 	};
 

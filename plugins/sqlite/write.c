@@ -187,6 +187,18 @@ keep(struct writer *w, const void *data, size_t length, size_t *ret_at)
 	return syncline_buffer_append(&w->bytes, data, length);
 }
 
+/* A value that stands as it was sent. */
+static void
+keep_sent(const struct writer *w, uint32_t column, const struct syncline_record *sent, struct syncline_value *values)
+{
+	const struct syncline_value *as_sent = &sent->values[w->plan.field_of[column]];
+
+	if (as_sent->type != SYNCLINE_TYPE_NULL && as_sent->type != SYNCLINE_TYPE_TEXT)
+		return;
+	values[w->plan.field_of[column]] = *as_sent;
+	values[w->plan.field_of[column]].reserved = IN_BATCH;
+}
+
 /*
  * The row that a statement returned: native id, version and, unless a trigger may still change it, the stored values.  -1: no
  * memory.  An id or a value that no record can hold is not known.
@@ -230,12 +242,7 @@ keep_row(struct writer *w, const struct statement *st, const struct syncline_rec
 		int json = 0;
 
 		if (statement_keeps(st, t, st->set[i])) {
-			const struct syncline_value *as_sent = &sent->values[p->field_of[st->set[i]]];
-
-			if (as_sent->type == SYNCLINE_TYPE_NULL || as_sent->type == SYNCLINE_TYPE_TEXT) {
-				*v = *as_sent;
-				v->reserved = IN_BATCH;
-			}
+			keep_sent(w, st->set[i], sent, values);
 			continue;
 		}
 		fault = column->kind == KIND_JSON ? json_read(p->c, st->s, at, &json) : NULL;
@@ -257,7 +264,33 @@ keep_row(struct writer *w, const struct statement *st, const struct syncline_rec
 	return 0;
 }
 
-/* With triggers: the row as it is after them. */
+/* A new row whose id SQLite told; what was set stands there as it was sent. */
+static int
+keep_new(struct writer *w, const struct statement *st, const struct syncline_record *sent, sqlite3_int64 id, struct item *item, int with_values)
+{
+	const struct plan *p = &w->plan;
+	struct syncline_value *values;
+	char text[24];
+
+	item->id_at = w->bytes.length;
+	item->id_length = (size_t)snprintf(text, sizeof text, "%lld", (long long)id);
+	item->version_at = item->values_at = NONE;
+	if (syncline_buffer_append(&w->bytes, text, item->id_length) != 0)
+		return -1;
+	if (!with_values)
+		return 0;
+	if (syncline_buffer_reserve(&w->values, p->field_count * sizeof *values) != 0)
+		return -1;
+	values = (struct syncline_value *)(void *)(w->values.data + w->values.length);
+	memset(values, 0, p->field_count * sizeof *values);
+	for (uint32_t i = 0; i < st->set_count; i++)
+		keep_sent(w, st->set[i], sent, values);
+	item->values_at = w->values.length;
+	w->values.length += p->field_count * sizeof *values;
+	return 0;
+}
+
+/* The row as it is by now: after triggers, or where nothing was returned. */
 static uint32_t
 select_row(struct writer *w, struct item *item, struct syncline_error *err)
 {
@@ -351,23 +384,41 @@ choose_columns(struct writer *w, const struct syncline_record *record, struct sy
 	return SYNCLINE_OK;
 }
 
+/* Makes the row.  ret_again: one that was there was changed, and the statement that returns it has to be asked which. */
 static uint32_t
-write_item(struct writer *w, const struct syncline_record *record, struct item *item, struct syncline_error *err)
+create_by_rowid(struct writer *w, struct statement *st, const struct syncline_record *record, struct item *item, int *ret_again,
+                struct syncline_error *err)
+{
+	sqlite3 *db = w->plan.c->db;
+	uint32_t result = SYNCLINE_OK;
+	int rc, row = statement_wants_row(st, w->plan.table);
+	sqlite3_int64 id;
+
+	sqlite3_set_last_insert_rowid(db, 0);
+	rc = sqlite3_step(st->s);
+	id = sqlite3_last_insert_rowid(db);
+	if (rc != SQLITE_DONE)
+		result = item_failed(w, rc, record, err);
+	sqlite3_reset(st->s);
+	*ret_again = result == SYNCLINE_OK && id == 0;
+	if (result != SYNCLINE_OK || *ret_again)
+		return result;
+	if (keep_new(w, st, record, id, item, !row) != 0)
+		result = syncline_fail_memory(err);
+	else if (row)
+		result = select_row(w, item, err);
+	if (result != SYNCLINE_OK)
+		w->fatal = 1; /* the row is written: only the end of the transaction takes it back */
+	return result;
+}
+
+static uint32_t
+step_item(struct writer *w, struct statement *st, const struct syncline_record *record, struct item *item, struct syncline_error *err)
 {
 	struct plan *p = &w->plan;
-	int conditional = record->op != SYNCLINE_OP_CREATE && record->version.type == SYNCLINE_TYPE_TEXT && p->table->version != NO_COLUMN;
-	struct statement *st;
-	uint32_t result = choose_columns(w, record, err);
-	int rc, kept = 0;
+	uint32_t result = SYNCLINE_OK;
+	int rc = sqlite3_step(st->s), kept = 0;
 
-	if (result == SYNCLINE_OK)
-		result = statement_for(p, record->op, conditional, &st, err);
-	if (result != SYNCLINE_OK)
-		return result;
-	result = bind_values(w, st, record, err);
-	if (result != SYNCLINE_OK)
-		return result;
-	rc = sqlite3_step(st->s);
 	if (rc == SQLITE_ROW && record->op != SYNCLINE_OP_DELETE)
 		kept = keep_row(w, st, record, item, !p->table->has_triggers);
 	if (rc == SQLITE_ROW || rc == SQLITE_DONE) {
@@ -392,6 +443,36 @@ write_item(struct writer *w, const struct syncline_record *record, struct item *
 	if (result != SYNCLINE_OK)
 		w->fatal = 1; /* the row is written: only the end of the transaction takes it back */
 	return result;
+}
+
+static uint32_t
+write_item(struct writer *w, const struct syncline_record *record, struct item *item, struct syncline_error *err)
+{
+	struct plan *p = &w->plan;
+	int conditional = record->op != SYNCLINE_OP_CREATE && record->version.type == SYNCLINE_TYPE_TEXT && p->table->version != NO_COLUMN, again;
+	struct statement *st;
+	uint32_t result = choose_columns(w, record, err);
+
+	if (result == SYNCLINE_OK)
+		result = statement_for(p, record->op, conditional, &st, err);
+	if (result == SYNCLINE_OK)
+		result = bind_values(w, st, record, err);
+	if (result != SYNCLINE_OK)
+		return result;
+	if (!st->by_rowid)
+		return step_item(w, st, record, item, err);
+	result = create_by_rowid(w, st, record, item, &again, err);
+	if (result != SYNCLINE_OK || !again)
+		return result;
+	/* The same once more, on the row that is there. */
+	result = statement_for(p, record->op, 1, &st, err);
+	if (result == SYNCLINE_OK)
+		result = bind_values(w, st, record, err);
+	if (result != SYNCLINE_OK) {
+		w->fatal = 1; /* the row is written */
+		return result;
+	}
+	return step_item(w, st, record, item, err);
 }
 
 static uint32_t
