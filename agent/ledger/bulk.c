@@ -240,6 +240,8 @@ ledger_bulk_close(struct ledger_bulk *bulk, const struct ledger_progress *progre
 {
 	int result;
 
+	/* Nothing is added any more: sorting gets its room. */
+	bloom_free(&bulk->bloom);
 	if (ledger_begin(bulk->ledger, err) != 0)
 		return -1;
 	result = bulk_build(bulk->ledger, progress, err);
