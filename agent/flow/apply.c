@@ -375,8 +375,7 @@ give_up_waiting(struct work *work, const struct ledger_waiter *waiter, struct er
 	         (int)(waiter->parent_native.length < 200 ? waiter->parent_native.length : 200), (const char *)waiter->parent_native.data,
 	         ledger_object_name(work->ledger, waiter->parent_object));
 	finding.message = message;
-	work_count(work, LEDGER_COUNT_REJECTED, 1);
-	return work_find(work, &work->rows[0], &finding, true, err);
+	return work_reject(work, &work->rows[0], &finding, err);
 }
 
 static int

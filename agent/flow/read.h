@@ -65,6 +65,7 @@ struct read_reject {
 struct read_finding {
 	struct read_finding *next;
 	struct ledger_finding finding;
+	struct ledger_run *run; /* that counted it as rejected; NULL: none */
 };
 /* A reject that is none any more. */
 struct read_ending {

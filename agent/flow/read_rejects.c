@@ -193,7 +193,10 @@ read_reject(struct reading *r, const struct batch *batch, uint32_t index, const 
 	if (intake->run != NULL) {
 		intake->run->counts[LEDGER_COUNT_READ]++;
 		/* Rows of others are counted as such. */
-		intake->run->counts[LEDGER_COUNT_REJECTED] += cause != ERROR_TENANT_FOREIGN;
+		if (cause != ERROR_TENANT_FOREIGN) {
+			intake->run->counts[LEDGER_COUNT_REJECTED]++;
+			row->run = intake->run;
+		}
 	}
 	for (uint32_t i = find(r, row->finding.native); i < r->reject_count && compare(r->rejects[i].native, row->finding.native) == 0; i++)
 		r->rejects[i].again |= row->finding.native.length > 0 || memcmp(r->rejects[i].raw, row->finding.raw, sizeof row->finding.raw) == 0;
@@ -206,9 +209,16 @@ read_store_findings(struct reading *r, struct error *err)
 	for (const struct read_ending *e = r->group.endings; e != NULL; e = e->next)
 		if (ledger_finding_settle(r->ledger, e->reject->id, err) != 0)
 			return -1;
-	for (const struct read_finding *f = r->group.findings; f != NULL; f = f->next)
-		if (ledger_find(r->ledger, &f->finding, NULL, err) != 0)
+	for (const struct read_finding *f = r->group.findings; f != NULL; f = f->next) {
+		bool archived;
+
+		if (ledger_reject_archived(r->ledger, &f->finding, &archived, err) != 0 || (!archived && ledger_find(r->ledger, &f->finding, NULL, err) != 0))
 			return -1;
+		if (archived && f->run != NULL) {
+			f->run->counts[LEDGER_COUNT_REJECTED]--;
+			f->run->counts[LEDGER_COUNT_IGNORED]++;
+		}
+	}
 	return 0;
 }
 

@@ -169,10 +169,7 @@ close_reject(struct ruling *r)
 	if (r->failed || r->finding.detail == NULL)
 		return error_memory(r->err);
 	row->what = ROW_REJECTED;
-	work_count(r->work, LEDGER_COUNT_REJECTED, 1);
-	if (work_item(r->work, LEDGER_COUNT_REJECTED, r->work->bound->object, row->native, NULL, NULL, NULL, r->finding.message, r->err) != 0)
-		return -1;
-	return work_find(r->work, row, &r->finding, true, r->err);
+	return work_reject(r->work, row, &r->finding, r->err);
 }
 
 /*

@@ -429,14 +429,9 @@ work_mark_again(struct work *work, const struct bound *target, int64_t record, s
 	return add_mark(work, &mark, err);
 }
 
-/* A finding about a row; with keep_row the row is kept, so that a decision or a retry needs no new read. */
-int
-work_find(struct work *work, const struct row *row, struct ledger_finding *finding, bool keep_row, struct error *err)
+static void
+say_where(const struct work *work, const struct row *row, struct ledger_finding *finding)
 {
-	struct batch *one = NULL;
-	int64_t id = 0;
-	int result;
-
 	finding->flow = work->intake->flow_id;
 	finding->unit = work->intake->unit_id;
 	finding->object = work->bound->object;
@@ -445,6 +440,33 @@ work_find(struct work *work, const struct row *row, struct ledger_finding *findi
 		finding->native = row->native;
 		memcpy(finding->raw, row->raw, sizeof finding->raw);
 	}
+}
+
+int
+work_reject(struct work *work, const struct row *row, struct ledger_finding *finding, struct error *err)
+{
+	bool archived = false;
+
+	say_where(work, row, finding);
+	if (row->finding == 0 && ledger_reject_archived(work->ledger, finding, &archived, err) != 0)
+		return -1;
+	work_count(work, archived ? LEDGER_COUNT_IGNORED : LEDGER_COUNT_REJECTED, 1);
+	if (archived)
+		return 0;
+	if (work_item(work, LEDGER_COUNT_REJECTED, work->bound->object, row->native, NULL, NULL, NULL, finding->message, err) != 0)
+		return -1;
+	return work_find(work, row, finding, true, err);
+}
+
+/* A finding about a row; with keep_row the row is kept, so that a decision or a retry needs no new read. */
+int
+work_find(struct work *work, const struct row *row, struct ledger_finding *finding, bool keep_row, struct error *err)
+{
+	struct batch *one = NULL;
+	int64_t id = 0;
+	int result;
+
+	say_where(work, row, finding);
 	if (ledger_find(work->ledger, finding, &id, err) != 0)
 		return -1;
 	finding->id = id;

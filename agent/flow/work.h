@@ -190,6 +190,8 @@ int work_history(struct work *work, const struct ledger_history *row, struct err
 int work_mark(struct work *work, const struct bound *target, const struct work_record *record, uint8_t op, struct error *err);
 /* Something that a write of the record there is made of came to be, and the record is what it was. */
 int work_mark_again(struct work *work, const struct bound *target, int64_t record, struct error *err);
+/* A row that failed: a reject, unless a person put it away and it is the same row still. */
+int work_reject(struct work *work, const struct row *row, struct ledger_finding *finding, struct error *err);
 int work_find(struct work *work, const struct row *row, struct ledger_finding *finding, bool keep_row, struct error *err);
 void work_count(struct work *work, enum ledger_count count, uint64_t more);
 int work_item(struct work *work, enum ledger_count what, uint32_t object, struct syncline_slice native, const struct work_record *record,

@@ -31,6 +31,7 @@ const char ledger_schema_findings[] =
 	"CREATE INDEX review_ignored ON review (native) WHERE state = 2 AND decision = 'ignore';\n"
 	"CREATE INDEX review_archived ON review (native) WHERE state = 3;\n"
 	"CREATE INDEX conflict_archived ON conflict (native) WHERE state = 3;\n"
+	"CREATE INDEX reject_ended ON reject (native) WHERE state <> 0;\n"
 	/* The records that an unlinked native record may be, as long as its review asks for it, and after. */
 	"CREATE TABLE review_candidate (record INTEGER NOT NULL, review INTEGER NOT NULL, PRIMARY KEY (record, review)) WITHOUT ROWID;\n"
 	"CREATE INDEX review_candidate_of ON review_candidate (review);\n"
@@ -261,6 +262,23 @@ ledger_find(struct ledger *ledger, const struct ledger_finding *f, int64_t *ret_
 	return status;
 }
 
+/* The row was good, or is gone: were it as bad as before once more, that would be news. */
+static int
+forget_archived(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t object, struct syncline_slice native, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(
+		ledger, "UPDATE reject SET raw = zeroblob(16) WHERE state <> 0 AND state = 3 AND native = ?1 AND (?2 = 0 OR flow = ?2)"
+		        " AND (?3 = 0 OR unit = ?3) AND (?4 = 0 OR object = ?4) AND raw <> zeroblob(16)", err);
+
+	if (statement == NULL)
+		return -1;
+	ledger_bind_slice(statement, 1, native);
+	sqlite3_bind_int64(statement, 2, flow);
+	sqlite3_bind_int64(statement, 3, unit);
+	sqlite3_bind_int64(statement, 4, object);
+	return ledger_run_statement(ledger, statement, err);
+}
+
 int
 ledger_findings_overtake(struct ledger *ledger, enum ledger_finding_kind kind, uint32_t flow, uint32_t unit, uint32_t object,
                          struct syncline_slice native, int64_t record, const char *field, const char *why, struct error *err)
@@ -285,7 +303,36 @@ ledger_findings_overtake(struct ledger *ledger, enum ledger_finding_kind kind, u
 		sqlite3_bind_int64(statement, 5, record);
 	sqlite3_bind_int64(statement, 6, ledger_now(ledger));
 	ledger_bind_text(statement, 7, why);
-	return ledger_run_statement(ledger, statement, err);
+	if (ledger_run_statement(ledger, statement, err) != 0)
+		return -1;
+	return kind == LEDGER_FINDING_REJECT && native.length > 0 ? forget_archived(ledger, flow, unit, object, native, err) : 0;
+}
+
+int
+ledger_reject_archived(struct ledger *ledger, const struct ledger_finding *f, bool *ret_archived, struct error *err)
+{
+#define SAME_ROW "native IS ?1 AND flow = ?3 AND unit = ?4 AND object = ?5 AND field IS ?6 AND (?1 IS NOT NULL OR raw = ?2)"
+	sqlite3_stmt *statement = ledger_statement(
+		ledger, "UPDATE reject SET seen = seen + 1, last_us = ?8, run = ?9 WHERE id = (SELECT a.id FROM reject a INDEXED BY reject_ended"
+		        " WHERE a.state <> 0 AND a.native IS ?1 AND a.state = 3 AND a.raw = ?2 AND a.flow = ?3 AND a.unit = ?4 AND a.object = ?5"
+		        " AND a.field IS ?6 AND a.cause IS ?7 AND NOT EXISTS (SELECT 1 FROM reject WHERE state = 0 AND " SAME_ROW ")"
+		        " AND NOT EXISTS (SELECT 1 FROM reject INDEXED BY reject_ended WHERE state <> 0 AND id > a.id AND " SAME_ROW ") LIMIT 1)", err);
+
+	if (statement == NULL)
+		return -1;
+	ledger_bind_slice(statement, 1, f->native);
+	ledger_bind_blob(statement, 2, f->raw, sizeof f->raw);
+	sqlite3_bind_int64(statement, 3, f->flow);
+	sqlite3_bind_int64(statement, 4, f->unit);
+	sqlite3_bind_int64(statement, 5, f->object);
+	ledger_bind_text(statement, 6, f->field);
+	ledger_bind_text(statement, 7, f->cause);
+	sqlite3_bind_int64(statement, 8, ledger_now(ledger));
+	sqlite3_bind_int64(statement, 9, f->run);
+	if (ledger_run_statement(ledger, statement, err) != 0)
+		return -1;
+	*ret_archived = sqlite3_changes(ledger->db) == 1;
+	return 0;
 }
 
 int

@@ -89,6 +89,11 @@ int ledger_findings_end(struct ledger *ledger, enum ledger_finding_kind kind, ui
 int ledger_findings_overtake(struct ledger *ledger, enum ledger_finding_kind kind, uint32_t flow, uint32_t unit, uint32_t object,
                              struct syncline_slice native, int64_t record, const char *field, const char *why, struct error *err);
 /*
+ * Was the newest reject of this row archived, of the very row as `raw` tells it, with the same cause and field?  Then it stays archived,
+ * is seen once more, and nothing is opened.  A good row between them (ledger_findings_end) makes it another one.
+ */
+int ledger_reject_archived(struct ledger *ledger, const struct ledger_finding *finding, bool *ret_archived, struct error *err);
+/*
  * Ends rejects and reviews of rows that no native record of ours stands for, and that were seen last before that time: a complete
  * read that began then did not show them.  Those that wait for a parent meanwhile stay.
  */

@@ -56,7 +56,7 @@ struct told {
  * happens, from 08:00 on; what is five minutes later is still to come) | SYSTEM del ID | SYSTEM away (it answers nothing until) SYSTEM back | SYSTEM blanks ID (its list is written with other blanks) | run | read | apply |
  * deliver | die SYSTEM (a run, or with another word after it that step of it, ends without warning when the row is there) | decide KIND CAUSE WORD… | pair SYSTEM ID SYSTEM ID (as `links
  * import`) | rewrites SYSTEM (it stores values in capitals from now on) | lock [FIELD [SECONDS]] | unlock [FIELD] |
- * archive KIND CAUSE | SYSTEM bears ID rN (the row bears the id by which the systems know that record)
+ * archive KIND CAUSE (of rejects and dead letters, too; `any` cause) | SYSTEM bears ID rN (the row bears the id by which the systems know that record)
  */
 struct story {
 	const char *situation; /* as the setting is called, or disputed, echo, indeterminate */

@@ -520,7 +520,7 @@ see_finding(void *data, const struct ledger_finding *row)
 {
 	struct search *search = data;
 
-	if (strcmp(row->cause, search->cause) == 0)
+	if (strcmp(row->cause, search->cause) == 0 || strcmp(search->cause, "any") == 0)
 		search->id = row->id;
 	return 0;
 }
@@ -529,7 +529,9 @@ see_finding(void *data, const struct ledger_finding *row)
 static void
 decide(struct house *house, char **words, unsigned count)
 {
-	struct ledger_finding_filter filter = { .kind = strcmp(words[1], "conflict") == 0 ? LEDGER_FINDING_CONFLICT : LEDGER_FINDING_REVIEW };
+	struct ledger_finding_filter filter = { .kind = strcmp(words[1], "conflict") == 0 ? LEDGER_FINDING_CONFLICT
+		: strcmp(words[1], "reject") == 0                             ? LEDGER_FINDING_REJECT
+		: strcmp(words[1], "dead") == 0                               ? LEDGER_FINDING_DEAD : LEDGER_FINDING_REVIEW };
 	struct search search = { .cause = words[2] };
 	char decision[64];
 

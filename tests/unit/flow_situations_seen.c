@@ -8,6 +8,8 @@
 
 #define VERSIONED "systems: { crm: { objects: { things: { version = \"version\"; }; }; }; };\n"
 
+#define NUMBERED FIELD("number", "required = true;")
+
 static const struct story stories[] = {
 	/* linked, merge: a change by the owner. */
 	{ TELL("linked", "merge", OWNER | NEWEST | MANUAL, UPDATE, "the owner changes the value"), .at = "erp", .given = AGREED,
@@ -33,6 +35,23 @@ static const struct story stories[] = {
 	  .then = { .golden = "n A p g3", .erp = "2 n A p live .=./===", .crm = "12 n A p live unseen", .web = "22 n A p live unseen",
 	            .history = "changed crm 12 value A>A+C; sent-update erp 2; sent-update web 22; changed erp 2 value A+C>A; sent-update crm 12; "
 	                       "sent-update web 22", .counts = "changed 1; sent-updates 2" } },
+	/* A row that its rules reject, and a person puts that away. */
+	{ TELL("linked", "merge", OWNER | NEWEST, UPDATE, "it is rejected, and the reject archived: the same row is no news"), .at = "erp",
+	  .config = NUMBERED, .given = AGREED, .when = "erp set 2 number=- value=B; run; archive reject any; run; run",
+	  .then = { .golden = "n A p g1", .erp = "2 - B p live .../=== rejected", .crm = "12 n A p live", .web = "22 n A p live",
+	            .findings = "reject number: the field is required and the rule gave no value erp 2 number archived", .counts = "ignored 1" } },
+	{ TELL("linked", "merge", OWNER, UPDATE, "it is rejected, and the reject archived; another bad row is told"), .at = "erp", .config = NUMBERED,
+	  .given = AGREED, .when = "erp set 2 number=- value=B; run; archive reject any; run; erp set 2 value=C; run",
+	  .then = { .golden = "n A p g1", .erp = "2 - C p live .../=== rejected", .crm = "12 n A p live", .web = "22 n A p live",
+	            .findings = "reject number: the field is required and the rule gave no value erp 2 number archived; reject number: the field is required and the rule gave no value erp 2 number", .counts = "rejected 1" } },
+	{ TELL("linked", "merge", OWNER, UPDATE, "it is rejected, and the reject archived; it was good in between, and is told"), .at = "erp", .config = NUMBERED,
+	  .given = AGREED, .when = "erp set 2 number=-; run; archive reject any; run; erp set 2 number=n; run; erp set 2 number=-; run",
+	  .then = { .golden = "n A p g1", .erp = "2 - A p live .../=== rejected", .crm = "12 n A p live", .web = "22 n A p live",
+	            .findings = "reject number: the field is required and the rule gave no value erp 2 number archived; reject number: the field is required and the rule gave no value erp 2 number", .counts = "rejected 1" } },
+	{ TELL("linked", "merge", OWNER, CREATE, "it is rejected from the first, and the reject archived: the same row is no news, and the good one a record"), .at = "erp", .config = NUMBERED,
+	  .given = "run", .when = "erp new 2 - A p; run; archive reject any; run; run; erp set 2 number=n; run",
+	  .then = { .golden = "n A p g1", .erp = "2 n A p live .../===", .crm = "12 n A p live unseen", .web = "22 n A p live unseen",
+	            .findings = "reject number: the field is required and the rule gave no value erp 2 number archived", .history = "created erp 2 number=n value=A phone=p; sent-create crm 12; sent-create web 22" } },
 	/* By another system. */
 	{ TELL("linked", "merge", OWNER | SET_IF_EMPTY, UPDATE, "another one changes it, and gets it back"), .given = AGREED, .when = "crm set 12 value=C; run",
 	  .then = { .golden = "n A p g1", .erp = "2 n A p live .../===", .crm = "12 n A p live unseen", .web = "22 n A p live",
