@@ -26,6 +26,12 @@ claim_native(const struct ledger_link *link)
 	return link != NULL ? link->native : (struct syncline_slice){ NULL, 0 };
 }
 
+int
+claim_asked_missing(const struct outlet *outlet, int64_t record, bool *ret_asked, struct error *err)
+{
+	return ledger_finding_open(outlet->deliver->ledger, LEDGER_FINDING_REVIEW, record, outlet->object_id, "", ret_asked, err);
+}
+
 static int
 die(struct outlet *outlet, struct pick *pick, const struct error *why, struct error *err)
 {
@@ -139,6 +145,23 @@ judge_delete(struct outlet *outlet, struct pick *pick, struct error *err)
 	return 0;
 }
 
+/*
+ * A person is asked what it means, or was, and put that away.  Where the object is read, it is left missing then until reading shows it
+ * again, and what was to be written goes with the question.  What nobody reads goes on with the next run (gate.c).
+ */
+static int
+judge_missing(struct outlet *outlet, struct pick *pick, struct error *err)
+{
+	bool asked;
+
+	if (claim_asked_missing(outlet, pick->record->id, &asked, err) != 0)
+		return -1;
+	if (asked || outlet->reader == NULL)
+		return hold(outlet, pick, CLAIM_MISSING, "the record is missing at the target, and a person decides what that means", err);
+	drop(pick, LEDGER_COUNT_OUT_OF_SCOPE, "it is missing there, and nobody is asked about that any more");
+	return 0;
+}
+
 /* What is to be done about one mark, as far as that can be told without the rules. */
 static int
 judge(struct outlet *outlet, struct pick *pick, int64_t owner, const struct ledger_link *link, struct error *err)
@@ -168,7 +191,7 @@ judge(struct outlet *outlet, struct pick *pick, int64_t owner, const struct ledg
 	} else if (link != NULL && link->state == LEDGER_LINK_UNLINKED) {
 		drop(pick, LEDGER_COUNT_OUT_OF_SCOPE, "it was unlinked there");
 	} else if (link != NULL && link->state == LEDGER_LINK_MISSING) {
-		return hold(outlet, pick, CLAIM_MISSING, "the record is missing at the target, and a person decides what that means", err);
+		return judge_missing(outlet, pick, err);
 	} else if (outlet->bound->condition < 0) {
 		drop(pick, LEDGER_COUNT_OUT_OF_SCOPE, NULL);
 	} else {

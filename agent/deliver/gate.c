@@ -94,6 +94,36 @@ set_pending(struct outlet *outlet, const struct ledger_delivery *row, struct err
 	return ledger_delivery_set(outlet->deliver->ledger, &delivery, err);
 }
 
+/*
+ * The question is put away, and nobody reads the object: it was settled there, or it would never end.  The record is taken to be
+ * there; where it is not, the write says so, and a person is asked again.
+ */
+static int
+take_as_there(struct outlet *outlet, const struct ledger_delivery *row, struct error *err)
+{
+	struct ledger *ledger = outlet->deliver->ledger;
+	const struct intake *intake = outlet->deliver->intake;
+	struct ledger_history event = { .record = row->record, .entity = ledger_entity_id(ledger, outlet->entity), .unit = intake->unit_id,
+		.object = outlet->object_id, .run = intake->run->number, .event = LEDGER_EVENT_LINKED,
+		.note = "nobody is asked any more what it means that it was missing" };
+	struct ledger_link *links, *missing = NULL;
+	uint32_t first[2];
+
+	if (ledger_links_of_at(ledger, outlet->linked, outlet->object_id, &row->record, 1, &outlet->arena, &links, first, err) != 0)
+		return -1;
+	for (uint32_t i = first[0]; i < first[1]; i++) {
+		if (links[i].state == LEDGER_LINK_LIVE)
+			return 0;
+		if (links[i].state == LEDGER_LINK_MISSING)
+			missing = &links[i];
+	}
+	if (missing == NULL)
+		return 0;
+	missing->state = LEDGER_LINK_LIVE;
+	event.native = missing->native;
+	return ledger_links_put(ledger, outlet->linked, missing, 1, err) != 0 ? -1 : ledger_history_add(ledger, &event, 1, err);
+}
+
 /* In the place of the row, which is pending again and judged anew. */
 static int
 make_pending(struct outlet *outlet, const struct ledger_delivery *row, struct error *err)
@@ -102,7 +132,8 @@ make_pending(struct outlet *outlet, const struct ledger_delivery *row, struct er
 
 	if (ledger_begin(ledger, err) != 0)
 		return -1;
-	if (set_pending(outlet, row, err) != 0) {
+	if ((outlet->reader == NULL && outlet->attach == NULL && row->cause != NULL && strcmp(row->cause, CLAIM_MISSING) == 0 &&
+	     take_as_there(outlet, row, err) != 0) || set_pending(outlet, row, err) != 0) {
 		ledger_rollback(ledger);
 		return -1;
 	}
@@ -114,7 +145,6 @@ static int
 may_go(struct outlet *outlet, const struct ledger_delivery *row, bool *ret_may, struct error *err)
 {
 	const struct deliver *deliver = outlet->deliver;
-	struct ledger_link link;
 	bool asks = true;
 
 	*ret_may = false;
@@ -129,9 +159,9 @@ may_go(struct outlet *outlet, const struct ledger_delivery *row, bool *ret_may, 
 			return -1;
 		*ret_may = !asks;
 	} else if (strcmp(row->cause, CLAIM_MISSING) == 0) {
-		if (ledger_link_at(deliver->ledger, outlet->linked, row->record, outlet->object_id, &outlet->arena, &link, err) != 0)
+		if (claim_asked_missing(outlet, row->record, &asks, err) != 0)
 			return -1;
-		*ret_may = link.id != 0;
+		*ret_may = !asks;
 	}
 	return 0;
 }

@@ -229,6 +229,8 @@ int gate_hold(struct outlet *outlet, struct pick *picks, uint32_t count, struct 
 
 /* claim.c */
 /* Why a mark is held: the words that it is known by afterwards. */
+/* Is a person asked what it means that the record is not there? */
+int claim_asked_missing(const struct outlet *outlet, int64_t record, bool *ret_asked, struct error *err);
 #define CLAIM_MISSING "missing" /* the record is, and a person decides what that means */
 #define CLAIM_ASKED "asked"     /* a person is asked whether a record that is there is this one */
 #define CLAIM_FORGOTTEN "forgotten" /* a person is asked about what we made there and do not know: it may be any that is to be created */

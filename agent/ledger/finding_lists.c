@@ -213,7 +213,7 @@ ledger_finding_open(struct ledger *ledger, enum ledger_finding_kind kind, int64_
                     struct error *err)
 {
 	static const char *const sql[] = EACH_FINDING_TABLE(
-		"SELECT 1 FROM ", " WHERE state = 0 AND record = ?1 AND record <> 0 AND (?2 IS NULL OR field = ?2) AND (?3 = 0 OR object = ?3) LIMIT 1");
+		"SELECT 1 FROM ", " WHERE state = 0 AND record = ?1 AND record <> 0 AND (?2 IS NULL OR field IS nullif(?2, '')) AND (?3 = 0 OR object = ?3) LIMIT 1");
 	sqlite3_stmt *statement = ledger_statement(ledger, sql[kind], err);
 	int got;
 

@@ -119,7 +119,7 @@ int ledger_findings_by_cause(struct ledger *ledger, const struct ledger_finding_
                              int (*each)(void *data, uint32_t flow, uint32_t unit, uint32_t object, const char *cause, uint64_t count,
                                          int64_t oldest_us, const char *example), void *data, struct error *err);
 int ledger_finding_get(struct ledger *ledger, int64_t id, struct arena *arena, struct ledger_finding *ret_finding, struct error *err);
-/* Is there an open finding of this kind about the record (object 0, field NULL: any)? */
+/* Is there an open finding of this kind about the record (object 0, field NULL: any; field "": of none)? */
 int ledger_finding_open(struct ledger *ledger, enum ledger_finding_kind kind, int64_t record, uint32_t object, const char *field, bool *ret_open,
                         struct error *err);
 /* Is a person asked in (object, unit) whether a native record there is this one of ours? */

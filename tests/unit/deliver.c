@@ -477,6 +477,75 @@ a_record_that_is_gone_is_decided_by_its_situation(void **state)
 	}
 }
 
+static int
+see_review(void *data, const struct ledger_finding *row)
+{
+	*(int64_t *)data = row->id;
+	return 0;
+}
+
+static void
+archive_review(struct post *post)
+{
+	const struct ledger_finding_filter filter = { .kind = LEDGER_FINDING_REVIEW };
+	int64_t id = 0;
+
+	assert_int_equal(ledger_findings(post->ledger, &filter, see_review, &id, &post->err), 0);
+	assert_true(id != 0);
+	assert_int_equal(ledger_begin(post->ledger, &post->err), 0);
+	assert_int_equal(ledger_finding_close(post->ledger, id, LEDGER_ARCHIVED, "settled there", &post->err), 0);
+	assert_int_equal(ledger_commit(post->ledger, &post->err), 0);
+}
+
+/* Archived, the question what it means that it is missing lets go of what it held: what nobody reads is written again, the rest ends. */
+static void
+what_is_missing_and_archived_holds_nothing(void **state)
+{
+	(void)state;
+	for (int read = 0; read < 2; read++) {
+		struct post *post = post_new(&(struct post_options){ .write_only = read == 0 });
+		int64_t record = post_customer(post, "1", "Ada", NULL);
+
+		post_deliver(post);
+		post_sql(post, "CREATE TABLE aside AS SELECT * FROM accounts; DELETE FROM accounts");
+		post_change(post, record, "Ada II", NULL);
+		post_deliver(post);
+		assert_int_equal(post_findings(post, LEDGER_FINDING_REVIEW, "missing"), 1);
+		post_change(post, record, "Ada III", NULL);
+		for (int i = 0; i < 2; i++) {
+			post_deliver(post);
+			assert_mark(post, record, HELD);
+		}
+		archive_review(post);
+		post_deliver(post);
+		assert_no_mark(post, record);
+		if (read == 0) {
+			/* It was not settled there: that is asked again. */
+			assert_int_equal(post_findings(post, LEDGER_FINDING_REVIEW, "missing"), 1);
+			post_change(post, record, "Ada IV", NULL);
+			post_deliver(post);
+			assert_mark(post, record, HELD);
+			post_sql(post, "INSERT INTO accounts SELECT * FROM aside");
+			archive_review(post);
+			post_deliver(post);
+			assert_no_mark(post, record);
+			assert_string_equal(post_rows(post, "SELECT name FROM accounts"), "Ada IV");
+			assert_int_equal(post_link(post, record).state, LEDGER_LINK_LIVE);
+		} else {
+			assert_int_equal(post_link(post, record).state, LEDGER_LINK_MISSING);
+			assert_int_equal(ledger_number(post, "SELECT count(*) FROM history_view WHERE event = 'dropped' AND note = 'it is missing there, and"
+			                                     " nobody is asked about that any more'"), 1);
+			/* And a later change as well. */
+			post_change(post, record, "Ada IV", NULL);
+			post_deliver(post);
+			assert_no_mark(post, record);
+		}
+		assert_int_equal(post_findings(post, LEDGER_FINDING_REVIEW, "missing"), 0);
+		post_check(post);
+		post_free(post);
+	}
+}
+
 static void
 deleting_what_is_gone_is_success(void **state)
 {
@@ -669,6 +738,7 @@ main(void)
 		cmocka_unit_test(lies_are_looked_into),
 		cmocka_unit_test(a_flag_holds_what_it_keeps_back),
 		cmocka_unit_test(a_record_that_is_gone_is_decided_by_its_situation),
+		cmocka_unit_test(what_is_missing_and_archived_holds_nothing),
 		cmocka_unit_test(deleting_what_is_gone_is_success),
 		cmocka_unit_test(what_depends_on_others_goes_along),
 		cmocka_unit_test(a_change_made_meanwhile_is_not_overwritten),
