@@ -602,12 +602,21 @@ add_history(struct outlet *outlet, const struct pick *pick, enum ledger_event ev
 	return ledger_history_add(outlet->deliver->ledger, &row, 1, err);
 }
 
+static const char not_needed[] = "nothing is left to be done there";
+
 static int
 keep_drop(struct outlet *outlet, const struct pick *pick, struct error *err)
 {
-	if (ledger_delivery_drop(outlet->deliver->ledger, outlet->id, pick->due->record, err) != 0)
+	const char *note = pick->note;
+	bool was_dead;
+
+	if (ledger_delivery_drop(outlet->deliver->ledger, outlet->id, pick->due->record, err) != 0 ||
+	    settle_pointless(outlet, pick->due->record, pick->link != NULL, note != NULL ? note : not_needed, &was_dead, err) != 0)
 		return -1;
-	if (pick->record->id != 0 && pick->note != NULL && add_history(outlet, pick, LEDGER_EVENT_DROPPED, pick->note, err) != 0)
+	/* That it is given up no more is told with its end. */
+	if (note == NULL && was_dead)
+		note = not_needed;
+	if (pick->record->id != 0 && note != NULL && add_history(outlet, pick, LEDGER_EVENT_DROPPED, note, err) != 0)
 		return -1;
 	if (pick->counted)
 		settle_count(outlet, (enum ledger_count)pick->count);
@@ -648,7 +657,7 @@ keep_one(struct outlet *outlet, const struct pick *pick, struct error *err)
 	case PICK_DROP:
 		return keep_drop(outlet, pick, err);
 	case PICK_UNLINK:
-		if (settle_unlink(outlet, pick->link, pick->note, err) != 0)
+		if (settle_unlink(outlet, pick->link, pick->note, err) != 0 || settle_pointless(outlet, pick->due->record, true, pick->note, &again, err) != 0)
 			return -1;
 		return ledger_delivery_drop(outlet->deliver->ledger, outlet->id, pick->due->record, err);
 	case PICK_CONVERT:

@@ -310,6 +310,11 @@ int settle(struct outlet *outlet, int64_t attempt, struct answer *answers, uint3
 int settle_dead(struct outlet *outlet, int64_t record, struct syncline_slice native, const struct error *why, struct error *err);
 /* The record is not at the target: link, review and history by situations.missing, in the caller's transaction.  ret_again: claim anew. */
 int settle_missing(struct outlet *outlet, int64_t record, bool *ret_again, struct error *err);
+/*
+ * A dead letter about what is not to be done any more ends, with the reason.  Where nothing is linked, and nobody knows whether it was
+ * created, it stays.
+ */
+int settle_pointless(struct outlet *outlet, int64_t record, bool linked, const char *why, bool *ret_any, struct error *err);
 int settle_unlink(struct outlet *outlet, const struct ledger_link *link, const char *note, struct error *err);
 void settle_count(struct outlet *outlet, enum ledger_count count);
 

@@ -78,6 +78,52 @@ settle_dead(struct outlet *outlet, int64_t record, struct syncline_slice native,
 	return add_history(outlet, record, native, LEDGER_EVENT_DEAD, why->message, err);
 }
 
+static int
+see_finding(void *data, const struct ledger_finding *row)
+{
+	(void)row;
+	*(bool *)data = true;
+	return 0;
+}
+
+/* Nobody knows whether it came to be there: that is for a person to see, whatever is wanted by now. */
+static int
+is_doubtful(struct outlet *outlet, int64_t record, bool *ret_is, struct error *err)
+{
+	static const enum error_code causes[] = { ERROR_DELIVERY_UNCERTAIN, ERROR_DELIVERY_UNSEEN };
+
+	*ret_is = false;
+	for (size_t i = 0; i < sizeof causes / sizeof *causes; i++) {
+		const struct ledger_finding_filter filter = { .kind = LEDGER_FINDING_DEAD, .object = outlet->object_id, .record = record,
+			.cause = error_name(causes[i]) };
+
+		if (ledger_findings(outlet->deliver->ledger, &filter, see_finding, ret_is, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+settle_pointless(struct outlet *outlet, int64_t record, bool linked, const char *why, bool *ret_any, struct error *err)
+{
+	struct ledger *ledger = outlet->deliver->ledger;
+	const struct intake *intake = outlet->deliver->intake;
+	bool doubtful = false;
+
+	*ret_any = false;
+	if (!outlet->dead_letters)
+		return 0;
+	if (!linked && is_doubtful(outlet, record, &doubtful, err) != 0)
+		return -1;
+	if (doubtful)
+		return 0;
+	if (ledger_finding_open(ledger, LEDGER_FINDING_DEAD, record, outlet->object_id, NULL, ret_any, err) != 0)
+		return -1;
+	return *ret_any ? ledger_findings_overtake(ledger, LEDGER_FINDING_DEAD, intake->flow_id, intake->unit_id, outlet->object_id,
+	                                           (struct syncline_slice){ NULL, 0 }, record, NULL, why, err)
+	                : 0;
+}
+
 int
 settle_unlink(struct outlet *outlet, const struct ledger_link *link, const char *note, struct error *err)
 {

@@ -88,6 +88,35 @@ entomb(struct work *work, struct work_link *link, const struct work_record *reco
 	return end_questions(work, link, err) != 0 ? -1 : event(work, record, link, LEDGER_EVENT_GONE, note, err);
 }
 
+/* What was given up about its deletion here: there is nothing left to delete. */
+static int
+end_deletes(struct work *work, const struct work_link *link, const struct work_record *record, struct error *err)
+{
+	struct bound *const *targets = engine_writers(work->engine, work->entity, work->intake->unit);
+	const char *why = "it is not there any more";
+
+	if (targets == NULL)
+		return error_memory(err);
+	for (; *targets != NULL; targets++) {
+		uint32_t flow = ledger_flow_id(work->ledger, (*targets)->binding->flow);
+		struct ledger_delivery dead;
+		bool found;
+
+		if (ledger_object_id(work->ledger, (*targets)->binding->object) != link->at.object || (*targets)->binding->attach_to != NULL)
+			continue;
+		if (ledger_delivery_get(work->ledger, (*targets)->id, record->at.id, &work->arena, &dead, &found, err) != 0)
+			return -1;
+		if (!found || dead.state != LEDGER_DELIVERY_DEAD || dead.op == LEDGER_WANT_WRITE)
+			continue;
+		if (ledger_delivery_drop(work->ledger, (*targets)->id, record->at.id, err) != 0 ||
+		    ledger_findings_overtake(work->ledger, LEDGER_FINDING_DEAD, flow, work->intake->unit_id, link->at.object, (struct syncline_slice){ NULL, 0 },
+		                             record->at.id, NULL, why, err) != 0 ||
+		    event(work, record, link, LEDGER_EVENT_DROPPED, why, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
 int
 work_delete_record(struct work *work, struct work_record *record, uint32_t object, struct error *err)
 {
@@ -232,7 +261,7 @@ work_gone(struct work *work, const struct row *row, struct work_link *link, bool
 	}
 	/* We deleted it ourselves, or it was to go anyway. */
 	if (record->deleted)
-		return entomb(work, link, record, "gone after the record was deleted", err);
+		return entomb(work, link, record, "gone after the record was deleted", err) != 0 ? -1 : end_deletes(work, link, record, err);
 	if (is_elsewhere(work, record, link)) {
 		work_count(work, LEDGER_COUNT_IGNORED, 1);
 		return entomb(work, link, record, "gone in this unit, and there in another one", err);

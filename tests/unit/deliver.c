@@ -546,6 +546,42 @@ what_is_missing_and_archived_holds_nothing(void **state)
 	}
 }
 
+/* A dead letter about a delete ends when nothing is left to delete: the record lives again, or the target does not have it any more. */
+static void
+a_dead_delete_ends_when_it_is_pointless(void **state)
+{
+	(void)state;
+	for (int lives = 0; lives < 2; lives++) {
+		struct post *post = post_new(&(struct post_options){ .source = "deletes: { seen = \"accept\"; resurrect = \"accept\"; };",
+			.binding = "deletes: { do = \"delete\"; };" });
+		int64_t record = post_customer(post, "1", "Ada", NULL);
+
+		post_customer(post, "2", "Bob", NULL);
+		post_deliver(post);
+		post_sql(post, "CREATE TRIGGER stays BEFORE DELETE ON accounts BEGIN SELECT RAISE(ABORT, 'it has invoices'); END");
+		post_erp(post, "DELETE FROM kunden WHERE nr = '1'");
+		post_read(post);
+		post_deliver(post);
+		assert_mark(post, record, DEAD);
+		assert_int_equal(post_findings(post, LEDGER_FINDING_DEAD, NULL), 1);
+		post->clock_us += INT64_C(3600) * 1000000;
+		if (lives) {
+			post_erp(post, "INSERT INTO kunden VALUES ('1', 'Ada', NULL)");
+		} else {
+			post_sql(post, "DROP TRIGGER stays; DELETE FROM accounts WHERE number = '1'");
+		}
+		post_read(post);
+		post_deliver(post);
+		assert_no_mark(post, record);
+		assert_int_equal(post_findings(post, LEDGER_FINDING_DEAD, NULL), 0);
+		assert_int_equal(ledger_number(post, "SELECT count(*) FROM dead_letter_view WHERE state = 'ended' AND ended_why IS NOT NULL"), 1);
+		assert_int_equal(ledger_number(post, "SELECT count(*) FROM history_view WHERE event = 'dropped'"), 1);
+		assert_string_equal(post_rows(post, "SELECT count(*) FROM accounts"), lives ? "2" : "1");
+		post_check(post);
+		post_free(post);
+	}
+}
+
 static void
 deleting_what_is_gone_is_success(void **state)
 {
@@ -739,6 +775,7 @@ main(void)
 		cmocka_unit_test(a_flag_holds_what_it_keeps_back),
 		cmocka_unit_test(a_record_that_is_gone_is_decided_by_its_situation),
 		cmocka_unit_test(what_is_missing_and_archived_holds_nothing),
+		cmocka_unit_test(a_dead_delete_ends_when_it_is_pointless),
 		cmocka_unit_test(deleting_what_is_gone_is_success),
 		cmocka_unit_test(what_depends_on_others_goes_along),
 		cmocka_unit_test(a_change_made_meanwhile_is_not_overwritten),
