@@ -146,16 +146,19 @@ is_number(struct syncline_slice version)
 	return true;
 }
 
-/* Below 0: the row is older than what its link knows; above: newer; 0: neither, or nobody can tell. */
-static int
-compare_version(const struct work *work, const struct row *row, const struct work_link *link)
+/* May versions of this object be compared? */
+static bool
+has_order(const struct work *work)
 {
-	const struct config_object *object = work->bound->binding->object;
-	const struct syncline_connector *descriptor = object->system->descriptor;
-	struct syncline_slice mine = row->version, known = link->at.version;
+	const struct syncline_connector *descriptor = work->bound->binding->object->system->descriptor;
 
-	if (descriptor == NULL || descriptor->capabilities == NULL || descriptor->capabilities->version_comparable == SYNCLINE_NONE ||
-	    mine.length == 0 || known.length == 0)
+	return descriptor != NULL && descriptor->capabilities != NULL && descriptor->capabilities->version_comparable != SYNCLINE_NONE;
+}
+
+static int
+compare_versions(struct syncline_slice mine, struct syncline_slice known)
+{
+	if (mine.length == 0 || known.length == 0)
 		return 0;
 	if (is_number(mine) && is_number(known)) {
 		for (; mine.length > 1 && *(const char *)mine.data == '0'; mine.length--)
@@ -166,6 +169,13 @@ compare_version(const struct work *work, const struct row *row, const struct wor
 			return mine.length < known.length ? -1 : 1;
 	}
 	return mine.length == known.length ? memcmp(mine.data, known.data, mine.length) : 0;
+}
+
+/* Below 0: the row is older than what its link knows; above: newer; 0: neither, or nobody can tell. */
+static int
+compare_version(const struct work *work, const struct row *row, const struct work_link *link)
+{
+	return has_order(work) ? compare_versions(row->version, link->at.version) : 0;
 }
 
 /* Seen late, once more or out of order: what is known of the system is newer, by its own word.  A person's decision is about this very row. */
@@ -847,10 +857,32 @@ rejected(struct work *work, struct row *row, struct error *err)
 	return 0;
 }
 
+/* Is a newer row of this native id waiting for its parent? */
+static int
+is_older_than_waiting(struct work *work, const struct row *row, bool *ret_is, struct error *err)
+{
+	struct batch *waiting;
+	const struct batch_cell *version;
+
+	*ret_is = false;
+	if (!work->waiting || work->waiter || row->decision != NULL || row->version.length == 0 || !has_order(work))
+		return 0;
+	if (ledger_wait_of(work->ledger, work->intake->flow_id, work->intake->unit_id, work->bound->object, row->native, &waiting, err) != 0)
+		return -1;
+	if (waiting == NULL)
+		return 0;
+	version = &batch_record(waiting, 0)->version;
+	if (version->type == SYNCLINE_TYPE_TEXT)
+		*ret_is = compare_versions(row->version, (struct syncline_slice){ batch_cell_data(waiting, version), version->length }) < 0;
+	batch_free(waiting);
+	return 0;
+}
+
 int
 work_resolve(struct work *work, struct row *row, struct error *err)
 {
 	const struct work_slot *slot;
+	bool old;
 	int found;
 
 	if (row->what == ROW_REJECTED)
@@ -860,13 +892,20 @@ work_resolve(struct work *work, struct row *row, struct error *err)
 	if ((slot = work_slot(work, row->native)) == NULL)
 		return error_memory(err);
 	row->link = slot->link;
+	if (is_older_than_waiting(work, row, &old, err) != 0)
+		return -1;
+	if (old) {
+		work_count(work, LEDGER_COUNT_INDETERMINATE, 1);
+		return 0;
+	}
 	/* A newer row takes the place of one that waits: old never goes over new. */
 	if (work->waiting && row->waits_for == NULL &&
 	    ledger_wait_end(work->ledger, work->intake->flow_id, work->intake->unit_id, work->bound->object, row->native, err) != 0)
 		return -1;
 	if (row->what == ROW_GONE)
 		return row->link != NULL && !is_older(work, row, row->link) ? work_gone(work, row, row->link, false, err) : 0;
-	if (row->waits_for != NULL)
+	/* An older one has nothing to wait for. */
+	if (row->waits_for != NULL && (row->link == NULL || !is_older(work, row, row->link)))
 		return work_wait_for_parent(work, row, err);
 	if (row->link != NULL)
 		return linked(work, row, err);

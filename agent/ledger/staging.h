@@ -124,6 +124,9 @@ struct ledger_waiter {
 #define LEDGER_FOR_EVER INT64_MAX /* until_us */
 int ledger_wait(struct ledger *ledger, const struct ledger_waiter *waiter, struct error *err);
 int ledger_wait_end(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t object, struct syncline_slice native, struct error *err);
+/* The row of this native id that waits, as it came: NULL when there is none; the caller's to free. */
+int ledger_wait_of(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t object, struct syncline_slice native, struct batch **ret_row,
+                   struct error *err);
 /* Ends those whose rows came with reads that began before `started`: a complete read that began then did not show them. */
 int ledger_wait_end_unseen(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t object, uint64_t started, struct error *err);
 /*

@@ -66,6 +66,32 @@ ledger_wait_end(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t ob
 }
 
 int
+ledger_wait_of(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t object, struct syncline_slice native, struct batch **ret_row,
+               struct error *err)
+{
+	sqlite3_stmt *statement =
+		ledger_statement(ledger, "SELECT data, size, sealed FROM waiter WHERE flow = ?1 AND unit = ?2 AND object = ?3 AND native = ?4", err);
+	struct batch *row = NULL;
+	int got;
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, flow);
+	sqlite3_bind_int64(statement, 2, unit);
+	sqlite3_bind_int64(statement, 3, object);
+	sqlite3_bind_text64(statement, 4, native.length > 0 ? native.data : "", native.length, SQLITE_STATIC, SQLITE_UTF8);
+	if ((got = ledger_step(ledger, statement, err)) < 0)
+		return -1;
+	if (got == 1)
+		row = packed_open(ledger, ledger_column_view(statement, 0), sqlite3_column_int64(statement, 1), sqlite3_column_int(statement, 2) != 0, err);
+	sqlite3_reset(statement);
+	if (got == 1 && row == NULL)
+		return -1;
+	*ret_row = row;
+	return 0;
+}
+
+int
 ledger_wait_end_unseen(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t object, uint64_t started, struct error *err)
 {
 	sqlite3_stmt *statement =

@@ -6,6 +6,10 @@
  */
 #include "flow_situations.h"
 
+#define WAITS                                                                                                             \
+	"systems: { crm: { objects: { things: { version = \"version\"; mark = [ \"at\" ]; }; }; }; };\n"                \
+	"entities: { thing: { fields: { boss: { type = \"ref\"; entity = \"thing\"; owner = \"crm\"; wait = \"1d\"; }; }; }; };\n" \
+	BINDING("crm", "read: { boss = \"CASE WHEN phone = 'x' THEN ref('things', '99') END\"; };")
 #define VERSIONED "systems: { crm: { objects: { things: { version = \"version\"; }; }; }; };\n"
 
 #define NUMBERED FIELD("number", "required = true;")
@@ -295,6 +299,18 @@ static const struct story stories[] = {
 	  .when = "crm set 12 phone=q version=10; run; run; crm set 12 phone=r version=9; run",
 	  .then = { .golden = "n A q g2", .erp = "2 n A q live ..=/===", .crm = "12 n A r live", .web = "22 n A q live", .history = LATER,
 	            .counts = "indeterminate 1" } },
+	/* A row that says x waits for a record of crm that nobody has. */
+	{ TELL("linked", NULL, OWNER, UPDATE, "an older version is seen while a newer row waits for its parent: the newer one goes on waiting"), .config = WAITS,
+	  .ordered = true, .given = AGREED, .when = "crm set 12 phone=x version=50 at=09:00; run; crm set 12 phone=y version=40 at=10:00; run",
+	  .then = { .golden = "n A p g1", .erp = "2 n A p live .../===", .crm = "12 n A y live", .web = "22 n A p live", .counts = "indeterminate 1" } },
+	{ TELL("linked", NULL, OWNER, UPDATE, "an older version that would wait for its parent is nothing"), .config = WAITS, .ordered = true, .given = AGREED,
+	  .when = "crm set 12 phone=q version=50 at=09:00; run; run; crm set 12 phone=x version=40 at=10:00; run",
+	  .then = { .golden = "n A q g2", .erp = "2 n A q live ..=/===", .crm = "12 n A x live", .web = "22 n A q live",
+	            .history = "changed crm 12 phone p>q; sent-update erp 2; sent-update web 22", .counts = "indeterminate 1" } },
+	{ TELL("linked", NULL, OWNER, UPDATE, "a newer version takes the place of one that waits"), .config = WAITS, .ordered = true, .given = AGREED,
+	  .when = "crm set 12 phone=x version=50 at=09:00; run; crm set 12 phone=y version=60 at=10:00; run",
+	  .then = { .golden = "n A y g2", .erp = "2 n A y live ..=/=== unseen", .crm = "12 n A y live", .web = "22 n A y live unseen",
+	            .history = "changed crm 12 phone p>y; sent-update erp 2; sent-update web 22", .counts = "changed 1; sent-updates 2" } },
 	{ TELL("linked", NULL, OWNER, UPDATE, "the same version again is looked at"), .config = VERSIONED, .ordered = true, .given = AGREED,
 	  .when = "crm set 12 phone=q version=5; run; run; crm set 12 phone=r version=5; run",
 	  .then = { .golden = "n A r g3", .erp = "2 n A r live ..=/=== unseen", .crm = "12 n A r live", .web = "22 n A r live unseen",
