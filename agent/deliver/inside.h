@@ -54,6 +54,7 @@ struct deliver {
 	struct outlet *outlets;
 	uint32_t outlet_count;
 	struct deliver_result *result;
+	bool cut_short;    /* the run before this one did not come to its end */
 	uint64_t sent;     /* items so far, for progress */
 	int64_t next_us;   /* when the next item is due that was not due now; INT64_MAX: none */
 	int64_t waited_ms;
@@ -182,7 +183,7 @@ struct outlet {
 	struct ledger_flag flag;
 	bool may_write;
 	bool dead_letters;                  /* there are open ones */
-	bool wrote;                         /* finish is due */
+	bool wrote;                         /* or looks for what was handed over: finish is due */
 	uint32_t claim_max;                 /* 0: as the target allows */
 	bool forgotten;                     /* of the claim at hand: CLAIM_FORGOTTEN */
 	/* outlet_open() */

@@ -297,6 +297,8 @@ decide(struct outlet *outlet, struct handed *all, uint32_t count, struct error *
 			result = outlet_in_vain(outlet, &why, err);
 			outlet->system->down = true;
 		} else {
+			/* What is not shown may not even be published: the run that handed it over was killed before its end. */
+			outlet->wrote = true;
 			result = by_reading(outlet, all, count, &rows, &observe, err);
 			for (uint32_t i = 0; i < count && result == 0; i++)
 				result = by_finding(outlet, &all[i], &finds, err);

@@ -642,12 +642,19 @@ static uint32_t
 finish(void *instance, const struct syncline_call *call, const struct syncline_object *object, struct syncline_error *err)
 {
 	struct csv_instance *in = instance;
+	struct csv_object *o = NULL;
+	struct syncline_journal *journal;
+	uint32_t result;
 
 	(void)call;
 	for (struct csv_sink *s = in->sinks; s != NULL; s = s->next)
-		if (strcmp(s->alias, object->alias != NULL ? object->alias : "") == 0 && s->part.descriptor >= 0 && s->part.promised)
-			return syncline_journal_publish(s->journal, &s->part, err);
-	return SYNCLINE_OK;
+		if (strcmp(s->alias, object->alias != NULL ? object->alias : "") == 0)
+			return s->part.descriptor >= 0 && s->part.promised ? syncline_journal_publish(s->journal, &s->part, err) : SYNCLINE_OK;
+	/* Nothing was written here.  What a process that is gone has promised is published when the journal is opened. */
+	if ((result = csv_object_new(in, object, &o, err)) == SYNCLINE_OK && o->import_directory != NULL)
+		result = journal_of(in, o, &journal, err);
+	csv_object_free(o);
+	return result;
 }
 
 const struct syncline_sink_v1 csv_sink = { .struct_size = sizeof csv_sink, .write = write_batch, .finish = finish };

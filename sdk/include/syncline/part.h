@@ -128,8 +128,9 @@ struct syncline_sink_v1 {
 	uint32_t (*write)(void *instance, const struct syncline_call *call, const struct syncline_object *object, struct syncline_batch *batch,
 	                  const struct syncline_results *results, struct syncline_error *err);
 	/*
-	 * The run has no more items for this object: publish what is published as a whole (a file under its final name).  What
-	 * was reported as committed is so already and does not wait for this.  NULL: nothing to do.
+	 * The run has no more items for this object: publish what is published as a whole (a file under its final name), also what a
+	 * process that is gone has left.  What was reported as committed is so already and does not wait for this.  It is called after
+	 * writes, and without any while something handed over is looked for or when the run before did not come to its end.  NULL: nothing to do.
 	 */
 	uint32_t (*finish)(void *instance, const struct syncline_call *call, const struct syncline_object *object, struct syncline_error *err);
 };
