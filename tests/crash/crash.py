@@ -8,9 +8,10 @@ with nothing lost, nothing doubled and nothing stuck.
     crash.py case SPEC               one case again, as a failing one prints it; its folder is kept
     crash.py random SEED [ROWS [KILLS]]    the program or a connector's process killed at any moment, over 20,000 records
 
-The whole takes a night and more.  CRASH_PART=3/8 runs the third of eight disjoint parts, which every machine makes alike; CRASH_SECONDS
-ends after so long and says how many of how many were run (their order is random, so what ran is a sample of all); CRASH_WORKERS is how many
-at a time; CRASH_WAYS="files gathered" takes these ways alone.
+The whole is about 190,000 cases.  They share what is before their points, and end where an earlier one came by with everything as it is
+now (Ground, state.py): a few hours.  "short" and "case" play each from nothing to rest.  CRASH_PART=3/8 runs the third of eight disjoint
+parts, which every machine makes alike; CRASH_SECONDS ends after so long and says how many of how many were run (their order is random, so what
+ran is a sample of all); CRASH_WORKERS is how many at a time (many of them wait most of their time); CRASH_WAYS="files gathered" takes these ways alone.
 
 A case is: way, faults (those of the target, from the faulty phase on), phase (1: all is new; 2: creates, updates, deletes), and
     kind     kill, stop    the program, at a commit or a call, or that step fails
@@ -19,13 +20,16 @@ A case is: way, faults (those of the target, from the faulty phase on), phase (1
              plain         killed, and all that was not synced is lost; torn, mixed: any of it
              fsync         a sync fails, and all that was not synced is lost when the program ends
     point    which of those that the runs of the phase come by
+    drawn    its faults are at places of their own
     again    killed once more, at that point of the next runs
     opens    milliseconds that the target takes to be opened
 """
 import concurrent.futures
 import os
 import random
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -35,11 +39,13 @@ import zlib
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from bed import FAULTS, FILE_FAULTS, FILES, FLOWS, WAYS, Bed, Failure, random_edit  # noqa: E402
+from state import Snapshot, fingerprint  # noqa: E402
 
 PART, PARTS = [int(word) for word in os.environ.get("CRASH_PART", "1/1").split("/")]
 WORKERS = int(os.environ.get("CRASH_WORKERS", "2"))
 # Nothing here needs a disk that survives: processes are killed, not machines.  Loss of power is played by the store itself.
 ROOM = os.environ.get("SYNCLINE_CRASH_DIR") or ("/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir())
+JOB = 250  # cases that a process plays on one ground
 PATIENCE = 3  # of runs with faults: what nobody knows is found out under the knife, too
 lock = threading.Lock()
 
@@ -59,12 +65,16 @@ FOUND = (
     "every=2,faults=applies-late,kind=host,phase=2,point=60,seed=0,times=6,way=key",
     # A repeat under a key arrived when the system had forgotten the key: a second record.
     "every=2,faults=loses-answer,kind=none,opens=400,phase=1,point=0,seed=0,times=3,way=forgets",
+    # Undisturbed, what was handed over was confirmed only after its row had been merged.
+    "faults=,kind=none,phase=1,point=0,way=files",
+    # Killed before a run's file had its name: it stayed hidden until something else was written there.
+    "every=3,faults=refuses,kind=host,phase=1,point=193,seed=734,times=6,way=gathered",
 )
 
 
 def parse(text):
     case = dict(pair.split("=", 1) for pair in text.split(","))
-    for key in ("phase", "point", "seed", "every", "times", "again", "opens"):
+    for key in ("phase", "point", "seed", "every", "times", "again", "opens", "drawn"):
         if key in case:
             case[key] = int(case[key])
     case["faults"] = tuple(f for f in case.get("faults", "").split("+") if f)
@@ -127,13 +137,153 @@ def play(case, folder):
     return reached
 
 
+class Known(Exception):
+    """From this state, the rest was tried before."""
+
+
+class Ground:
+    """
+    A bed on which many cases are played, one after the other.  Each begins with a copy of what the bed held before the run in which its
+    point is; and it ends when what is left is what an earlier case, which came to rest, had at the same moment (state.py).  One case in
+    DOUBTED goes on in spite of that.
+    """
+
+    DOUBTED = 40
+
+    def __init__(self, folder, way, phase):
+        self.folder, self.way, self.phase = folder, way, phase
+        self.bed = Bed(folder, way)
+        self.bed.switch_on()
+        self.bed.fill()
+        if phase == 2:
+            self.bed.settle()
+            self.bed.compare()
+            self.bed.edit()
+        self.base = Snapshot(self.bed)
+        self.settings = None  # of the faults that are recorded
+        self.good = set()  # (moment, state): the rest was tried
+        self.path = None  # of the case that is played
+        self.runs = self.shortcuts = 0
+
+    def arrange(self, case):
+        """The bed as it was before the faulty phase, with the faults of this case."""
+        self.base.restore(self.bed)
+        self.bed.doubted = False
+        self.bed.set_faults(case["faults"], case.get("every", 3), case.get("seed", 0), case.get("times", 3), case.get("opens", 0))
+        self.bed.doubles = self.bed.doubles or self.way == "none" and case["kind"] != "none"
+        self.bed.arm()
+
+    def record(self, case):
+        """What the bed holds before each run of the faulty phase when nothing is killed, and how many points there were by then."""
+        self.settings, self.good, self.marks, self.path = settings_in(case), set(), [], []
+        self.arrange(case)
+        paths = {name: os.path.join(self.folder, "points-" + name) for name in ("program", "host")}
+        for path in paths.values():
+            open(path, "w").close()
+        for _ in range(rounds_of(self.way)):
+            for flow in FLOWS:
+                self.marks.append((Snapshot(self.bed), self.count(paths)))
+                self.bed.run(patience=PATIENCE if case["faults"] else 0, flows=(flow,), fault="count:" + paths["program"], host="count:" + paths["host"],
+                             power="plain")
+                if len(self.marks) > (rounds_of(self.way) - 1) * len(FLOWS):
+                    self.see("faulty", flow)
+        self.marks.append((None, self.count(paths)))
+        self.come_to_rest(False)
+        self.good.update(self.path)
+
+    @staticmethod
+    def count(paths):
+        with open(paths["program"]) as program, open(paths["host"]) as host:
+            names = program.read().split()
+            hosts = host.read().count("\n")
+        return {"plain": len(names), "kill": sum(not name.startswith("store.") for name in names), "host": hosts, "disk": hosts}
+
+    def begin(self, case):
+        """Puts the bed where the run with the point begins; which run that is."""
+        kind = SAME_POINTS.get(case["kind"], case["kind"])
+        counter = os.path.join(self.folder, "counter")
+        for name in (counter, counter + "-again", os.path.join(self.folder, "log"), os.path.join(self.folder, "importer", "log")):
+            if os.path.exists(name):
+                os.unlink(name)
+        if case["kind"] == "none" or self.settings != settings_in(case):
+            self.arrange(case)
+            return 0
+        at = max((i for i, (_, points) in enumerate(self.marks[:-1]) if points[kind] < case["point"]), default=0)
+        self.marks[at][0].restore(self.bed)
+        with open(counter, "w") as file:
+            file.write("." * self.marks[at][1][kind])
+        return at
+
+    def see(self, *moment):
+        """Ends the case when all that is to come was tried from here."""
+        if self.path is None:
+            return
+        state = (moment, fingerprint(self.bed)[1])
+        if state in self.good:
+            raise Known
+        self.path.append(state)
+
+    def come_to_rest(self, doubted):
+        bed = self.bed
+        for phase in range(self.phase, 3):
+            if phase > self.phase:
+                bed.edit()
+            bed.look = None if doubted else lambda flow, phase=phase: self.see("settle", phase, flow)
+            bed.settle()
+            bed.look = None
+            bed.compare()
+            if not doubted:
+                self.see("rest", phase)
+        bed.check()
+
+    def play(self, case):
+        """Whether the point was reached."""
+        bed = self.bed
+        if self.settings != settings_in(case) and not case.get("drawn"):
+            self.record(case)
+        at, runs = self.begin(case), rounds_of(self.way) * len(FLOWS)
+        patience = PATIENCE if case["faults"] else 0
+        counter = os.path.join(self.folder, "counter")
+        mixed = case.get("again") or case.get("drawn") or case["kind"] == "none"
+        self.path = None if mixed else []
+        doubted = zlib.crc32(spell(case).encode()) % self.DOUBTED == 0
+        reached, bed.look = case["kind"] == "none", None
+        try:
+            for i in range(at, runs):
+                if reached and i % len(FLOWS) == 0 and case["kind"] != "none":
+                    break
+                bed.run(patience=patience, flows=(FLOWS[i % len(FLOWS)],), **faults_of(case, counter))
+                if not reached and size_of(counter) >= case["point"]:
+                    reached = True
+                    if case["kind"] not in ("host", "stop", "disk") and os.path.exists(os.path.join(bed.state, "ledger.db")):
+                        bed.check_ledger()
+                if reached and not doubted:
+                    self.see("faulty", FLOWS[i % len(FLOWS)])
+            if case.get("again"):
+                bed.run(patience=patience, fault="kill:%d:%s" % (case["again"], counter + "-again"))
+            if os.path.exists(os.path.join(bed.state, "ledger.db")):
+                bed.check_ledger()
+            self.come_to_rest(doubted)
+        except Known:
+            self.shortcuts += 1
+            bed.look = None
+            bed.compare_journal()
+        if self.path:
+            self.good.update(self.path)
+        return reached
+
+
+def settings_in(case):
+    return (case["faults"],) + tuple(case.get(key) for key in ("every", "seed", "times", "opens"))
+
+
 class Judge:
     """Plays cases, prints what fails, and counts."""
 
     def __init__(self, total, ends=None, talkative=True):
         self.total, self.ends, self.talkative = total, ends, talkative
         self.start = time.monotonic()
-        self.good = self.bad = self.missed = 0
+        self.good = self.bad = self.missed = self.shortcuts = 0
 
     def play(self, case):
         if self.ends is not None and time.monotonic() > self.ends:
@@ -143,31 +293,71 @@ class Judge:
         start = time.monotonic()
         try:
             reached = play(case, work)
-        except (Failure, subprocess.TimeoutExpired, OSError, ValueError, KeyError) as why:
-            self.bad += 1
-            say("FAILED  %s: %s" % (spell(case), why))
-            say("        again: make check-crash-case CASE=%s   what is left: %s" % (spell(case), work))
+        except FAILURES as why:
+            self.failed(case, why, work)
             return
         os.rmdir(folder)
         with lock:
             self.good += 1
             self.missed += not reached
-            tell = self.good % 50 == 0
         if self.talkative:
             say("%s %-60s %.1f s" % ("ok     " if reached else "ok (-) ", spell(case), time.monotonic() - start))
-        elif tell:
-            self.tell_progress()
+
+    def failed(self, case, why, work):
+        self.bad += 1
+        say("FAILED  %s: %s" % (spell(case), why))
+        say("        again: make check-crash-case CASE=%s   what is left: %s" % (spell(case), work))
+
+    def take(self, found):
+        """What play_many() says."""
+        for case, why, work in found["failed"]:
+            self.failed(case, why, work)
+        self.good += found["good"]
+        self.missed += found["missed"]
+        self.shortcuts += found["shortcuts"]
+        self.tell_progress()
 
     def tell_progress(self):
         run, took = self.good + self.bad, time.monotonic() - self.start
         say("%d of %d, %d failed, %d points not reached; %.0f min, %.0f left" % (run, self.total, self.bad, self.missed, took / 60,
-                                                                             (self.total - run) * took / run / 60))
+                                                                             (self.total - run) * took / max(run, 1) / 60))
 
     def verdict(self):
         run = self.good + self.bad
         say("%d of %d cases were run, %d came to rest with 0 lost, 0 doubled, 0 stuck; %d failed; of %d the point was not reached; %.0f s"
             % (run, self.total, self.good, self.bad, self.missed, time.monotonic() - self.start))
+        if self.shortcuts:
+            say("of them %d ended in a state from which an earlier one had come to rest" % self.shortcuts)
         return self.bad == 0 and run > 0
+
+
+FAILURES = (Failure, subprocess.TimeoutExpired, OSError, ValueError, KeyError, sqlite3.Error)
+
+
+def play_many(way, phase, cases, ends):
+    """Cases of one way and phase, on one ground; in a process of its own."""
+    found = {"good": 0, "missed": 0, "shortcuts": 0, "failed": []}
+    ground = folder = None
+    for case in cases:
+        if ends is not None and time.monotonic() > ends:
+            break
+        try:
+            if ground is None:
+                folder = tempfile.mkdtemp(prefix="syncline-crash-", dir=ROOM)
+                ground = Ground(os.path.join(folder, "bed"), way, phase)
+            reached = ground.play(case)
+        except FAILURES as why:
+            found["failed"].append((case, "%s: %s" % (type(why).__name__, why), folder))
+            ground = folder = None
+            if len(found["failed"]) >= 10:
+                break
+            continue
+        found["good"] += 1
+        found["missed"] += not reached
+    if ground is not None:
+        found["shortcuts"] = ground.shortcuts
+        shutil.rmtree(folder, ignore_errors=True)
+    return found
 
 
 def settings_of(way, faults, phase):
@@ -236,7 +426,7 @@ def draw_case(generator, names, way, faults, kind):
     phase = generator.choice((1, 2))
     names = names[phase - 1][SAME_POINTS.get(kind, kind)]
     points = [i + 1 for i, name in enumerate(names) if name.startswith(STEPS.get(kind, ""))]
-    case = {"way": way, "faults": faults, "kind": kind, "phase": phase, "point": generator.choice(points), "seed": generator.randrange(1, 1000),
+    case = {"way": way, "faults": faults, "kind": kind, "phase": phase, "point": generator.choice(points), "drawn": 1, "seed": generator.randrange(1, 1000),
             "every": generator.choice((2, 3)), "times": 2 if "answers-late" in faults else generator.randint(2, 6)}
     if kind != "none" and generator.random() < 0.25:
         case["again"] = generator.randint(1, 120)
@@ -327,9 +517,13 @@ def kill_one(generator, process):
 
 def play_random(seed, rows, kills, folder):
     generator = random.Random(seed)
-    way = generator.choice(("upsert", "key", "find", "tables"))
-    bed = Bed(folder, way, ("fails-applied", "loses-answer"), every=997, times=5)
+    way = os.environ.get("CRASH_WAYS") or generator.choice(("upsert", "key", "find", "tables", "files", "gathered"))
+    bed = Bed(folder, way, ("imports-late",) if way in FILES else ("fails-applied", "loses-answer"), every=5 if way in FILES else 997, times=5)
     bed.fill(rows, min(rows, 50))
+    if way in FILES:
+        # What nobody reads is asked for one by one, a hundred in a run.
+        bed.source["orders"] = dict(sorted(bed.source["orders"].items())[:100])
+        bed.write_source()
     bed.switch_on()
     bed.arm()
     done = {"run": 0, "host": 0}
@@ -350,6 +544,8 @@ def play_random(seed, rows, kills, folder):
                     say("%s killed, %d runs were whole, %.0f s" % (done, rounds, time.monotonic() - begun))
         else:
             took = max(0.1, 0.8 * (time.monotonic() - start))
+        if bed.importer:
+            bed.importer.moment()
         if process.returncode == 0:
             rounds += 1
             if rounds % 3 == 0:
@@ -376,10 +572,28 @@ def run_random(seed, rows, kills):
         return False
 
 
-def run_cases(cases, ends=None, talkative=True):
-    judge = Judge(len(cases), ends, talkative)
+def run_cases(cases):
+    judge = Judge(len(cases))
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
         list(pool.map(judge.play, cases))
+    return judge.verdict()
+
+
+def jobs_of(cases, seed):
+    """Cases that share a ground, in an order by chance: (way, phase, cases)"""
+    alike = {}
+    for case in cases:
+        alike.setdefault((case["way"], case["phase"], () if case.get("drawn") else case["faults"], bool(case.get("drawn"))), []).append(case)
+    jobs = [(way, phase, group[at:at + JOB]) for (way, phase, _, _), group in sorted(alike.items()) for at in range(0, len(group), JOB)]
+    random.Random(seed).shuffle(jobs)
+    return jobs
+
+
+def run_whole(cases, seed, ends):
+    judge = Judge(len(cases))
+    with concurrent.futures.ProcessPoolExecutor(WORKERS) as pool:
+        for job in concurrent.futures.as_completed([pool.submit(play_many, *job, ends) for job in jobs_of(cases, seed)]):
+            judge.take(job.result())
     return judge.verdict()
 
 
@@ -396,7 +610,7 @@ def main(arguments):
     if mode != "whole":
         raise Failure("what is \"%s\"?" % mode)
     seconds = os.environ.get("CRASH_SECONDS")
-    good = run_cases(whole_cases(seed), time.monotonic() + float(seconds) if seconds else None, talkative=False)
+    good = run_whole(whole_cases(seed), seed, time.monotonic() + float(seconds) if seconds else None)
     return (PART > 1 or "CRASH_WAYS" in os.environ or run_random(seed, 20000, 200)) and good
 
 

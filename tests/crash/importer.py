@@ -13,10 +13,9 @@ COLUMNS = {"accounts": ("number", "name", "city", "phone"), "orders": ("number",
 
 class Importer:
     def __init__(self, folder, faults=(), every=3, seed=0, times=3):
-        self.folder, self.faults, self.every, self.times = folder, faults, every, times
-        self.random = random.Random(seed)
+        self.folder = folder
         self.armed = False
-        self.done = dict.fromkeys(FAULTS, 0)
+        self.set_faults(faults, every, seed, times)
         self.tables = {name: {} for name in COLUMNS}  # object -> native id -> row
         self.later = {}  # file -> how many moments it still waits
         self.refused = {}  # (object, our id) -> native id, "" for a create: rows that were never imported
@@ -26,6 +25,11 @@ class Importer:
         for name in ("in", "out", "taken"):
             os.makedirs(self.path(name))
         self.export(self.snapshot())
+
+    def set_faults(self, faults, every, seed, times):
+        self.faults, self.every, self.times = faults, every, times
+        self.random = random.Random(seed)
+        self.done = dict.fromkeys(FAULTS, 0)
 
     def path(self, *names):
         return os.path.join(self.folder, *names)

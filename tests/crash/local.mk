@@ -3,16 +3,19 @@ FAULTS_SOURCES = tests/crash/faults.h tests/crash/faults.c
 POWERLOSS_SOURCES = tests/crash/powerloss.h tests/crash/powerloss.c
 
 check_PROGRAMS += tests/bin/syncline-faults tests/bin/syncline-host-faults
-tests_bin_syncline_faults_SOURCES = $(syncline_SOURCES) tests/crash/agent.c $(FAULTS_SOURCES) $(POWERLOSS_SOURCES)
+# Without libcurl, which takes longer to load than a run takes.
+CRASH_LIBS = $(LIBCONFIG_LIBS) $(SQLITE_LIBS) $(SODIUM_LIBS) $(JSON_LIBS) $(PCRE2_LIBS) $(UTF8PROC_LIBS) $(ZSTD_LIBS) $(LTDL_LIBS)
+tests_bin_syncline_faults_SOURCES = $(syncline_SOURCES) tests/crash/agent.c tests/crash/no-http.c $(FAULTS_SOURCES) $(POWERLOSS_SOURCES)
 tests_bin_syncline_faults_CPPFLAGS = $(syncline_CPPFLAGS) -I$(top_srcdir)/tests
 tests_bin_syncline_faults_CFLAGS = $(AGENT_CFLAGS)
-tests_bin_syncline_faults_LDADD = $(syncline_LDADD)
-tests_bin_syncline_host_faults_SOURCES = $(syncline_host_SOURCES) tests/crash/host.c $(FAULTS_SOURCES)
+tests_bin_syncline_faults_LDADD = libctl.a libschedule.a libdeliver.a libflow.a libledger.a librules.a librulesfn.a libhost.a libconfig.a \
+	libbatch.a libos.a libbase.a $(CRASH_LIBS)
+tests_bin_syncline_host_faults_SOURCES = $(syncline_host_SOURCES) tests/crash/host.c tests/crash/no-http.c $(FAULTS_SOURCES)
 tests_bin_syncline_host_faults_CPPFLAGS = $(syncline_host_CPPFLAGS) -I$(top_srcdir)/tests
 tests_bin_syncline_host_faults_CFLAGS = $(AGENT_CFLAGS)
 # Its fsync() and renameat() are for connectors, too.
 tests_bin_syncline_host_faults_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
-tests_bin_syncline_host_faults_LDADD = $(syncline_host_LDADD)
+tests_bin_syncline_host_faults_LDADD = librules.a librulesfn.a $(HOST_ARCHIVES) $(CRASH_LIBS)
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/bin/test-powerloss
@@ -34,7 +37,7 @@ tests_bin_ledger_check_LDADD = libledger.a libconfig.a libbatch.a libos.a libbas
 # A sample of points with every check; all of them with `make check-crash`, one again with `make check-crash-case CASE=…`.
 dist_check_SCRIPTS += tests/crash/crash.sh
 TESTS += tests/crash/crash.sh
-EXTRA_DIST += tests/crash/crash.py tests/crash/bed.py tests/crash/importer.py
+EXTRA_DIST += tests/crash/crash.py tests/crash/bed.py tests/crash/importer.py tests/crash/state.py
 CRASH_NEEDS = all $(check_LTLIBRARIES) tests/bin/syncline-faults tests/bin/syncline-host-faults tests/bin/ledger-check
 check-crash: $(CRASH_NEEDS)
 	@$(AM_TESTS_ENVIRONMENT) sh "$(srcdir)/tests/crash/crash.sh" whole $$SYNCLINE_CRASH_SEED
