@@ -54,6 +54,16 @@ def forget_log(path):
     database.close()
 
 
+def make_original(state):
+    """A ledger knows a copy by its file and by its stamp's (agent/ledger/engine.c): this one is none."""
+    file, stamp = os.stat(os.path.join(state, "ledger.db")), os.stat(os.path.join(state, "ledger.stamp"))
+    facts = struct.pack("=4q", file.st_ino, stamp.st_ino, *divmod(stamp.st_ctime_ns, 10**9))
+    database = sqlite3.connect(os.path.join(state, "ledger.db"))
+    with database:
+        database.execute("UPDATE meta SET value = ? WHERE key = 'identity'", (hashlib.blake2b(facts, digest_size=16).digest(),))
+    database.close()
+
+
 def shift(path, tables, by):
     """Brings what is under way forward by so many seconds."""
     database = sqlite3.connect(path)
@@ -79,11 +89,6 @@ class Snapshot:
     def __init__(self, bed):
         ledger = os.path.join(bed.state, "ledger.db")
         if os.path.exists(ledger):
-            # As if killed while the ledger's stamp was being made: so it is no copy wherever its file lies.
-            database = sqlite3.connect(ledger)
-            with database:
-                database.execute("INSERT OR REPLACE INTO meta (key, value) SELECT 'next_opening', value FROM meta WHERE key = 'opening'")
-            database.close()
             forget_log(ledger)
         self.folders, self.files, self.moment, self.under_way = [], {}, time.time(), []
         for name, tables in (("state/ledger.db", UNDER_WAY["ledger"]), ("world.db", UNDER_WAY["world"])):
@@ -138,6 +143,8 @@ class Snapshot:
             os.write(fd, data)
             os.close(fd)
             os.utime(path, ns=(changed, changed))
+        if "state/ledger.stamp" in self.files:
+            make_original(bed.state)
         for name, tables in self.under_way:
             if tables:
                 shift(os.path.join(bed.folder, name), tables, time.time() - self.moment)
