@@ -193,7 +193,7 @@ static const struct grammar_setting in_field[] = {
 	PLAIN("tie", NAME, 0, tie, NULL, "The system that wins when policy newest cannot tell."),
 	CHOICE("edits", CHOICE, 0, edits, edit_modes, NULL, "What happens when somebody else changes it; as for the entity when not given."),
 	PLAIN("rank", NAMES, 0, rank, NULL, "As for the entity, for this field."),
-	PLAIN("unique", BOOLEAN, 0, unique, "false", "No two records have the same value."),
+	PLAIN("unique", BOOLEAN, 0, unique, "false", "No two records of a unit have the same value; a row that would make it so is rejected."),
 	PLAIN("clear", BOOLEAN, 0, clear, "true", "Whether it may be made empty; if not, the value is written back."),
 	PLAIN("assigned_by", NAME, 0, assigned_by, NULL, "The system that makes its value when a record is created there."),
 	PLAIN("entity", NAME, 0, entity, NULL, "The entity that a ref points to."),

@@ -556,9 +556,11 @@ apply_all(struct work *work, struct error *err)
 		return -1;
 	if (work->waiting && release_held(work, err) != 0)
 		return -1;
+	work->in_objects = true;
 	for (uint32_t i = 0; i < flow->binding_count; i++)
 		if (flow->bindings[i].reads && apply_object(work, engine_bound(work->engine, &flow->bindings[i]), err) != 0)
 			return -1;
+	work->in_objects = false;
 	if (work->engine->stopped)
 		return 0;
 	for (uint32_t i = 0; i < flow->binding_count; i++)

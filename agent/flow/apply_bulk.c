@@ -117,7 +117,7 @@ make_row(struct work *work, const struct row *row, struct ledger_bulk_row *to, s
 	*to->link = (struct ledger_link){ .object = work->bound->object, .unit = work->intake->unit_id, .native = row->native, .version = row->version,
 		.effective = work->version };
 	memcpy(to->link->raw, row->raw, sizeof to->link->raw);
-	if (work_first_stamps(work, row, to->record, err) != 0 || work_record_keys(work, values, &keys, &to->key_count, err) != 0)
+	if (work_first_stamps(work, row, to->record, err) != 0 || work_all_keys(work, values, &keys, &to->key_count, err) != 0)
 		return -1;
 	to->keys = keys;
 	return 0;

@@ -80,8 +80,8 @@ put_normalised(struct buffer *out, uint8_t normalise, const char *text, size_t l
 }
 
 /* 1 with the key's hash; 0: a part is missing, so that this key says nothing; -1: no memory. */
-static int
-key_hash(struct work *work, uint32_t rule, const struct syncline_value *values, uint8_t ret_hash[16])
+int
+work_key_hash(struct work *work, uint32_t rule, const struct syncline_value *values, uint8_t ret_hash[16])
 {
 	const struct config_match *match = &work->entity->matches[rule];
 	struct buffer *all = &work->after, *part = &work->text;
@@ -169,7 +169,7 @@ work_match(struct work *work, const struct row *row, int64_t ret_records[LEDGER_
 		int64_t found[LEDGER_MATCHES_MAX];
 		uint32_t found_count;
 		uint8_t hash[16];
-		int there = key_hash(work, rule, row->values, hash);
+		int there = work_key_hash(work, rule, row->values, hash);
 
 		if (there < 0)
 			return error_memory(err);
@@ -199,7 +199,7 @@ work_record_keys(struct work *work, const struct syncline_value *values, struct 
 	if (keys == NULL)
 		return error_memory(err);
 	for (uint32_t rule = 0; rule < work->entity->match_count; rule++) {
-		int there = key_hash(work, rule, values, keys[count].hash);
+		int there = work_key_hash(work, rule, values, keys[count].hash);
 
 		if (there < 0)
 			return error_memory(err);
@@ -212,14 +212,32 @@ work_record_keys(struct work *work, const struct syncline_value *values, struct 
 }
 
 int
+work_all_keys(struct work *work, const struct syncline_value *values, struct ledger_match **ret_keys, uint32_t *ret_count, struct error *err)
+{
+	struct ledger_match *keys = arena_array(&work->arena, work->entity->match_count + work_unique_count(work) + 1u, sizeof *keys), *matching;
+	uint32_t count;
+
+	if (keys == NULL)
+		return error_memory(err);
+	if (work_record_keys(work, values, &matching, &count, err) != 0)
+		return -1;
+	memcpy(keys, matching, count * sizeof *keys);
+	if (work_unique_keys(work, values, keys, &count, err) != 0)
+		return -1;
+	*ret_keys = keys;
+	*ret_count = count;
+	return 0;
+}
+
+int
 work_match_keys(struct work *work, struct work_record *record, struct error *err)
 {
 	struct ledger_match *keys = NULL;
 	uint32_t count = 0;
 
-	if (work->entity->match_count == 0)
+	if (work->entity->match_count == 0 && work_unique_count(work) == 0)
 		return 0;
-	if (!record->deleted && work_record_keys(work, record->at.values, &keys, &count, err) != 0)
+	if (!record->deleted && work_all_keys(work, record->at.values, &keys, &count, err) != 0)
 		return -1;
 	for (uint32_t i = 0; i < count; i++)
 		keys[i].record = record->at.id;

@@ -844,6 +844,29 @@ follow_documents(const struct work *work, const struct row *row, struct work_rec
 	}
 }
 
+bool
+work_counts(struct work *work, const struct row *row, const struct work_record *record, const struct work_link *link, uint32_t field)
+{
+	enum verdict verdict;
+	struct unit unit;
+	bool changed;
+
+	make_unit(work, row, field, link != NULL, &unit);
+	changed = !unit.base;
+	for (uint32_t i = 0; i < unit.count && link != NULL; i++) {
+		uint32_t word = work_word(work, unit.fields[i]);
+
+		unit.base = unit.base && link->seen[word] != VECTOR_UNKNOWN;
+		changed = changed || row->words[word] != link->seen[word];
+	}
+	if (!changed || (row->outdated && (row->decided_field == NULL || strcmp(row->decided_field, unit.first->head.name) != 0)))
+		return false;
+	stamp_unit(work, row, &unit);
+	verdict = by_policy(work, row, record, link, &unit);
+	(void)decided(work, row, record, &unit, &verdict);
+	return verdict == VERDICT_TAKE;
+}
+
 int
 work_merge(struct work *work, const struct row *row, struct work_link *link, struct work_record *record, bool base, struct error *err)
 {

@@ -335,11 +335,14 @@ lives_again(struct work *work, struct row *row, struct work_record *record, stru
 static int
 resurrect(struct work *work, struct row *row, struct work_link *link, struct work_record *record, struct error *err)
 {
-	int lives;
+	int refused, lives;
 
 	if (work_link_here(work, record, work->bound->object) != NULL && (row->decision == NULL || strcmp(row->decision, "ignore") != 0))
 		return review(work, row, LEDGER_REVIEW_RESURRECTED, &record->at.id, 1, "it is here again beside another native record, which took its place",
 		              "Remove one of them at the system, or `syncline reviews decide` leaves this one alone.", err);
+	if ((row->decision == NULL || strcmp(row->decision, "ignore") != 0) &&
+	    ((refused = work_unique(work, row, record, link, err)) != 0))
+		return refused < 0 ? -1 : 0;
 	if ((lives = lives_again(work, row, record, err)) != 1)
 		return lives;
 	link->at.state = LEDGER_LINK_LIVE;
@@ -393,6 +396,7 @@ linked(struct work *work, struct row *row, struct error *err)
 	struct work_link *link = row->link;
 	struct work_record *record = work_record_of(work, link);
 	bool other;
+	int refused;
 
 	if (record == NULL)
 		return error_set(err, ERROR_INTERNAL, "`syncline doctor` checks the ledger.", "the record %lld of a link is not there",
@@ -433,6 +437,8 @@ linked(struct work *work, struct row *row, struct error *err)
 		return hold_linked(work, row, link, other, err);
 	if (is_indeterminate(work, row, link))
 		return read_it_again(work, row, err);
+	if ((refused = work_unique(work, row, record, link, err)) != 0)
+		return refused < 0 ? -1 : 0;
 	return merge(work, row, link, record, true, err);
 }
 
@@ -458,7 +464,10 @@ link_to(struct work *work, struct row *row, struct work_record *record, const ch
 {
 	struct ledger_history event = { .record = record->at.id, .object = work->bound->object, .event = LEDGER_EVENT_LINKED,
 		.generation = record->at.generation, .native = row->native, .note = note };
+	int refused;
 
+	if ((refused = work_unique(work, row, record, NULL, err)) != 0)
+		return refused < 0 ? -1 : 0;
 	if (make_link(work, row, record, err) != 0 || end_missing(work, row, record, err) != 0 || work_history(work, &event, err) != 0)
 		return -1;
 	work_count(work, LEDGER_COUNT_LINKED, 1);
@@ -470,9 +479,12 @@ link_to(struct work *work, struct row *row, struct work_record *record, const ch
 static int
 create(struct work *work, struct row *row, struct error *err)
 {
-	struct work_record *record = work_new_record(work, err);
+	struct work_record *record;
+	int refused;
 
-	if (record == NULL || make_link(work, row, record, err) != 0)
+	if ((refused = work_unique(work, row, NULL, NULL, err)) != 0)
+		return refused < 0 ? -1 : 0;
+	if ((record = work_new_record(work, err)) == NULL || make_link(work, row, record, err) != 0)
 		return -1;
 	record->source = work->bound->object;
 	if (settle(work, row, err) != 0 || merge(work, row, row->link, record, false, err) != 0)

@@ -709,7 +709,9 @@ work_flush(struct work *work, struct error *err)
 		}
 		record->dirty = record->fresh || changed;
 		/* Marking ends links of deleted records. */
-		if (tell_change(work, record, changed, err) != 0 || ((record->dirty || state) && work_match_keys(work, record, err) != 0) ||
+		if (tell_change(work, record, changed, err) != 0 ||
+		    /* Under other rules it may have other keys, though it is what it was. */
+		    ((record->dirty || state || record->at.version != work->version) && work_match_keys(work, record, err) != 0) ||
 		    marks_of_record(work, record, changed, state, err) != 0 ||
 		    collect_links(work, record, changed, &sets, links, from, &link_count, err) != 0)
 			return -1;

@@ -7,6 +7,7 @@
  *     rows.c     native rows -> canonical rows: tenants, corrections, rules, rejects, refs
  *     resolve.c  a row -> its situation -> what to do
  *     match.c    exact match keys
+ *     unique.c   values that no two records may have
  *     twins.c    native records that match the same record
  *     merge.c    a row into its record: whose value counts
  *     sides.c    what both sides of a question show, and agreed on before
@@ -105,6 +106,7 @@ struct work {
 	int64_t first_new; /* the first record that this pass made, and all behind it; 0: none */
 	uint64_t began; /* the ledger's sequence at its beginning */
 	bool more_twins; /* DRY: some were found that were not known when it began */
+	bool in_objects; /* staged rows are applied; those that are to be tried again follow */
 	bool waiting; /* some row of this flow and unit waits for a parent */
 
 	/* Of the batch at work. */
@@ -208,6 +210,17 @@ int work_json(struct work *work, struct buffer *out, const struct syncline_value
 int work_match(struct work *work, const struct row *row, int64_t ret_records[LEDGER_MATCHES_MAX], uint32_t *ret_count, bool *ret_exact,
                struct error *err);
 /* The match keys of these values, in the arena. */
+/* 1 with the hash of the match key that this rule makes of the values; 0: a part is missing; -1: no memory. */
+int work_key_hash(struct work *work, uint32_t rule, const struct syncline_value *values, uint8_t ret_hash[16]);
+/* All that a record is found by: its match keys, and those of its unique fields. */
+int work_all_keys(struct work *work, const struct syncline_value *values, struct ledger_match **ret_keys, uint32_t *ret_count, struct error *err);
+/* unique.c: adds those of unique fields; how many a record has at most. */
+int work_unique_keys(struct work *work, const struct syncline_value *values, struct ledger_match *keys, uint32_t *count, struct error *err);
+uint32_t work_unique_count(const struct work *work);
+/* Would the row give its record (NULL: a new one) a value that another one has?  1: it is rejected.  `link`: NULL while it is none. */
+int work_unique(struct work *work, struct row *row, const struct work_record *record, const struct work_link *link, struct error *err);
+/* merge.c: does the row's value of this field count? */
+bool work_counts(struct work *work, const struct row *row, const struct work_record *record, const struct work_link *link, uint32_t field);
 int work_record_keys(struct work *work, const struct syncline_value *values, struct ledger_match **ret_keys, uint32_t *ret_count,
                      struct error *err);
 /* The next rows of the batch find this new record by its keys, as those of the next batch will. */

@@ -337,6 +337,8 @@ begin(struct ledger_bulk *bulk, struct error *err)
 
 	for (uint32_t i = 0; i < entity->match_count; i++)
 		keys += entity->matches[i].exact.count > 0;
+	for (uint32_t i = 0; i < entity->field_count; i++)
+		keys += entity->fields[i].unique;
 	if (bloom_make(&bulk->bloom, (bulk->options.expected == 0 ? 100000 : bulk->options.expected) * keys) != 0)
 		return error_memory(err);
 	if ((bulk->golden = golden_of(bulk->ledger, entity, err)) == NULL || ledger_own_begin(bulk->ledger, &own, err) != 0)

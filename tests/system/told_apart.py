@@ -235,6 +235,107 @@ def test_decided_for_one_that_is_linked(bed):
     same("linked", bed.table("SELECT record FROM link_view WHERE native = '70' AND state = 'live'", file="state/ledger.db"), [(of["1"],)])
 
 
+# Values that no two records may have.
+
+def uniquely(bed, more=""):
+    """The number comes from COLOUR, is unique and links nothing."""
+    bed.change("conf.d/20-entities.conf", 'match = ( { exact = [ "number" ]; } );', more)
+    bed.change("conf.d/30-flows.conf", 'number = "NR"', 'number = "COLOUR"')
+    bed.change("conf.d/30-flows.conf", '[ "id", "number", "create" ], ', "")
+    bed.change("conf.d/30-flows.conf", ', [ "colour", "COLOUR" ]', "")
+
+
+def rejected(bed):
+    return [(finding["native"], finding["cause"]) for finding in bed.findings("rejects")]
+
+
+TAKEN = "number: another record has this value"
+
+
+def stands(bed, *wanted):
+    same("persons", bed.table("SELECT name, number FROM person ORDER BY id"), list(wanted))
+
+
+def tell_unique(bed):
+    bed.people(HEAD + "1,Ann,red,1\n2,Bob,green,2\n3,Cid,blue,3\n")
+    bed.begin(0)
+    stands(bed, ("Ann", "red"), ("Bob", "green"), ("Cid", "blue"))
+    # An owner gives it the value of another one; a new one comes with it.
+    bed.people(HEAD + "1,Ann,red,1\n2,Bob,green,2\n3,Cid,red,3\n4,Dan,red,4\n")
+    for _ in range(2):
+        good(bed.run("run", "people", "--full"), 3)
+        stands(bed, ("Ann", "red"), ("Bob", "green"), ("Cid", "blue"))
+        same("rejects", sorted(rejected(bed)), [("3", TAKEN), ("4", TAKEN)])
+    has(bed.run("rejects", "show", bed.by_key("rejects", "3")).out, f"record {records(bed)['red']} (here 1) has this value")
+    # One that is given another value in the same read leaves its own to whoever comes, before it or after.
+    bed.people(HEAD + "1,Ann,white,1\n2,Bob,green,2\n3,Cid,red,3\n4,Dan,black,4\n")
+    good(bed.run("run", "people"))
+    stands(bed, ("Ann", "white"), ("Bob", "green"), ("Cid", "red"), ("Dan", "black"))
+    bed.people(HEAD + "1,Ann,green,1\n2,Bob,pink,2\n3,Cid,red,3\n4,Dan,black,4\n")
+    good(bed.run("run", "people"))
+    stands(bed, ("Ann", "green"), ("Bob", "pink"), ("Cid", "red"), ("Dan", "black"))
+    same("rejects", rejected(bed), [])
+    # Nothing has it is no value.
+    bed.people(HEAD + "1,Ann,green,1\n2,Bob,pink,2\n3,Cid,red,3\n4,Dan,black,4\n5,Eve,green,5\n6,Fay,green,6\n")
+    good(bed.run("run", "people"), 3)
+    same("rejects", sorted(rejected(bed)), [("5", TAKEN), ("6", TAKEN)])
+
+
+def test_unique(bed):
+    uniquely(bed)
+    tell_unique(bed)
+
+
+def test_unique_where_it_matches(bed):
+    """The same where the field is a match key as well: a new row with a number that is taken is disputed."""
+    uniquely(bed, 'match = ( { exact = [ "number" ]; } );')
+    bed.people(HEAD + "1,Ann,red,1\n2,Bob,green,2\n3,Cid,blue,3\n")
+    bed.begin(0)
+    bed.people(HEAD + "1,Ann,red,1\n2,Bob,green,2\n3,Cid,red,3\n4,Dan,red,4\n")
+    good(bed.run("run", "people"), 3)
+    stands(bed, ("Ann", "red"), ("Bob", "green"), ("Cid", "blue"))
+    same("rejects", rejected(bed), [("3", TAKEN)])
+    same("reviews", asked(bed), [("4", "disputed")])
+
+
+def test_unique_first_load(bed):
+    """A first load of many: the second one of two is rejected."""
+    uniquely(bed)
+    bed.people(HEAD + "".join(f"{i},P{i},{'same' if i in (7, 11990) else i},1\n" for i in range(1, 12001)))
+    bed.begin(3)
+    same("rejects", rejected(bed), [("11990", TAKEN)])
+    same("created", bed.table("SELECT count(*), count(DISTINCT number) FROM person"), [(11999, 11999)])
+
+
+def test_unique_later(bed):
+    """A field that comes to be unique holds for the records that are there."""
+    uniquely(bed)
+    bed.change("conf.d/20-entities.conf", "unique = true; ", "")
+    bed.people(HEAD + "1,Ann,red,1\n2,Bob,green,2\n")
+    bed.begin(0)
+    bed.change("conf.d/20-entities.conf", 'number: { type = "text"; required = true; }', 'number: { type = "text"; required = true; unique = true; }')
+    good(bed.run("flag", "people", "on", "--without-preview", "--why", "a test"))
+    bed.run("run", "people")
+    bed.run("apply", "1") if bed.json(0, "plans") else None
+    bed.people(HEAD + "1,Ann,red,1\n2,Bob,red,2\n")
+    good(bed.run("run", "people"), 3)
+    same("rejects", rejected(bed), [("2", TAKEN)])
+    stands(bed, ("Ann", "red"), ("Bob", "green"))
+
+
+def test_unique_edited_elsewhere(bed):
+    """Who does not own the number is not rejected: the owner's is restored there, as ever."""
+    uniquely(bed)
+    bed.change("conf.d/30-flows.conf", 'map = ( [ "colour", "colour" ] );', 'map = ( [ "colour", "colour" ], [ "number", "number" ] );')
+    bed.change("conf.d/30-flows.conf", '[ "number", "number" ], [ "name"', '[ "name"')
+    bed.people(HEAD + "1,Ann,red,1\n2,Bob,green,2\n")
+    bed.begin(0)
+    bed.table("UPDATE person SET number = 'red' WHERE id = 2")
+    good(bed.run("run", "people"))
+    stands(bed, ("Ann", "red"), ("Bob", "green"))
+    same("rejects", rejected(bed), [])
+
+
 # One record that two units share.
 
 def shared(bed):
