@@ -711,6 +711,46 @@ end_question(struct work *work, const struct row *row, const struct unit *unit, 
 	return ledger_findings_end(work->ledger, LEDGER_FINDING_REVIEW, flow, id, object, row->native, 0, name, err);
 }
 
+/* The later time, as a system keeps it that knows milliseconds, seconds, minutes or days: cut off, or the nearest one. */
+static bool
+is_coarser(int64_t ours, int64_t theirs)
+{
+	static const int64_t grains[] = { 1000, 1000000, INT64_C(60) * 1000000, INT64_C(86400) * 1000000 };
+
+	for (size_t i = 0; i < sizeof grains / sizeof *grains; i++) {
+		int64_t into = ours % grains[i] + (ours % grains[i] < 0 ? grains[i] : 0), cut = ours - into;
+
+		if (into != 0 && (theirs == cut || (i < 2 && into * 2 >= grains[i] && theirs == cut + grains[i])))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Our own write, seen for the first time in the system's own grain of time.  Only what was sent is held against it: whoever sets a time
+ * to full seconds later has changed it.
+ */
+static bool
+is_our_time(const struct work *work, const struct row *row, const struct work_record *record, const struct work_link *link, const struct unit *unit)
+{
+	bool any = false;
+
+	if ((link->at.flags & LEDGER_LINK_UNSEEN) == 0 || !unit->base)
+		return false;
+	for (uint32_t i = 0; i < unit->count; i++) {
+		const struct syncline_value *ours = &record->at.values[unit->fields[i]], *theirs = &row->values[unit->fields[i]];
+		uint32_t word = work_word(work, unit->fields[i]);
+
+		if (row->words[word] == record->words[word])
+			continue;
+		if (ours->type != SYNCLINE_TYPE_TIMESTAMP || theirs->type != SYNCLINE_TYPE_TIMESTAMP || link->sent[word] != record->words[word] ||
+		    !is_coarser(ours->u.integer, theirs->u.integer))
+			return false;
+		any = true;
+	}
+	return any;
+}
+
 static int
 merge_unit(struct work *work, const struct row *row, struct work_link *link, struct work_record *record, struct unit *unit, struct error *err)
 {
@@ -728,6 +768,7 @@ merge_unit(struct work *work, const struct row *row, struct work_link *link, str
 	/* A target that rewrites what it is given: what it shows under the version of our own write is its stored form. */
 	stored = (link->at.flags & LEDGER_LINK_UNSEEN) != 0 && row->version.length > 0 && row->version.length == link->at.version.length &&
 	         memcmp(row->version.data, link->at.version.data, row->version.length) == 0;
+	stored = stored || is_our_time(work, row, record, link, unit);
 	if (unit->held && is_asked(work, record, unit, &asked, err) != 0)
 		return -1;
 	if (unit->held && asked == ASKED_NOTHING && !agreed && is_archived(work, row, unit, &archived, &same, err) != 0)

@@ -336,6 +336,67 @@ def test_unique_edited_elsewhere(bed):
     same("rejects", rejected(bed), [])
 
 
+# A time as the target keeps it.
+
+BORN = "2026-01-01T10:59:59.723456Z"
+
+
+def born(bed, keeps):
+    bed.change("conf.d/20-entities.conf", 'colour: { type = "text"; policy = "manual"; }', 'colour: { type = "text"; }; born: { type = "timestamp"; }')
+    bed.change("conf.d/30-flows.conf", 'map = ( [ "colour", "colour" ] );', 'map = ( [ "colour", "colour" ], [ "born", "born" ] );')
+    bed.change("conf.d/30-flows.conf", 'paid = "PAID"', 'paid = "PAID"; born = "BORN"')
+    bed.table("DROP TABLE person")
+    bed.table("CREATE TABLE person (id INTEGER PRIMARY KEY, number TEXT, name TEXT, colour TEXT, paid TEXT, born TIMESTAMP, ext TEXT UNIQUE)")
+    for event in ("INSERT ON", "UPDATE OF born ON"):
+        bed.table(f"CREATE TRIGGER keeps{len(event)} AFTER {event} person BEGIN UPDATE person SET born = {keeps} WHERE id = NEW.id; END")
+    bed.people(f"NR,NAME,COLOUR,PAID,BORN\n1,Ann,red,1,{BORN}\n")
+    bed.begin(0)
+
+
+def tell_born(bed, kept, later):
+    """Nothing is restored, and what somebody changes still is."""
+    for _ in range(3):
+        same("kept", bed.table("SELECT born FROM person"), [(kept,)])
+        (run,) = bed.json(0, "run", "people")
+        same("edits", (run["counts"]["edits"], run["counts"]["sent-updates"]), (0, 0))
+    bed.table("UPDATE person SET colour = 'green'")
+    bed.run("run", "people")
+    same("kept", bed.table("SELECT born, colour FROM person"), [(kept, "red")])
+    bed.run("run", "people")
+    # Another time is another time, the same one in full seconds or not.
+    bed.table("UPDATE person SET born = ?", later)
+    (run,) = bed.json(0, "run", "people")
+    same("edits", (run["counts"]["edits"], run["counts"]["sent-updates"]), (1, 1))
+    same("restored", bed.table("SELECT born FROM person"), [(kept,)])
+    (run,) = bed.json(0, "run", "people")
+    same("edits", (run["counts"]["edits"], run["counts"]["sent-updates"]), (0, 0))
+    same("flips", bed.findings("conflicts"), [])
+    # The owner's own change is sent.
+    bed.people("NR,NAME,COLOUR,PAID,BORN\n1,Ann,red,1,2026-03-01T00:00:00Z\n")
+    good(bed.run("run", "people"))
+    has(bed.table("SELECT born FROM person")[0][0], "2026-03-01")
+
+
+def test_seconds(bed):
+    born(bed, "strftime('%Y-%m-%dT%H:%M:%SZ', NEW.born)")
+    tell_born(bed, "2026-01-01T10:59:59Z", "2026-01-01T10:59:58Z")
+
+
+def test_minutes(bed):
+    born(bed, "strftime('%Y-%m-%dT%H:%M:00Z', NEW.born)")
+    tell_born(bed, "2026-01-01T10:59:00Z", "2026-01-01T10:58:00Z")
+
+
+def test_nearest_second(bed):
+    born(bed, "strftime('%Y-%m-%dT%H:%M:%SZ', NEW.born, '+0.5 seconds')")
+    tell_born(bed, "2026-01-01T11:00:00Z", "2026-01-01T10:59:58Z")
+
+
+def test_days(bed):
+    born(bed, "strftime('%Y-%m-%dT00:00:00Z', NEW.born)")
+    tell_born(bed, "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z")
+
+
 # One record that two units share.
 
 def shared(bed):
