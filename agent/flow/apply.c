@@ -291,7 +291,8 @@ decide_row(struct work *work, struct bound *bound, const struct ledger_finding *
 	}
 	if (apply_load(work, err) != 0)
 		return -1;
-	for (uint32_t i = 0; i < work->row_count && text != NULL && finding->field != NULL; i++) {
+	/* What we wrote since is newer than the row: of a retry all of it is, of an answer all but what it is about. */
+	for (uint32_t i = 0; i < work->row_count && (text == NULL || finding->field != NULL); i++) {
 		const struct work_slot *slot = work_slot(work, work->rows[i].native);
 
 		if (slot == NULL)

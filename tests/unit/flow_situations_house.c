@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "config/model.h"
+#include "flow/vector.h"
 #include "ledger/findings.h"
 #include "ledger/runs.h"
 #include "schedule/run.h"
@@ -551,6 +552,35 @@ decide(struct house *house, char **words, unsigned count)
 	house_must(house, ledger_commit(house->ledger, &house->err));
 }
 
+/* correct SYSTEM ID NUMBER: as `rejects edit`, of a row that is rejected for its number */
+static void
+correct(struct house *house, char **words)
+{
+	struct ledger_finding_filter filter = { .kind = LEDGER_FINDING_REJECT };
+	struct search search = { .cause = "any" };
+	const struct config_binding *binding = NULL;
+	struct ledger_correction correction = { .native = { words[2], strlen(words[2]) }, .field = "number", .value = words[3], .who = "test", .why = "test",
+		.unit = ledger_unit_id(house->ledger, NULL) };
+	struct syncline_value was;
+	struct batch *row;
+
+	for (uint32_t i = 0; i < house->flow->binding_count; i++)
+		if (strcmp(house->flow->bindings[i].head.name, words[1]) == 0)
+			binding = &house->flow->bindings[i];
+	assert_non_null(binding);
+	house_must(house, ledger_findings(house->ledger, &filter, see_finding, &search, &house->err));
+	house_must(house, ledger_finding_row_get(house->ledger, search.id, &row, &house->err));
+	assert_non_null(row);
+	was = batch_value(row, &batch_record(row, 0)->cells[batch_find_field(row, "number", 6)]);
+	vector_raw_value(ledger_hash_key(house->ledger), &was, correction.raw);
+	batch_free(row);
+	correction.binding = ledger_binding_id(house->ledger, binding);
+	house_must(house, ledger_begin(house->ledger, &house->err));
+	house_must(house, ledger_correction_add(house->ledger, &correction, NULL, &house->err));
+	house_must(house, ledger_finding_retry(house->ledger, search.id, &house->err));
+	house_must(house, ledger_commit(house->ledger, &house->err));
+}
+
 /* pair SYSTEM ID SYSTEM ID: a record without values, with a link at each of which nothing is known. */
 static void
 pair(struct house *house, char **words)
@@ -613,6 +643,8 @@ do_one(struct house *house, char **words, unsigned count)
 		die(house, words[1], count > 2 ? words[2] : NULL);
 	else if (strcmp(words[0], "decide") == 0 || strcmp(words[0], "archive") == 0)
 		decide(house, words, count);
+	else if (strcmp(words[0], "correct") == 0)
+		correct(house, words);
 	else if (strcmp(words[0], "pair") == 0)
 		pair(house, words);
 	else if (strcmp(words[0], "lock") == 0)
