@@ -404,7 +404,7 @@ by_policy(const struct work *work, const struct row *row, const struct work_reco
 {
 	uint8_t policy = unit->group != NULL ? unit->group->policy : unit->first->policy;
 
-	if (unit->base && golden_moved(work, record, link, unit) &&
+	if (unit->base && link != NULL && golden_moved(work, record, link, unit) &&
 	    (policy == CONFIG_POLICY_MANUAL || work->bound->binding->situations->both_changed == CONFIG_ACTION_MANUAL))
 		return VERDICT_CONFLICT;
 	switch (policy) {

@@ -241,7 +241,7 @@ keep_row(struct writer *w, const struct statement *st, const struct syncline_rec
 		size_t offset;
 		int json = 0;
 
-		if (statement_keeps(st, t, st->set[i])) {
+		if (sent != NULL && statement_keeps(st, t, st->set[i])) {
 			keep_sent(w, st->set[i], sent, values);
 			continue;
 		}
