@@ -48,6 +48,19 @@ end_settled(struct work *work, const struct bound *bound, const struct unsure *p
 	return 0;
 }
 
+/* A system that is down, or stopped, keeps nobody else from going on: the next run tries it again. */
+static int
+in_vain(const struct work *work, const struct bound *bound, const struct error *why, struct error *err)
+{
+	if (why->code == ERROR_MEMORY) {
+		*err = *why;
+		return -1;
+	}
+	engine_say(work->engine, SYNCLINE_LOG_WARNING, "%s.%s: rows that were read while they were written have to be read again, which the next run tries: %s",
+	           bound->binding->system->head.name, bound->binding->object->head.name, why->message);
+	return 0;
+}
+
 static int
 get_settled(struct work *work, struct bound *bound, struct connector *connector, const struct unsure *page, struct error *err)
 {
@@ -64,12 +77,8 @@ get_settled(struct work *work, struct bound *bound, struct connector *connector,
 				result = end_settled(work, bound, page, now, err);
 			result = apply_end(work, result, err);
 		}
-	} else if (why.code == ERROR_MEMORY) {
-		*err = why;
-		result = -1;
 	} else {
-		engine_say(work->engine, SYNCLINE_LOG_WARNING, "%s.%s: %u rows that were read while they were written have to be read again, which the next run tries: %s",
-		           binding->system->head.name, binding->object->head.name, page->settled_count, why.message);
+		result = in_vain(work, bound, &why, err);
 	}
 	batch_free(rows);
 	return result;
@@ -103,10 +112,11 @@ static int
 look_at_all(struct work *work, struct bound *bound, struct unsure *page, struct error *err)
 {
 	struct connector *connector;
+	struct error why = { 0 };
 	int result;
 
-	if (engine_connector(work->engine, bound->binding->system, work->intake->unit, 0, &connector, err) != 0)
-		return -1;
+	if (engine_connector(work->engine, bound->binding->system, work->intake->unit, 0, &connector, &why) != 0)
+		return in_vain(work, bound, &why, err);
 	do {
 		struct syncline_slice last = page->natives[page->count - 1];
 

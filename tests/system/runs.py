@@ -397,6 +397,38 @@ def test_unread_says_what_next(bed):
     same("what waits", [(wait["kind"], wait["cause"], wait["object"]) for wait in waits], [("run", "failed", "erp")])
 
 
+def test_unread_and_to_be_read_again(bed):
+    unread_and_to_be_read_again(bed, "in", "have to be read again, which the next run tries")
+
+
+def test_stopped_and_to_be_read_again(bed):
+    unread_and_to_be_read_again(bed, "elsewhere", "syncline rebase")
+
+
+def unread_and_to_be_read_again(bed, folder, says):
+    """A row that is to be read again at a system that is down, or stopped, waits; what others lack is delivered all the same."""
+    bed.on("customers")
+    os.rename(bed.path("crm.sqlite"), bed.path("away.sqlite"))
+    bed.run("run", "customers")
+    os.rename(bed.path("away.sqlite"), bed.path("crm.sqlite"))
+    same("accounts", bed.accounts(), [])
+    os.rename(bed.path("in"), bed.path("away"))
+    if folder != "in":
+        bed.change("conf.d/10-systems.conf", "/in\"", "/%s\"" % folder)
+    bed.ledger("INSERT INTO unsure (flow, unit, object, native, started, since_us) SELECT flow, unit, object, '10000', 1, 1 FROM applied")
+    result = bed.run("run", "customers")
+    same("exit", result.status, FAILED)
+    has(result.err, says)
+    same(f"accounts after {result}", bed.accounts(), bed.numbers())
+    same("kept", bed.ledger("SELECT count(*) > 0 FROM unsure"), [(1,)])
+    os.rename(bed.path("away"), bed.path("in"))
+    if folder != "in":
+        bed.change("conf.d/10-systems.conf", "/%s\"" % folder, "/in\"")
+    bed.run("run", "customers")
+    same("read again", bed.ledger("SELECT count(*) FROM unsure"), [(0,)])
+    bed.quiet("customers")
+
+
 def test_guard_cleared(bed):
     loaded(bed)
     bed.change("conf.d/30-flows.conf", 'updates = "10%"', 'updates = "100%"')
