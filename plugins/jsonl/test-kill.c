@@ -83,6 +83,8 @@ end_run(struct fixture *f)
 	return sink->finish(f->instance, bench_call(&f->bench, 0), &f->object, &f->err);
 }
 
+static int no_more; /* the second child has nothing to write */
+
 /* The child: in order in eights, or from behind in fives with the one before again in each. */
 static void
 work(struct fixture *f, int again, int tell)
@@ -90,7 +92,7 @@ work(struct fixture *f, int again, int tell)
 	uint32_t numbers[8], count = 0;
 
 	fixture_open(f);
-	for (uint32_t n = 1; n <= ATTEMPTS; n++) {
+	for (uint32_t n = 1; n <= (again && no_more ? 0 : ATTEMPTS); n++) {
 		numbers[count++] = again ? ATTEMPTS + 1 - n : n;
 		if (count < (again ? 5u : 8u) && n < ATTEMPTS)
 			continue;
@@ -171,7 +173,7 @@ kill_before(struct fixture *f, unsigned n, int run)
 			fail_msg("killed before call %u: the next process ended with %d", n, status);
 		take_files(lines);
 		for (uint32_t i = 1; i <= ATTEMPTS; i++)
-			if (lines[i] > 1 || (lines[i] == 0 && (life == 1 || (committed[i] && !run))))
+			if (lines[i] > 1 || (lines[i] == 0 && ((life == 1 && !no_more) || (committed[i] && (life == 1 || !run)))))
 				fail_msg("killed before call %u, life %d: attempt %u is there %u times", n, life, i, lines[i]);
 	}
 	return died;
@@ -201,6 +203,21 @@ a_file_of_a_run(void **state)
 
 	f->object.native = "out.jsonl";
 	every_moment(f, 1);
+}
+
+/* What was left is published by the end of a run that has nothing to write. */
+static void
+a_file_of_a_run_without_more(void **state)
+{
+	struct fixture *f = *state;
+
+	no_more = 1;
+	every_moment(f, 0);
+	nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	assert_int_equal(mkdir(root, 0700), 0);
+	f->object.native = "out.jsonl";
+	every_moment(f, 1);
+	no_more = 0;
 }
 
 static void
@@ -314,7 +331,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_file_of_each_call), TEST(a_file_of_a_run), TEST(a_file_of_a_run_durable_at_its_end), TEST(a_file_of_a_run_begun_again),
+		TEST(a_file_of_each_call), TEST(a_file_of_a_run), TEST(a_file_of_a_run_without_more),
+		TEST(a_file_of_a_run_durable_at_its_end), TEST(a_file_of_a_run_begun_again),
 		TEST(two_processes_do_not_share_a_run), TEST(a_damaged_journal_counts_as_far_as_it_goes),
 	};
 

@@ -435,6 +435,28 @@ write_batch(void *instance, const struct syncline_call *call, const struct syncl
 	return result;
 }
 
+/*
+ * Nothing was written here.  What a process that is gone has promised is published when the journal is opened; what it collected of a
+ * run is published now.  Where another process is at it, that one does it.
+ */
+static uint32_t
+publish_left(struct instance *c, const struct syncline_object *object, struct syncline_error *err)
+{
+	int keep = strcmp(setting(c, object, "leftover", "keep"), "keep") == 0;
+	struct syncline_journal_part part = { .descriptor = -1 };
+	uint32_t result = journal_open(c, object, err);
+
+	if (result != SYNCLINE_OK || !is_run(object) || !keep)
+		return result;
+	result = syncline_journal_keep(c->journal, object->native, 0, c->clock->wall_us(c->host), &part, err);
+	if (result == SYNCLINE_RETRY)
+		return SYNCLINE_OK;
+	if (result == SYNCLINE_OK && part.length > 0)
+		result = syncline_journal_publish(c->journal, &part, err);
+	syncline_journal_leave(c->journal, &part);
+	return result;
+}
+
 static uint32_t
 finish(void *instance, const struct syncline_call *call, const struct syncline_object *their_object, struct syncline_error *err)
 {
@@ -445,9 +467,9 @@ finish(void *instance, const struct syncline_call *call, const struct syncline_o
 
 	(void)call;
 	SYNCLINE_COPY(&object, their_object);
-	/* A run that wrote nothing leaves the file as it is. */
 	if ((k = collect_find(c, &object)) == NULL)
-		return SYNCLINE_OK;
+		return publish_left(c, &object, err);
+	/* A run that wrote nothing leaves the file as it is. */
 	if (k->part.length > 0 && (result = syncline_journal_publish(c->journal, &k->part, err)) != SYNCLINE_OK)
 		return result;
 	collect_free(c, k);
