@@ -20,6 +20,8 @@ struct handed {
 	struct ledger_link link; /* live, at the object; id 0: none */
 	struct answer answer;
 	bool decided;
+	bool observed; /* its row goes through the flow */
+	bool closed;   /* by the flow */
 };
 
 /* What the target showed last; a link without a vector shows the record's present values.  NULL: the record is gone. */
@@ -100,46 +102,24 @@ by_link(struct outlet *outlet, struct handed *handed, struct error *err)
 	return 0;
 }
 
-/*
- * A row that is neither as it was nor as it was sent: somebody changed it as well.  Our write is in it when one of the values
- * that it changed stands there, or none of them is as it was before (it may have changed nothing that the target shows).  What is
- * different then is an edit, for the merge.
- */
+/* What the flow has taken a row for in the meantime: its attempt is closed, or still open. */
 static int
-is_in_it(struct outlet *outlet, const struct handed *handed, const struct batch *rows, uint32_t row, bool *ret_is, struct error *err)
+by_flow(struct outlet *outlet, struct handed *handed, struct error *err)
 {
-	const struct ledger_uncertain *item = handed->item;
-	uint64_t *words = arena_zalloc(&outlet->arena, (outlet->words + 1u) * sizeof *words);
-	const uint64_t *seen = NULL;
-	uint32_t ours = 0, former = 0;
-	bool understood;
+	uint8_t open = 0;
 
-	*ret_is = false;
-	if (words == NULL)
-		return error_memory(err);
-	if (outlet->reader == NULL || item->item.op != SYNCLINE_OP_UPDATE || item->item.deactivate || handed->link.id == 0)
+	if (handed->decided || !handed->observed)
 		return 0;
-	if (seen_of(outlet, handed, &seen, err) != 0)
+	if (ledger_open_attempts(outlet->deliver->ledger, outlet->object_id, &handed->item->item.record, 1, &open, err) != 0)
 		return -1;
-	if (seen == NULL)
-		return 0;
-	if (intake_words(outlet->deliver->intake, outlet->reader, outlet->entity, rows, row, words, &understood, err) != 0)
-		return -1;
-	for (uint32_t f = 0; understood && f < outlet->entity->field_count; f++) {
-		uint32_t id = outlet->fields[f];
-		uint64_t sent = id < item->words ? item->vector[id] : VECTOR_UNKNOWN, before = seen[id];
-
-		if (!bound_has(outlet->reader->reads, f) || !bound_has(outlet->bound->writes, f) || sent == VECTOR_UNKNOWN || sent == before ||
-		    words[id] == VECTOR_UNKNOWN)
-			continue;
-		ours += words[id] == sent;
-		former += words[id] == before;
-	}
-	*ret_is = understood && (ours > 0 || former == 0);
+	handed->closed = handed->decided = open != LEDGER_OPEN_HANDED;
 	return 0;
 }
 
-/* By asking the connector for those that have an id.  ret_observe: rows that go through the flow when their answers are kept. */
+/*
+ * By asking the connector for those that have an id.  ret_observe: rows that are not as they were sent.  They go through the flow, which
+ * tells what came to be of our write from what others did (flow/handed.c), as it does with a row of a read.
+ */
 static int
 by_reading(struct outlet *outlet, struct handed *all, uint32_t count, struct batch **ret_rows, uint8_t **ret_observe, struct error *err)
 {
@@ -168,7 +148,6 @@ by_reading(struct outlet *outlet, struct handed *all, uint32_t count, struct bat
 	for (uint32_t i = 0; i < used; i++) {
 		const struct batch_record *record = row[i] != UINT32_MAX ? batch_record(rows, row[i]) : NULL;
 		enum comparison comparison;
-		bool is_in;
 
 		if (record == NULL)
 			continue;
@@ -184,11 +163,9 @@ by_reading(struct outlet *outlet, struct handed *all, uint32_t count, struct bat
 		if (compare_row(outlet, asked[i]->item->payload, rows, row[i], &comparison, err) != 0)
 			return -1;
 		if (comparison != COMPARE_SAME) {
-			if (is_in_it(outlet, asked[i], rows, row[i], &is_in, err) != 0)
-				return -1;
-			if (!is_in)
-				continue;
-			(*ret_observe)[row[i]] = 1;
+			asked[i]->observed = outlet->reader != NULL && asked[i]->item->item.op == SYNCLINE_OP_UPDATE && asked[i]->link.id != 0;
+			(*ret_observe)[row[i]] = asked[i]->observed;
+			continue;
 		}
 		confirm(asked[i], natives[i]);
 		if (compare_as_stored(outlet, asked[i]->item->payload, rows, row[i], true, &asked[i]->answer.stored, err) != 0)
@@ -304,17 +281,19 @@ decide(struct outlet *outlet, struct handed *all, uint32_t count, struct error *
 				result = by_finding(outlet, &all[i], &finds, err);
 		}
 	}
+	if (result == 0 && rows != NULL && observe != NULL)
+		result = guard_observe(outlet, rows, observe, err);
 	for (uint32_t i = 0; i < count && result == 0; i++) {
 		struct ledger_outcome outcome;
 
+		if ((result = by_flow(outlet, &all[i], err)) != 0 || all[i].closed)
+			continue;
 		if (!all[i].decided)
 			result = not_shown(outlet, &all[i], &outcome, err);
 		if (result == 0)
 			result = all[i].decided ? settle(outlet, all[i].item->attempt, &all[i].answer, 1, err)
 			                        : keep_waiting(outlet, all[i].item->attempt, &outcome, err);
 	}
-	if (result == 0 && rows != NULL && observe != NULL)
-		result = guard_observe(outlet, rows, observe, err);
 	batch_free(rows);
 	return result;
 }

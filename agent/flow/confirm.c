@@ -176,39 +176,6 @@ stored_words(struct work *work, const struct intake_confirmation *item, struct b
 	return result;
 }
 
-int
-intake_words(struct intake *intake, struct bound *reader, const struct config_entity *entity, const struct batch *rows, uint32_t row,
-             uint64_t *ret_words, bool *ret_understood, struct error *err)
-{
-	struct ledger *ledger = intake->engine->ledger;
-	struct batch *native = values_one_row(rows, row, err), *canonical = NULL;
-	struct buffer scratch;
-	int result = -1;
-
-	buffer_init(&scratch, 0);
-	*ret_understood = false;
-	if (native != NULL && engine_bind_late(intake->engine, reader, native, err) == 0) {
-		if (reader->read == NULL)
-			result = 0;
-		else if ((canonical = in_canonical_words(intake, reader, native, err)) != NULL)
-			result = 0;
-	}
-	for (uint32_t i = 0; canonical != NULL && result == 0 && canonical->header->record_count == 1 && i < canonical->header->field_count; i++) {
-		const struct config_field *field = config_field(entity, mapping_output_fields(reader->read)[i].name);
-		struct syncline_value value = batch_value(canonical, &batch_record(canonical, 0)->cells[i]);
-
-		*ret_understood = true;
-		if (field->type == CONFIG_FIELD_REF || field->type == CONFIG_FIELD_CONTENT)
-			continue;
-		if (vector_word(ledger_hash_key(ledger), &value, &scratch, &ret_words[ledger_field_id(ledger, entity, field)]) != 0)
-			result = error_memory(err);
-	}
-	buffer_free(&scratch);
-	batch_free(native);
-	batch_free(canonical);
-	return result;
-}
-
 static int
 confirm_words(struct work *work, const struct intake_confirmation *item, struct work_link *link, struct error *err)
 {

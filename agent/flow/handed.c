@@ -4,17 +4,19 @@
  * could tell any more what the target showed before.  deliver/readback.c looks on its own, too, for what no row brings; it knows
  * no corrections, and looks at an older hand-over ever less often.
  */
+#include "flow/values.h"
 #include "flow/vector.h"
 #include "flow/work.h"
 
 /*
- * Our write is in a row when one of the values that it changed stands there, or none of them is as it was before (somebody has
- * changed them again).  What is different then is an edit, for the merge.
+ * A row shows our write when no value that it changed is as it was before.  One that is says that the import has not come yet, or that
+ * somebody has put it back, which nobody can tell apart: one value that is as we sent it proves nothing, for people enter the same
+ * change here and there.
  */
 static bool
 is_in_it(const struct work *work, const struct row *row, const struct work_link *link, const struct ledger_uncertain *open)
 {
-	uint32_t known = 0, ours = 0, former = 0;
+	uint32_t known = 0;
 
 	for (uint32_t i = 0; i < work->entity->field_count; i++) {
 		uint32_t word = work_word(work, i);
@@ -22,26 +24,39 @@ is_in_it(const struct work *work, const struct row *row, const struct work_link 
 
 		if (sent == VECTOR_UNKNOWN || row->values[i].type == SYNCLINE_TYPE_ABSENT)
 			continue;
+		if (sent != link->seen[word] && row->words[word] == link->seen[word])
+			return false;
 		known++;
-		ours += sent != link->seen[word] && row->words[word] == sent;
-		former += sent != link->seen[word] && row->words[word] == link->seen[word];
 	}
-	return known > 0 && (ours > 0 || former == 0);
+	return known > 0;
 }
 
+/*
+ * What stands there as it was sent is what both agree on.  Another value was written by somebody else, before or after ours came:
+ * both changed it, and what was agreed on before stays the base for the merge, where there was such a value.
+ */
 static int
 take_in(struct work *work, const struct row *row, struct work_link *link, const struct work_record *record, const struct ledger_uncertain *open,
         struct error *err)
 {
-	const struct ledger_history event = { .record = record->at.id, .object = link->at.object, .event = LEDGER_EVENT_SENT_UPDATE,
+	struct ledger_history event = { .record = record->at.id, .object = link->at.object, .event = LEDGER_EVENT_SENT_UPDATE,
 		.generation = open->item.generation, .native = link->at.native };
 	const struct ledger_outcome outcome = { .index = open->index, .kind = LEDGER_CONFIRMED };
 
 	for (uint32_t i = 0; i < work->entity->field_count; i++) {
 		uint32_t word = work_word(work, i);
+		uint64_t sent = word < open->words ? open->vector[word] : VECTOR_UNKNOWN;
 
-		if (word < open->words && open->vector[word] != VECTOR_UNKNOWN)
-			link->sent[word] = link->seen[word] = open->vector[word];
+		if (sent == VECTOR_UNKNOWN)
+			continue;
+		if (sent == link->seen[word] || link->seen[word] == VECTOR_UNKNOWN || row->values[i].type == SYNCLINE_TYPE_ABSENT || row->words[word] == sent) {
+			link->sent[word] = link->seen[word] = sent;
+		} else if (record->words[word] == sent && values_is_coarser(&record->at.values[i], &row->values[i])) {
+			link->sent[word] = sent;
+			link->seen[word] = row->words[word];
+		} else {
+			event.note = "somebody changed it there as well";
+		}
 	}
 	link->dirty = true;
 	if (work_given_back(work, row, link, record, open, err) != 0)

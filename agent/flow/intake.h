@@ -144,11 +144,4 @@ enum intake_gone intake_gone_means(const struct config_binding *binding, const s
  */
 int intake_end_questions(struct intake *intake, uint32_t object, struct syncline_slice native, const char *why, struct error *err);
 
-/*
- * What one native row says, in canonical words by field id: only what it says is set in ret_words.  ret_understood false: the
- * rules reject it.  References and documents are left out.
- */
-int intake_words(struct intake *intake, struct bound *reader, const struct config_entity *entity, const struct batch *rows, uint32_t row,
-                 uint64_t *ret_words, bool *ret_understood, struct error *err);
-
 #endif

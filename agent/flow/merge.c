@@ -711,21 +711,6 @@ end_question(struct work *work, const struct row *row, const struct unit *unit, 
 	return ledger_findings_end(work->ledger, LEDGER_FINDING_REVIEW, flow, id, object, row->native, 0, name, err);
 }
 
-/* The later time, as a system keeps it that knows milliseconds, seconds, minutes or days: cut off, or the nearest one. */
-static bool
-is_coarser(int64_t ours, int64_t theirs)
-{
-	static const int64_t grains[] = { 1000, 1000000, INT64_C(60) * 1000000, INT64_C(86400) * 1000000 };
-
-	for (size_t i = 0; i < sizeof grains / sizeof *grains; i++) {
-		int64_t into = ours % grains[i] + (ours % grains[i] < 0 ? grains[i] : 0), cut = ours - into;
-
-		if (into != 0 && (theirs == cut || (i < 2 && into * 2 >= grains[i] && theirs == cut + grains[i])))
-			return true;
-	}
-	return false;
-}
-
 /*
  * Our own write, seen for the first time in the system's own grain of time.  Only what was sent is held against it: whoever sets a time
  * to full seconds later has changed it.
@@ -743,8 +728,7 @@ is_our_time(const struct work *work, const struct row *row, const struct work_re
 
 		if (row->words[word] == record->words[word])
 			continue;
-		if (ours->type != SYNCLINE_TYPE_TIMESTAMP || theirs->type != SYNCLINE_TYPE_TIMESTAMP || link->sent[word] != record->words[word] ||
-		    !is_coarser(ours->u.integer, theirs->u.integer))
+		if (link->sent[word] != record->words[word] || !values_is_coarser(ours, theirs))
 			return false;
 		any = true;
 	}

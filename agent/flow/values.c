@@ -141,3 +141,19 @@ values_equal(const struct syncline_value *a, const struct syncline_value *b)
 		return a->length == 0 || memcmp(a->u.data, b->u.data, a->length) == 0;
 	}
 }
+
+bool
+values_is_coarser(const struct syncline_value *ours, const struct syncline_value *theirs)
+{
+	static const int64_t grains[] = { 1000, 1000000, INT64_C(60) * 1000000, INT64_C(86400) * 1000000 };
+
+	if (ours->type != SYNCLINE_TYPE_TIMESTAMP || theirs->type != SYNCLINE_TYPE_TIMESTAMP)
+		return false;
+	for (size_t i = 0; i < sizeof grains / sizeof *grains; i++) {
+		int64_t time = ours->u.integer, into = time % grains[i] + (time % grains[i] < 0 ? grains[i] : 0), cut = time - into;
+
+		if (into != 0 && (theirs->u.integer == cut || (i < 2 && into * 2 >= grains[i] && theirs->u.integer == cut + grains[i])))
+			return true;
+	}
+	return false;
+}

@@ -14,5 +14,7 @@ struct batch *values_one_row(const struct batch *batch, uint32_t index, struct e
 /* A stamp of a native record: TIMESTAMP, DATE, or a text that is one.  false: none. */
 bool values_stamp(const struct syncline_value *value, int64_t *ret_us);
 bool values_equal(const struct syncline_value *a, const struct syncline_value *b);
+/* Is theirs our time as a system keeps it that knows milliseconds, seconds, minutes or days: cut off, or of the first two the nearest one? */
+bool values_is_coarser(const struct syncline_value *ours, const struct syncline_value *theirs);
 
 #endif

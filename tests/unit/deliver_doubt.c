@@ -200,6 +200,22 @@ a_row_is_in_one_file_wherever_the_process_ends(void **state)
 	}
 }
 
+static const char *
+post_name(struct post *post, int64_t record)
+{
+	const struct config_entity *entity = config_entity(post->model, "customer");
+	uint32_t field = (uint32_t)(config_field(entity, "name") - entity->fields);
+	static char name[40];
+	struct ledger_record found;
+	struct arena arena;
+
+	arena_init(&arena, 0);
+	assert_int_equal(ledger_records_get(post->ledger, entity, &record, 1, &arena, &found, &post->err), 0);
+	snprintf(name, sizeof name, "%.*s", (int)found.values[field].length, (const char *)found.values[field].u.data);
+	arena_free(&arena);
+	return name;
+}
+
 static void
 export_as(struct post *post, const char *name, const char *text)
 {
@@ -343,6 +359,105 @@ what_is_handed_over_is_confirmed_by_the_row_that_is_merged(void **state)
 	assert_int_equal(post_findings(post, LEDGER_FINDING_DEAD, NULL) + post_findings(post, LEDGER_FINDING_REVIEW, NULL), 0);
 	post_check(post);
 	post_free(post);
+}
+
+/* A customer that is linked at the target, and was changed in two fields since: that was handed over. */
+static int64_t
+hand_over_a_change(struct post *post, char *external)
+{
+	int64_t record = post_customer(post, "1", "Ada", NULL);
+	char text[200];
+
+	ledger_external_id(post->ledger, record, external);
+	post_deliver(post);
+	snprintf(text, sizeof text, "number,name,phone,origin,ext_id\n1,Ada,111,made for 1,%s\n", external);
+	export(post, text);
+	post_read(post);
+	post_change(post, record, "Ada II", "555");
+	post_deliver(post);
+	assert_mark(post, record, HANDED_OVER);
+	assert_int_equal(rows_with(post, "1,Ada II,555,"), 1);
+	return record;
+}
+
+/* What the target exports, later and later; asked: nobody reads it before it is asked for. */
+static void
+show(struct post *post, const char *name_and_phone, const char *external, bool asked)
+{
+	char text[200];
+
+	snprintf(text, sizeof text, "number,name,phone,origin,ext_id\n1,%s,made for 1,%s\n", name_and_phone, external);
+	export(post, text);
+	post->clock_us += INT64_C(3600) * 1000000;
+	if (!asked)
+		post_read(post);
+	post_resolve(post);
+	post_deliver(post);
+}
+
+/*
+ * The same phone number is told to both, and written at the target before the import comes.  One value that is as we sent it does not
+ * say that the other ones came, too: they would pass for taken back by the target, where the newest counts.
+ */
+static void
+one_value_is_no_proof_of_a_write(void **state)
+{
+	char external[LEDGER_EXTERNAL_ID + 1];
+
+	(void)state;
+	for (int asked = 0; asked < 2; asked++)
+		for (int came = 0; came < 2; came++) {
+			struct post *post = post_new(&(struct post_options){ CSV, .name = "policy = \"newest\"; tie = \"erp\";", .binding = "confirm: { by = \"readback\"; within = \"36h\"; };" });
+			int64_t record = hand_over_a_change(post, external);
+			bool found;
+
+			show(post, "Ada,555", external, asked != 0);
+			assert_mark(post, record, HANDED_OVER);
+			assert_string_equal(post_name(post, record), "Ada II");
+			if (came) {
+				show(post, "Ada II,555", external, asked != 0);
+				assert_no_mark(post, record);
+			} else {
+				post->clock_us += INT64_C(36) * 3600 * 1000000;
+				show(post, "Ada,555", external, asked != 0);
+				assert_mark(post, record, DEAD);
+				assert_string_equal(post_mark(post, record, &found).cause, "delivery-unseen");
+			}
+			assert_string_equal(post_name(post, record), "Ada II");
+			assert_int_equal(rows_with(post, "1,Ada II,555,"), 1);
+			post_check(post);
+			post_free(post);
+		}
+}
+
+/*
+ * Both changed the same value: nothing of ours stands there, nor what stood there before.  Nobody can tell which of the two came first,
+ * so what both agreed on before is the base, and a person is asked where people decide.
+ */
+static void
+what_both_changed_has_the_base_from_before(void **state)
+{
+	char external[LEDGER_EXTERNAL_ID + 1];
+
+	(void)state;
+	for (int asked = 0; asked < 2; asked++)
+		for (int phone = 0; phone < 2; phone++) {
+			struct post *post = post_new(&(struct post_options){ CSV, .name = "policy = \"manual\";", .binding = "confirm: { by = \"readback\"; within = \"36h\"; };" });
+			int64_t record = hand_over_a_change(post, external);
+
+			show(post, phone ? "Eve,555" : "Eve,777", external, asked != 0);
+			assert_int_equal(post_findings(post, LEDGER_FINDING_CONFLICT, NULL), 1);
+			assert_string_equal(post_name(post, record), "Ada II");
+			assert_no_mark(post, record);
+			/* It was our import that came late: both agree, and nobody is asked any more. */
+			show(post, "Ada II,555", external, asked != 0);
+			post_read(post);
+			assert_int_equal(post_findings(post, LEDGER_FINDING_CONFLICT, NULL), 0);
+			assert_string_equal(post_name(post, record), "Ada II");
+			assert_no_mark(post, record);
+			post_check(post);
+			post_free(post);
+		}
 }
 
 /* A customer that was the ERP's, and of which that knows nothing any more. */
@@ -647,6 +762,8 @@ deliver_doubt_run(void)
 		cmocka_unit_test(a_row_is_in_one_file_wherever_the_process_ends),
 		cmocka_unit_test(what_is_handed_over_is_confirmed_by_what_the_target_shows),
 		cmocka_unit_test(what_is_handed_over_is_confirmed_by_the_row_that_is_merged),
+		cmocka_unit_test(one_value_is_no_proof_of_a_write),
+		cmocka_unit_test(what_both_changed_has_the_base_from_before),
 		cmocka_unit_test(what_is_handed_over_is_deleted_once_it_is_there),
 		cmocka_unit_test(a_whole_record_waits_for_its_parent),
 		cmocka_unit_test(what_was_not_known_when_it_was_handed_over_follows),

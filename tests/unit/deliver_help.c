@@ -47,8 +47,9 @@ configure(struct post *post, const struct post_options *options)
 	                   "entities: {\n"
 	                   " paper: { owner = \"files\"; match = ( { exact = [ \"number\" ]; } ); fields: { number: { type = \"text\"; };"
 	                   "  pdf: { type = \"content\"; mode = \"copy\"; }; }; };\n"
-	                   " customer: { owner = \"erp\"; match = ( { exact = [ \"number\" ]; } ); fields: { number: { type = \"text\"; };"
-	                   "  name: { type = \"text\"; }; phone: { type = \"text\"; owner = \"crm\"; }; size: { type = \"integer\"; }; }; };\n"
+	                   " customer: { owner = \"erp\"; match = ( { exact = [ \"number\" ]; } ); fields: { number: { type = \"text\"; };");
+	buffer_format(&text, "  name: { type = \"text\"; %s };", options->name != NULL ? options->name : "");
+	buffer_text(&text, " phone: { type = \"text\"; owner = \"crm\"; }; size: { type = \"integer\"; }; }; };\n"
 	                   " sales_order: { owner = \"erp\"; match = ( { exact = [ \"number\" ]; } ); fields: { number: { type = \"text\"; };"
 	                   "  customer: { type = \"ref\"; entity = \"customer\"; required = true; wait = \"1h\"; }; }; }; };\n"
 	                   "flows: {\n customers: { entity = \"customer\"; bindings: {\n"

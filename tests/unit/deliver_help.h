@@ -21,6 +21,7 @@ struct post_options {
 	const char *binding;   /* more settings of the customers' binding */
 	const char *system;    /* more settings of the system */
 	const char *source;    /* more settings of the binding that the customers come from */
+	const char *name;      /* more of the customers' field name */
 	bool write_only;       /* nobody reads the target */
 	bool derive;           /* the target keeps the other system's id */
 };
