@@ -316,6 +316,8 @@ int settle_missing(struct outlet *outlet, int64_t record, bool *ret_again, struc
  * created, it stays.
  */
 int settle_pointless(struct outlet *outlet, int64_t record, bool linked, const char *why, bool *ret_any, struct error *err);
+/* What was sent is nobody's question any more: what is wanted by now comes next.  In a transaction of its own. */
+int settle_overtaken(struct outlet *outlet, int64_t attempt, const struct answer *answer, const char *note, struct error *err);
 int settle_unlink(struct outlet *outlet, const struct ledger_link *link, const char *note, struct error *err);
 void settle_count(struct outlet *outlet, enum ledger_count count);
 

@@ -21,7 +21,7 @@ struct handed {
 	struct answer answer;
 	bool decided;
 	bool observed; /* its row goes through the flow */
-	bool closed;   /* by the flow */
+	bool closed;   /* its attempt is */
 };
 
 /* What the target showed last; a link without a vector shows the record's present values.  NULL: the record is gone. */
@@ -208,6 +208,26 @@ by_finding(struct outlet *outlet, struct handed *handed, uint32_t *ret_finds, st
 	return 0;
 }
 
+/*
+ * The record was deleted meanwhile, and its row there is a reject: no row will say whether this update came, and nobody has to know
+ * any more.  The deletion follows it, in files that are taken in their order.
+ */
+static int
+by_deletion(struct outlet *outlet, struct handed *handed, struct error *err)
+{
+	struct ledger_delivery mark;
+	bool found;
+
+	if (handed->decided || handed->item->item.op != SYNCLINE_OP_UPDATE || (handed->link.flags & LEDGER_LINK_REJECTED) == 0)
+		return 0;
+	if (ledger_delivery_get(outlet->deliver->ledger, outlet->id, handed->item->item.record, &outlet->arena, &mark, &found, err) != 0)
+		return -1;
+	if (!found || mark.op == LEDGER_WANT_WRITE)
+		return 0;
+	handed->closed = handed->decided = true;
+	return settle_overtaken(outlet, handed->item->attempt, &handed->answer, "the record was deleted, and no row can show whether this came", err);
+}
+
 /* Not shown yet: looked at again later and later, or too late. */
 static int
 not_shown(struct outlet *outlet, struct handed *handed, struct ledger_outcome *outcome, struct error *err)
@@ -286,7 +306,7 @@ decide(struct outlet *outlet, struct handed *all, uint32_t count, struct error *
 	for (uint32_t i = 0; i < count && result == 0; i++) {
 		struct ledger_outcome outcome;
 
-		if ((result = by_flow(outlet, &all[i], err)) != 0 || all[i].closed)
+		if ((result = by_flow(outlet, &all[i], err)) != 0 || (result = by_deletion(outlet, &all[i], err)) != 0 || all[i].closed)
 			continue;
 		if (!all[i].decided)
 			result = not_shown(outlet, &all[i], &outcome, err);

@@ -371,6 +371,22 @@ failed:
 	return -1;
 }
 
+int
+settle_overtaken(struct outlet *outlet, int64_t attempt, const struct answer *answer, const char *note, struct error *err)
+{
+	const struct ledger_outcome outcome = { .index = answer->index, .kind = LEDGER_DROP };
+	struct ledger *ledger = outlet->deliver->ledger;
+
+	if (ledger_begin(ledger, err) != 0)
+		return -1;
+	if (add_history(outlet, answer->item->record, answer->native, LEDGER_EVENT_DROPPED, note, err) != 0 ||
+	    ledger_attempt_close(ledger, attempt, &outcome, 1, err) != 0) {
+		ledger_rollback(ledger);
+		return -1;
+	}
+	return ledger_commit(ledger, err);
+}
+
 /* The target named a native id that another record of ours has: two of a kind, and a person must see it. */
 static int
 settle_twin(struct outlet *outlet, int64_t attempt, struct answer *answer, const struct error *twin, struct error *err)

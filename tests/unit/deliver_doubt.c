@@ -652,6 +652,61 @@ what_is_handed_over_is_deleted_once_it_is_there(void **state)
 	}
 }
 
+/*
+ * The target's row is a reject, so that no row shows whether the update that was handed over came.  When the record is deleted, that is
+ * nobody's question any more.
+ */
+static void
+a_rejected_row_holds_no_delete(void **state)
+{
+	static const char import[] = "settings: { directory = \"@/in\"; import_directory = \"@/out\"; complete = \"rename\"; op_column = \"OP\";"
+	                             " op_values = [ \"C\", \"U\", \"D\" ]; };";
+	char external[LEDGER_EXTERNAL_ID + 1], text[200];
+	bool found;
+
+	(void)state;
+	for (int rejected = 0; rejected < 2; rejected++) {
+		struct post *post = post_new(&(struct post_options){ CSV_READ, .system = import, .source = "deletes: { seen = \"accept\"; };", .name = "max_length = 8;",
+			.binding = "deletes: { do = \"delete\"; }; confirm: { by = \"readback\"; within = \"36h\"; };" });
+		int64_t record = post_customer(post, "1", "Ada", NULL);
+
+		post_customer(post, "3", "nobody", NULL);
+		ledger_external_id(post->ledger, record, external);
+		post_deliver(post);
+		snprintf(text, sizeof text, "number,name,phone,origin,ext_id\n1,Ada,,made for 1,%s\n", external);
+		export(post, text);
+		post_read(post);
+		post_deliver(post);
+		assert_no_mark(post, record);
+		snprintf(text, sizeof text, "number,name,phone,origin,ext_id\n1,%s,,made for 1,%s\n", rejected ? "Ada Lovelace" : "Ada", external);
+		export(post, text);
+		post_read(post);
+		assert_int_equal(post_findings(post, LEDGER_FINDING_REJECT, NULL), rejected);
+		post_change(post, record, "Ada II", NULL);
+		post_deliver(post);
+		assert_mark(post, record, HANDED_OVER);
+		post_erp(post, "DELETE FROM kunden WHERE nr <> '3'");
+		post->clock_us += INT64_C(3600) * 1000000;
+		post_read(post);
+		assert_int_equal(post_mark(post, record, &found).op, LEDGER_WANT_DELETE);
+		post_resolve(post);
+		post_deliver(post);
+		assert_mark(post, record, HANDED_OVER);
+		/* Where the row is understood, it will show the update, and the deletion keeps its order. */
+		assert_int_equal(rows_with(post, ",D"), rejected);
+		if (rejected) {
+			export(post, "number,name,phone,origin,ext_id\n9,Eve,,,\n");
+			post->clock_us += INT64_C(3600) * 1000000;
+			post_read(post);
+			post_resolve(post);
+			assert_no_mark(post, record);
+			assert_int_equal(post_findings(post, LEDGER_FINDING_DEAD, NULL), 0);
+		}
+		post_check(post);
+		post_free(post);
+	}
+}
+
 /* The key of the attempt is forgotten by the time it is asked for: then the record is looked for by our id. */
 static void
 what_is_forgotten_is_looked_for(void **state)
@@ -765,6 +820,7 @@ deliver_doubt_run(void)
 		cmocka_unit_test(one_value_is_no_proof_of_a_write),
 		cmocka_unit_test(what_both_changed_has_the_base_from_before),
 		cmocka_unit_test(what_is_handed_over_is_deleted_once_it_is_there),
+		cmocka_unit_test(a_rejected_row_holds_no_delete),
 		cmocka_unit_test(a_whole_record_waits_for_its_parent),
 		cmocka_unit_test(what_was_not_known_when_it_was_handed_over_follows),
 		cmocka_unit_test(what_was_not_known_when_its_answer_was_lost_follows),
