@@ -22,17 +22,6 @@ deliver_close(struct deliver *deliver)
 	arena_free(&deliver->arena);
 }
 
-/* Each run says what it wrote is published by its own end; one that had none may have left something unpublished. */
-static int
-look_back(void *data, const struct ledger_run *run)
-{
-	struct deliver *deliver = data;
-
-	if (run->number < deliver->intake->run->number)
-		deliver->cut_short = run->state != LEDGER_RUN_DONE && run->state != LEDGER_RUN_FINDINGS;
-	return 0;
-}
-
 static int
 deliver_open(struct deliver *deliver, const struct deliver_options *options, struct deliver_result *result, struct error *err)
 {
@@ -42,8 +31,6 @@ deliver_open(struct deliver *deliver, const struct deliver_options *options, str
 		.ledger = options->intake->engine->ledger, .result = result, .next_us = INT64_MAX };
 	memset(result, 0, sizeof *result);
 	arena_init(&deliver->arena, 0);
-	if (ledger_runs(deliver->ledger, deliver->intake->flow_id, deliver->intake->unit_id, 2, look_back, deliver, err) != 0)
-		return -1;
 	deliver->outlets = arena_array(&deliver->arena, flow->binding_count + 1u, sizeof *deliver->outlets);
 	deliver->systems = arena_array(&deliver->arena, flow->binding_count + 1u, sizeof *deliver->systems);
 	if (deliver->outlets == NULL || deliver->systems == NULL) {
@@ -58,6 +45,7 @@ deliver_open(struct deliver *deliver, const struct deliver_options *options, str
 		deliver->outlet_count++;
 		if (outlet_init(&deliver->outlets[deliver->outlet_count - 1], deliver, bound, err) != 0 ||
 		    ledger_attempts_left(deliver->ledger, bound->id, deliver->intake->unit_id, err) != 0 ||
+		    ledger_unpublished(deliver->ledger, bound->id, deliver->intake->unit_id, &deliver->outlets[deliver->outlet_count - 1].unpublished, err) != 0 ||
 		    gate_open(&deliver->outlets[deliver->outlet_count - 1], err) != 0) {
 			deliver_close(deliver);
 			return -1;
@@ -312,11 +300,32 @@ wait_more(struct deliver *deliver, struct error *err)
 	return ledger_leases_keep(deliver->ledger, err) == 0 ? 1 : -1;
 }
 
-/* Something may wait to be published: this run wrote it or looks for it, or the last one did not come to its end. */
+/* Something may wait to be published: this run wrote it or looks for it, or an earlier one could not bring it to its end. */
 static bool
 is_to_finish(const struct outlet *outlet)
 {
-	return outlet->wrote || (outlet->deliver->cut_short && outlet->may_write && !outlet->system->parked && !outlet->system->down);
+	return outlet->wrote || (outlet->unpublished && outlet->may_write && !outlet->system->parked && !outlet->system->down);
+}
+
+static int
+publish(struct outlet *outlet, struct error *err)
+{
+	struct ledger *ledger = outlet->deliver->ledger;
+
+	if (outlet_open(outlet, err) != 0 || connector_finish(outlet->sink, outlet->object, err) != 0)
+		return -1;
+	if (!outlet->unpublished)
+		return 0;
+	if (ledger_begin(ledger, err) != 0)
+		return -1;
+	if (ledger_unpublished_set(ledger, outlet->id, outlet->deliver->intake->unit_id, false, err) != 0) {
+		ledger_rollback(ledger);
+		return -1;
+	}
+	if (ledger_commit(ledger, err) != 0)
+		return -1;
+	outlet->unpublished = false;
+	return 0;
 }
 
 /* What is published as a whole is published now; what a failed pass left in the air comes down before, and the next run finds out. */
@@ -328,7 +337,7 @@ finish(struct deliver *deliver)
 		struct error why = { 0 };
 
 		send_abandon(outlet);
-		if (!is_to_finish(outlet) || (outlet_open(outlet, &why) == 0 && connector_finish(outlet->sink, outlet->object, &why) == 0))
+		if (!is_to_finish(outlet) || publish(outlet, &why) == 0)
 			continue;
 		engine_say(deliver->engine, SYNCLINE_LOG_ERROR, "%s.%s: %s", outlet->binding->system->head.name, outlet->binding->object->head.name, why.message);
 		if (!deliver->result->failed) {

@@ -54,7 +54,6 @@ struct deliver {
 	struct outlet *outlets;
 	uint32_t outlet_count;
 	struct deliver_result *result;
-	bool cut_short;    /* the run before this one did not come to its end */
 	uint64_t sent;     /* items so far, for progress */
 	int64_t next_us;   /* when the next item is due that was not due now; INT64_MAX: none */
 	int64_t waited_ms;
@@ -184,6 +183,7 @@ struct outlet {
 	bool may_write;
 	bool dead_letters;                  /* there are open ones */
 	bool wrote;                         /* or looks for what was handed over: finish is due */
+	bool unpublished;                   /* as the ledger has it: finish is due since this run or an earlier one wrote */
 	uint32_t claim_max;                 /* 0: as the target allows */
 	bool forgotten;                     /* of the claim at hand: CLAIM_FORGOTTEN */
 	/* outlet_open() */
@@ -209,6 +209,8 @@ struct outlet {
 int outlet_init(struct outlet *outlet, struct deliver *deliver, struct bound *bound, struct error *err);
 /* Starts the connector and learns what the object can do; nothing to do when it is open.  -1: the system can't be used now. */
 int outlet_open(struct outlet *outlet, struct error *err);
+/* In the transaction of an attempt: where the target publishes when a run ends, that is owed from now on. */
+int outlet_owe(struct outlet *outlet, struct error *err);
 /* Only what looking needs: no connector, what the object can do by the descriptor. */
 int outlet_open_blind(struct outlet *outlet, struct error *err);
 int outlet_deactivation(struct outlet *outlet, struct error *err); /* compiles deletes.set */

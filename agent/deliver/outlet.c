@@ -171,6 +171,17 @@ outlet_open(struct outlet *outlet, struct error *err)
 }
 
 int
+outlet_owe(struct outlet *outlet, struct error *err)
+{
+	if (outlet->unpublished || outlet->sink == NULL || (connector_info(outlet->sink)->optional & CONNECTOR_HAS_FINISH) == 0)
+		return 0;
+	if (ledger_unpublished_set(outlet->deliver->ledger, outlet->id, outlet->deliver->intake->unit_id, true, err) != 0)
+		return -1;
+	outlet->unpublished = true;
+	return 0;
+}
+
+int
 outlet_open_blind(struct outlet *outlet, struct error *err)
 {
 	const struct syncline_connector *descriptor = outlet->binding->system->descriptor;

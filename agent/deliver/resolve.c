@@ -463,7 +463,7 @@ announce(struct outlet *outlet, struct doubt **doubts, uint32_t count, struct er
 		items[i] = doubts[i]->item->index;
 	if (ledger_begin(ledger, err) != 0)
 		return -1;
-	if (ledger_uncertain_repeat(ledger, doubts[0]->item->attempt, items, count, until, err) != 0) {
+	if (outlet_owe(outlet, err) != 0 || ledger_uncertain_repeat(ledger, doubts[0]->item->attempt, items, count, until, err) != 0) {
 		ledger_rollback(ledger);
 		return -1;
 	}

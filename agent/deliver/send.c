@@ -283,15 +283,18 @@ open_attempt(struct parcel *parcel, struct error *err)
 {
 	struct error why = { 0 };
 	struct deliver *deliver;
+	bool owed;
 
 	if (parcel->count == 0)
 		return 0;
 	deliver = parcel->outlet->deliver;
+	owed = parcel->outlet->unpublished;
 	parcel->attempt.run = deliver->intake->run->number;
 	if (ledger_begin(deliver->ledger, err) != 0)
 		return -1;
-	if (ledger_attempt_open(deliver->ledger, &parcel->attempt, &why) != 0) {
+	if (outlet_owe(parcel->outlet, &why) != 0 || ledger_attempt_open(deliver->ledger, &parcel->attempt, &why) != 0) {
 		ledger_rollback(deliver->ledger);
+		parcel->outlet->unpublished = owed;
 		/* A person took a mark away meanwhile: what is left is claimed anew. */
 		if (why.code == ERROR_LEDGER_ATTEMPT)
 			return 0;

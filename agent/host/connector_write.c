@@ -187,6 +187,12 @@ settle(struct connector_writing *w)
 	struct connector_results *results = w->results;
 	bool all = results->call_failed && speaks_for_all(results);
 
+	/*
+	 * The folder or table that is written to was not found, which is no word about the records that should stand in it.  Only of a batch
+	 * that is atomic may it be one of them, which is looked for in its halves.
+	 */
+	if (all && results->call_error.klass == SYNCLINE_NOT_FOUND && connector_capabilities(w->connector)->batch_atomic == SYNCLINE_NONE)
+		results->call_error.klass = SYNCLINE_RETRY;
 	for (uint32_t i = 0; i < results->count; i++) {
 		struct connector_result *item = &w->items[i];
 

@@ -9,6 +9,7 @@
 #include "ledger/deliveries_inside.h"
 #include "ledger/packed.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -488,6 +489,34 @@ ledger_attempts_left(struct ledger *ledger, uint32_t binding, uint32_t unit, str
 		return ledger_commit(ledger, err);
 	ledger_rollback(ledger);
 	return -1;
+}
+
+static void
+unpublished_key(uint32_t binding, uint32_t unit, char key[48])
+{
+	snprintf(key, 48, "unpublished.%u.%u", binding, unit);
+}
+
+int
+ledger_unpublished_set(struct ledger *ledger, uint32_t binding, uint32_t unit, bool unpublished, struct error *err)
+{
+	char key[48];
+
+	unpublished_key(binding, unit, key);
+	return ledger_meta_set(ledger, key, unpublished, err);
+}
+
+int
+ledger_unpublished(struct ledger *ledger, uint32_t binding, uint32_t unit, bool *ret_unpublished, struct error *err)
+{
+	int64_t value;
+	char key[48];
+
+	unpublished_key(binding, unit, key);
+	if (ledger_meta_get(ledger, key, &value, err) != 0)
+		return -1;
+	*ret_unpublished = value != 0;
+	return 0;
 }
 
 static int

@@ -150,6 +150,12 @@ int ledger_attempt_close(struct ledger *ledger, int64_t attempt, const struct le
  * failed.  It becomes uncertain, as it does when an engine opens.  For who holds the lease.  Makes its own transaction.
  */
 int ledger_attempts_left(struct ledger *ledger, uint32_t binding, uint32_t unit, struct error *err);
+/*
+ * A target that publishes what was written only when a run ends owes it from the first attempt of a run, in that one's transaction, until
+ * it was published.  What a binding owes for a unit outlives the run, and the process.
+ */
+int ledger_unpublished_set(struct ledger *ledger, uint32_t binding, uint32_t unit, bool unpublished, struct error *err);
+int ledger_unpublished(struct ledger *ledger, uint32_t binding, uint32_t unit, bool *ret_unpublished, struct error *err);
 
 /*
  * Uncertain items (or those handed over) whose due_us has come, those that have been due longest first, with the attempt that

@@ -830,6 +830,36 @@ def test_target_is_down(bed):
     bed.whole()
 
 
+def test_idle_target_is_down(bed):
+    """A target that lacks nothing is not opened, also when the run before failed; one that has something to publish is."""
+    os.mkdir(bed.path("till"))
+    bed.write("conf.d/40-till.conf", f"""systems: {{ till: {{ connector = "csv"; access = "write";
+        settings: {{ directory = "{bed.folder}/in"; import_directory = "{bed.folder}/till"; publish = "run"; op_column = "OP"; op_values = [ "C", "U", "D" ]; }};
+        objects: {{ account: {{ native = "till*.csv"; key = [ "number" ]; external_key = "number"; }}; }}; }}; }};""")
+    bed.change("conf.d/30-flows.conf", """      shop: { object = "account"; create_if""", """      till: { object = "account"; create_if = "true"; deletes: { do = "delete"; }; write = ( [ "number", "number" ], [ "name", "name" ] ); };
+      shop: { object = "account"; create_if""")
+    loaded(bed)
+    published = lambda: [name for name in os.listdir(bed.path("till")) if name.endswith(".csv")]
+    same("published", len(published()), 2)
+    os.rename(bed.path("in"), bed.path("away"))
+    bed.json(FAILED, "run", "customers")
+    os.rename(bed.path("away"), bed.path("in"))
+    os.rename(bed.path("till"), bed.path("away"))
+    bed.edit(["10001"], PHONE="1")
+    bed.json(DONE, "run", "customers")
+    same("the CRM", bed.log(), [("update", "10001")])
+    # What is written to is away: that says nothing of the records that stand there.
+    bed.rows = [row for row in bed.rows if row[0] != "10002"]
+    bed.edit(["10001"], NAME="Renamed")
+    bed.json(FAILED, "run", "customers", "--unit", "one")
+    same("nobody is asked", bed.json(DONE, "reviews")["findings"], [])
+    os.rename(bed.path("away"), bed.path("till"))
+    bed.json(DONE, "run", "customers", "--patience", "60")
+    same("published", len(published()), 3)
+    has("".join(bed.read("till/" + name) for name in published()), "10001,Renamed,U", "10002,,D")
+    bed.whole()
+
+
 # what is in the air while the next batch is claimed
 
 STAFF = """

@@ -106,6 +106,8 @@ struct syncline_source_v1 {
  * sink/1.  Writing is batched with a result per item.  write() reports each item by its index in the batch, once, in any
  * order, as soon as it is known; an item that was reported twice, not at all, or under an index that the batch doesn't have
  * is uncertain.  Committed means durable at the target.  When write() itself fails, items without a result take its class.
+ * But that a call found nothing (SYNCLINE_NOT_FOUND) is said of what is written to, not of the items, unless batches are atomic: these
+ * are tried again.
  */
 struct syncline_write_result {
 	uint32_t struct_size;
