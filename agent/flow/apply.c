@@ -9,6 +9,7 @@
  * by now; rows whose parent has come.
  */
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -186,14 +187,6 @@ apply_object(struct work *work, struct bound *bound, struct error *err)
 
 /* Findings that a person has decided, or wants to be tried again; and rows whose record has come since they were asked about. */
 
-struct decision {
-	int64_t id;
-	uint32_t object;
-	char *text; /* NULL: a retry */
-	bool matched; /* nobody decided anything: a record has come that its row matches */
-	struct decision *next;
-};
-
 struct decisions {
 	struct arena arena;
 	struct decision *first, **last;
@@ -231,6 +224,34 @@ add_all(struct decisions *all, const int64_t *ids, uint32_t count, bool matched)
 }
 
 static int
+keep_refused(void *data, const struct ledger_finding *finding)
+{
+	struct decisions *all = data;
+
+	if (add_all(all, &finding->id, 1, false) != 0)
+		return -1;
+	((struct decision *)(void *)((char *)all->last - offsetof(struct decision, next)))->quiet = true;
+	return 0;
+}
+
+/* Rejects of earlier runs, whose value another record may have given up in this one; where changes are told once, they don't come again. */
+static int
+collect_refused(struct work *work, struct decisions *all, struct error *err)
+{
+	for (uint32_t i = 0; i < work->entity->field_count; i++) {
+		struct ledger_finding_filter filter = { .kind = LEDGER_FINDING_REJECT, .flow = work->intake->flow_id, .unit = work->intake->unit_id, .undecided = true };
+
+		if (!work_field(work, i)->unique)
+			continue;
+		if ((filter.cause = work_unique_cause(&all->arena, work_field(work, i))) == NULL)
+			return error_memory(err);
+		if (ledger_findings(work->ledger, &filter, keep_refused, all, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
 collect_decisions(struct work *work, struct decisions *all, struct error *err)
 {
 	uint32_t count = 0, room = PAGE / 2;
@@ -247,6 +268,8 @@ collect_decisions(struct work *work, struct decisions *all, struct error *err)
 	} while (count == room && room < RETRIES_MAX);
 	if (add_all(all, ids, count, false) != 0)
 		return error_memory(err);
+	if (work->result->rows > 0 && collect_refused(work, all, err) != 0)
+		return -1;
 	if (work->entity->match_count == 0)
 		return 0;
 	if (ledger_reviews_matched(work->ledger, work->intake->flow_id, work->intake->unit_id, &all->arena, &ids, &count, err) != 0)
@@ -317,9 +340,9 @@ end_decision(struct work *work, const struct decision *decision, const struct le
 	return ledger_finding_close(work->ledger, decision->id, LEDGER_DECIDED, NULL, err);
 }
 
-/* In a transaction.  What was decided and carried out is decided no more: the finding ended, or is open again with a new reason. */
-static int
-decide(struct work *work, const struct decision *decision, struct error *err)
+/* What was decided and carried out is decided no more: the finding ended, or is open again with a new reason. */
+int
+apply_decision(struct work *work, const struct decision *decision, struct error *err)
 {
 	struct ledger_finding finding;
 	struct batch *row = NULL;
@@ -356,9 +379,15 @@ apply_decisions(struct work *work, struct error *err)
 	arena_init(&all.arena, 0);
 	all.last = &all.first;
 	result = collect_decisions(work, &all, err);
-	for (const struct decision *one = all.first; one != NULL && result == 0; one = one->next)
+	for (struct decision *one = all.first; one != NULL && result == 0; one = one->next) {
+		one->claims = (struct work_claims){ .gather = true, .arena = &all.arena };
+		work->claims = one->text == NULL && !one->matched ? &one->claims : NULL;
 		if ((result = apply_begin(work, err)) == 0)
-			result = apply_end(work, decide(work, one, err), err);
+			result = apply_end(work, apply_decision(work, one, err), err);
+	}
+	work->claims = NULL;
+	if (result == 0)
+		result = apply_exchanges(work, all.first, err);
 	arena_free(&all.arena);
 	return result;
 }

@@ -31,6 +31,24 @@ int apply_rows(struct work *work, struct bound *bound, const struct batch *nativ
 /* Links and records of the batch's rows, and which of them are being written at their system. */
 int apply_load(struct work *work, struct error *err);
 
+/* Findings that a person has decided, or wants to be tried again; and rows whose record has come since they were asked about. */
+struct decision {
+	int64_t id;
+	uint32_t object;
+	char *text;   /* NULL: a retry */
+	bool matched; /* nobody decided anything: a record has come that its row matches */
+	bool quiet;   /* it was told before, and is tried since another record may have given up its value */
+	struct work_claims claims;
+	struct decision *next;
+};
+/* Carries one out, in a transaction. */
+int apply_decision(struct work *work, const struct decision *decision, struct error *err);
+/*
+ * exchange.c: rows that change a unique field and were refused, once every other row was looked at: those that pass values on among
+ * each other are let through together, and what is left is told.
+ */
+int apply_exchanges(struct work *work, struct decision *first, struct error *err);
+
 /* unsure.c: what was seen of an object while it was being written is read again. */
 int apply_unsure(struct work *work, struct bound *bound, struct error *err);
 

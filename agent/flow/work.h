@@ -7,7 +7,7 @@
  *     rows.c     native rows -> canonical rows: tenants, corrections, rules, rejects, refs
  *     resolve.c  a row -> its situation -> what to do
  *     match.c    exact match keys
- *     unique.c   values that no two records may have
+ *     unique.c   values that no two records may have; exchange.c: rows that pass them on among each other
  *     twins.c    native records that match the same record
  *     merge.c    a row into its record: whose value counts
  *     sides.c    what both sides of a question show, and agreed on before
@@ -91,6 +91,26 @@ struct work_key {
 	struct work_key *chain;
 };
 
+/*
+ * What a row would give its record in a unique field (word: of the value), and which other live records have that value now; more than
+ * LEDGER_MATCHES_MAX are not counted.
+ */
+struct work_claim {
+	uint32_t field, holder_count;
+	uint64_t word;
+	int64_t holders[LEDGER_MATCHES_MAX];
+};
+/* A row that is tried again, and refused for its unique fields: nothing is written about it yet. */
+struct work_claims {
+	bool gather;  /* any row that changes a unique field is kept so, until all of them are known */
+	bool refused;
+	bool moves; /* its record certainly gives up the values that it has now */
+	int64_t record;
+	struct work_claim *claims;
+	uint32_t count;
+	struct arena *arena;
+};
+
 #define WORK_BUCKETS 2048u
 struct work {
 	struct intake *intake;
@@ -107,6 +127,9 @@ struct work {
 	uint64_t began; /* the ledger's sequence at its beginning */
 	bool more_twins; /* DRY: some were found that were not known when it began */
 	bool in_objects; /* staged rows are applied; those that are to be tried again follow */
+	struct work_claims *claims; /* NULL: a row that is refused for a unique field is told */
+	const int64_t *moving;      /* records that give up unique values in this transaction, ascending */
+	uint32_t moving_count;
 	bool waiting; /* some row of this flow and unit waits for a parent */
 
 	/* Of the batch at work. */
@@ -219,6 +242,8 @@ int work_unique_keys(struct work *work, const struct syncline_value *values, str
 uint32_t work_unique_count(const struct work *work);
 /* Would the row give its record (NULL: a new one) a value that another one has?  1: it is rejected.  `link`: NULL while it is none. */
 int work_unique(struct work *work, struct row *row, const struct work_record *record, const struct work_link *link, struct error *err);
+/* The cause of such a reject. */
+const char *work_unique_cause(struct arena *arena, const struct config_field *field);
 /* merge.c: does the row's value of this field count? */
 bool work_counts(struct work *work, const struct row *row, const struct work_record *record, const struct work_link *link, uint32_t field);
 int work_record_keys(struct work *work, const struct syncline_value *values, struct ledger_match **ret_keys, uint32_t *ret_count,

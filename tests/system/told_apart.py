@@ -281,6 +281,76 @@ def tell_unique(bed):
     same("rejects", sorted(rejected(bed)), [("5", TAKEN), ("6", TAKEN)])
 
 
+NAMES = {"1": "Ann", "2": "Bob", "3": "Cid", "4": "Dan", "5": "Eve", "6": "Fay"}
+
+
+def colours(bed, **colours):
+    """The export: c1 = "red", in this order."""
+    bed.people(HEAD + "".join(f"{key[1]},{NAMES[key[1]]},{colour},1\n" for key, colour in colours.items()))
+
+
+def shown(bed):
+    return dict(bed.table("SELECT name, number FROM person"))
+
+
+def test_unique_exchanged(bed):
+    """What counts is what all of them have in the end, in whichever order the rows come."""
+    uniquely(bed)
+    colours(bed, c1="a", c2="b", c3="c", c4="d")
+    bed.begin(0)
+    for order in (1, -1):
+        # Two exchange theirs.
+        now = shown(bed)
+        export = [("c1", now["Bob"]), ("c2", now["Ann"]), ("c3", now["Cid"]), ("c4", now["Dan"])][::order]
+        colours(bed, **dict(export))
+        good(bed.run("run", "people", "--full"))
+        same("two of them", shown(bed), {**now, "Ann": now["Bob"], "Bob": now["Ann"]})
+        # All of them in a ring.
+        now = shown(bed)
+        export = [("c1", now["Bob"]), ("c2", now["Cid"]), ("c3", now["Dan"]), ("c4", now["Ann"])][::order]
+        colours(bed, **dict(export))
+        good(bed.run("run", "people", "--full"))
+        same("a ring", shown(bed), {"Ann": now["Bob"], "Bob": now["Cid"], "Cid": now["Dan"], "Dan": now["Ann"]})
+        # Each takes the next one's, the last one a new one; and somebody new comes with the one that is free.
+        now = shown(bed)
+        export = [("c1", now["Bob"]), ("c2", now["Cid"]), ("c3", now["Dan"]), ("c4", f"new{order}")][::order]
+        colours(bed, **dict(export))
+        good(bed.run("run", "people", "--full"))
+        same("a chain", shown(bed), {"Ann": now["Bob"], "Bob": now["Cid"], "Cid": now["Dan"], "Dan": f"new{order}"})
+    same("rejects", rejected(bed), [])
+    good(bed.run("doctor", "--offline"))
+
+
+def test_unique_not_exchanged(bed):
+    """One half of it is rejected for another reason, or two want the same: then nobody gets what another one keeps."""
+    uniquely(bed)
+    colours(bed, c1="a", c2="b", c3="c", c4="d")
+    bed.begin(0)
+    begun = shown(bed)
+    for order in (1, -1):
+        # Bob's row fails its rules.
+        rows = ["1,Ann,b,1\n", "2,,a,1\n", "3,Cid,a,1\n", "4,Dan,d,1\n"][::order]
+        bed.people(HEAD + "".join(rows))
+        good(bed.run("run", "people", "--full"), 3)
+        same("nothing", shown(bed), begun)
+        same("rejects", [native for native, _ in sorted(rejected(bed))], ["1", "2", "3"])
+        # Two want Bob's.
+        colours(bed, **dict([("c1", "b"), ("c2", "a"), ("c3", "b"), ("c4", "d")][::order]))
+        good(bed.run("run", "people", "--full"), 3)
+        same("nothing", shown(bed), begun)
+        same("rejects", sorted(native for native, cause in rejected(bed) if cause == TAKEN), ["1", "2", "3"])
+        # A person keeps Bob as he is.
+        bob = str(records(bed)["b"])
+        good(bed.run("lock", bob, "--why", "a test"))
+        colours(bed, **dict([("c1", "b"), ("c2", "a"), ("c3", "c"), ("c4", "d")][::order]))
+        bed.run("run", "people", "--full")
+        same("nothing", shown(bed), begun)
+        good(bed.run("unlock", bob, "--why", "a test"))
+        colours(bed, **dict([("c1", "a"), ("c2", "b"), ("c3", "c"), ("c4", "d")][::order]))
+        good(bed.run("run", "people", "--full"))
+        same("rejects", rejected(bed), [])
+
+
 def test_unique(bed):
     uniquely(bed)
     tell_unique(bed)
