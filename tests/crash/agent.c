@@ -9,9 +9,13 @@
 
 #include "crash/faults.h"
 #include "crash/powerloss.h"
+#include "crash/serve.h"
 
-__attribute__((constructor)) static void
-set_up(void)
+#ifndef SERVED
+__attribute__((constructor))
+#endif
+void
+agent_faults_set_up(void)
 {
 	const char *fault = getenv("SYNCLINE_FAULT"), *power = getenv("SYNCLINE_POWER");
 

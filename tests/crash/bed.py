@@ -3,8 +3,11 @@
 import json
 import os
 import random
+import select
 import shutil
+import socket
 import sqlite3
+import struct
 import subprocess
 
 from importer import FAULTS as FILE_FAULTS
@@ -16,6 +19,7 @@ WAYS = ("upsert", "key", "forgets", "find", "none", "tables", "files", "gathered
 FILES = ("files", "gathered")  # a file a batch, a file a run
 FAULTS = ("applies-late", "answers-late", "indexes-late", "fails-applied", "loses-answer", "dies", "fails", "throttles", "reads-fail")
 FLOWS = ("customers", "orders", "papers")
+ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("SYNCLINE_FAULT") and k != "SYNCLINE_POWER"}
 
 AGENT = """
 agent: {{ environment = "crash"; timezone = "UTC"; }};
@@ -90,10 +94,60 @@ class Failure(Exception):
     """What must not be, in a sentence."""
 
 
+class Server:
+    """crash-serve (serve.c): the programs, loaded once.  One for a process and a bed at a time."""
+
+    PROGRAM = os.path.join(BUILD, "tests/bin/crash-serve")
+
+    def __init__(self):
+        self.process = None
+        self.watch = None  # (pipe, what to do when something is in it) while a program runs
+
+    def start(self):
+        ours, its = socket.socketpair()
+        # Its copies find everything bound that they ever call.
+        self.process = subprocess.Popen([self.PROGRAM], stdin=its, env=dict(os.environ, LD_BIND_NOW="1"))
+        its.close()
+        self.socket = ours
+
+    def ask(self, what, output, environment, words, timeout=600):
+        """Runs it; the status, negative for a signal."""
+        if self.process is None:
+            self.start()
+        text = b"".join(word.encode() + b"\0" for word in [what, output] + environment + [""] + words)
+        try:
+            self.socket.settimeout(timeout)
+            self.socket.sendall(struct.pack("=I", len(text)) + text)
+            while self.watch:
+                ready = select.select([self.socket, self.watch[0]], [], [], timeout)[0]
+                if self.watch[0] in ready:
+                    self.watch[1]()
+                elif self.socket in ready:
+                    break
+                else:
+                    raise TimeoutError
+            answer = self.socket.recv(4, socket.MSG_WAITALL)
+        except TimeoutError as late:
+            self.end()
+            raise subprocess.TimeoutExpired(words, timeout) from late
+        if len(answer) != 4:
+            self.end()
+            raise Failure("crash-serve has ended")
+        return struct.unpack("=i", answer)[0]
+
+    def end(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.socket.close()
+            self.process = None
+
+
 class Bed:
-    def __init__(self, folder, way, faults=(), every=3, seed=0, times=3, opens=0):
-        self.folder, self.way = folder, way
+    def __init__(self, folder, way, faults=(), every=3, seed=0, times=3, opens=0, server=None):
+        self.folder, self.way, self.server = folder, way, server
         self.look = None  # called with the flow after each run
+        self.passes = ""  # as what files of the ledger pass that were put back (serve.c)
         # Source files have the times that they would have if one was written a second: so two worlds with the same past are the same.
         self.clock = 1700000000
         self.state = os.path.join(folder, "state")
@@ -213,9 +267,13 @@ class Bed:
     # The program.
 
     def environment(self, fault=None, power=None, host=None):
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("SYNCLINE_FAULT") and k != "SYNCLINE_POWER"}
+        environment = dict(ENVIRONMENT)
         environment["TMPDIR"] = os.path.join(self.folder, "tmp")
         environment["SYNCLINE_HOST"] = os.path.join(BUILD, "tests/bin/syncline-host-faults")
+        if self.server and self.server.watch:
+            environment["SYNCLINE_PIDS"] = os.path.join(self.folder, "pids")
+        if self.passes:
+            environment["SYNCLINE_PASSES"] = self.passes
         if fault:
             environment["SYNCLINE_FAULT"] = fault
         if power:
@@ -234,6 +292,12 @@ class Bed:
                 "--connectors", os.path.join(self.folder, "connectors")] + list(words)
 
     def syncline(self, *words, **faults):
+        if self.server:
+            log = os.path.join(self.folder, "log")
+            with open(log, "a") as file:
+                file.write("$ %s %r\n" % (" ".join(words), faults))
+            environment = ["%s=%s" % pair for pair in self.environment(**faults).items()]
+            return self.server.ask("run", log, environment, self.command(*words)), "", "see %s" % log
         done = subprocess.run(self.command(*words), env=self.environment(**faults), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, timeout=600)
         with open(os.path.join(self.folder, "log"), "ab") as log:
@@ -426,11 +490,17 @@ class Bed:
         """What must never have happened, whatever is there now."""
         if self.importer and self.importer.wrong:
             raise Failure("; ".join(self.importer.wrong[:3]))
-        if self.way not in ("tables", "none") + FILES and self.world("SELECT 1 FROM sqlite_master WHERE name = 'journal'"):
-            twice = self.world("SELECT object, external, count(*) FROM journal WHERE what = 'create' GROUP BY object, external HAVING count(*) > 1")
+        if self.way not in ("tables", "none") + FILES:
+            try:
+                found = self.world("SELECT 1, object, external, count(*) FROM journal WHERE what = 'create' GROUP BY object, external HAVING count(*) > 1"
+                                   " UNION ALL SELECT 2, object, id, 1 FROM journal WHERE what = 'misused key'")
+            except sqlite3.OperationalError as why:
+                if "no such table" not in str(why):
+                    raise
+                return
+            twice, misused = [row[1:] for row in found if row[0] == 1], [row[1:3] for row in found if row[0] == 2]
             if twice:
                 raise Failure("created twice: %s" % twice[:3])
-            misused = self.world("SELECT object, id FROM journal WHERE what = 'misused key'")
             if misused:
                 raise Failure("a key was used for something else: %s" % misused[:3])
 
@@ -449,6 +519,12 @@ class Bed:
         self.check_ledger()
 
     def check_ledger(self):
+        if self.server:
+            said = os.path.join(self.folder, "tmp", "check")
+            if self.server.ask("check", said, ["SYNCLINE_PASSES=" + self.passes], ["ledger-check", self.state]) != 0:
+                with open(said, errors="replace") as file:
+                    raise Failure("the ledger: %s" % file.read().strip()[:600])
+            return
         done = subprocess.run([os.path.join(BUILD, "tests/bin/ledger-check"), self.state], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
         if done.returncode != 0:
             raise Failure("the ledger: %s" % done.stdout.decode(errors="replace").strip()[:600])
@@ -486,4 +562,4 @@ def random_edit(bed, generator, share):
     bed.write_source()
 
 
-__all__ = ["Bed", "Failure", "WAYS", "FILES", "FAULTS", "FILE_FAULTS", "FLOWS", "random", "random_edit"]
+__all__ = ["Bed", "Failure", "Server", "WAYS", "FILES", "FAULTS", "FILE_FAULTS", "FLOWS", "random", "random_edit"]

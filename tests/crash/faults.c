@@ -12,7 +12,7 @@
 
 #include "base/fault.h"
 
-static enum { KILL, STOP, COUNT } mode;
+static enum { KILL, STOP, COUNT, WAIT } mode;
 static long at;
 static char file[4096];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -22,7 +22,7 @@ void (*faults_last)(void);
 static void
 bad(const char *wanted)
 {
-	fprintf(stderr, "%s is no fault: kill:N, kill:N:FILE, stop:N, stop:N:FILE or count:FILE\n", wanted);
+	fprintf(stderr, "%s is no fault: kill:N, kill:N:FILE, stop:N, stop:N:FILE, count:FILE or wait:FILE\n", wanted);
 	_exit(2);
 }
 
@@ -49,7 +49,7 @@ count(const char *line, size_t length)
 	if (file[0] == '\0')
 		return number;
 	fd = open_file();
-	if (mode == COUNT) {
+	if (mode == COUNT || mode == WAIT) {
 		if (write(fd, line, length) != (ssize_t)length)
 			_exit(2);
 	} else {
@@ -61,6 +61,23 @@ count(const char *line, size_t length)
 	return number;
 }
 
+/* Whoever watches looks at what there is now, as if the process had ended here. */
+static void
+wait_for_watcher(void)
+{
+	static int told = -1, go = -1;
+	char path[sizeof file + 8], byte = '.';
+
+	if (told < 0) {
+		snprintf(path, sizeof path, "%s.told", file);
+		told = open(path, O_WRONLY | O_CLOEXEC);
+		snprintf(path, sizeof path, "%s.go", file);
+		go = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	if (write(told, &byte, 1) != 1 || read(go, &byte, 1) != 1)
+		_exit(2);
+}
+
 static int
 reached(const char *name)
 {
@@ -70,6 +87,8 @@ reached(const char *name)
 
 	pthread_mutex_lock(&lock);
 	number = count(line, (size_t)length);
+	if (mode == WAIT)
+		wait_for_watcher();
 	if (mode == KILL && number == at) {
 		fprintf(stderr, "killed at point %ld, %s", number, line);
 		if (faults_last != NULL)
@@ -100,6 +119,9 @@ faults_begin(const char *wanted)
 	if (strncmp(wanted, "count:", 6) == 0 && wanted[6] != '\0') {
 		mode = COUNT;
 		name_file(wanted + 6);
+	} else if (strncmp(wanted, "wait:", 5) == 0 && wanted[5] != '\0') {
+		mode = WAIT;
+		name_file(wanted + 5);
 	} else if (strncmp(wanted, "kill:", 5) == 0 || strncmp(wanted, "stop:", 5) == 0) {
 		mode = wanted[0] == 'k' ? KILL : STOP;
 		at = strtol(wanted + 5, &end, 10);

@@ -13,6 +13,7 @@
  * "stop:N"      the N-th step fails
  * "kill:N:FILE", "stop:N:FILE"  the same, and points are counted in FILE over all processes that name it
  * "count:FILE"  the name of each point is added to FILE, a line each
+ * "wait:FILE"   the same; and at each a byte is written into the pipe FILE.told, and one is waited for from the pipe FILE.go
  * Prints a sentence and ends the process (status 2) when it is none of these.
  */
 void faults_begin(const char *wanted);

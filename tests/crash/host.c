@@ -16,6 +16,7 @@
 
 #include "base/fault.h"
 #include "crash/faults.h"
+#include "crash/serve.h"
 
 static bool disk;
 
@@ -55,8 +56,11 @@ renameat(int from, const char *old, int to, const char *new)
 	return result;
 }
 
-__attribute__((constructor)) static void
-set_up(void)
+#ifndef SERVED
+__attribute__((constructor))
+#endif
+void
+host_faults_set_up(void)
 {
 	const char *folder = getenv("TMPDIR");
 	char name[4096], line[4096] = "";

@@ -2,6 +2,7 @@
 /* ledger-check.c: the ledger's own check of what is in a state directory, for the crash tests.  0: nothing is wrong. */
 #include <stdio.h>
 
+#include "crash/serve.h"
 #include "ledger/ledger.h"
 
 static void
@@ -12,7 +13,7 @@ tell(void *data, const char *sentence)
 }
 
 int
-main(int argc, char **argv)
+ledger_check_main(int argc, char **argv)
 {
 	struct ledger_options options = { .state_dir = argv[argc - 1], .mode = LEDGER_READER };
 	struct ledger *ledger = NULL;
@@ -30,3 +31,11 @@ main(int argc, char **argv)
 	ledger_close(ledger);
 	return faults != 0;
 }
+
+#ifndef SERVED
+int
+main(int argc, char **argv)
+{
+	return ledger_check_main(argc, argv);
+}
+#endif

@@ -1,5 +1,5 @@
 # Crash tests: the programs as they are shipped, with fault points that a test can use, and a store that loses its power.
-FAULTS_SOURCES = tests/crash/faults.h tests/crash/faults.c
+FAULTS_SOURCES = tests/crash/faults.h tests/crash/faults.c tests/crash/serve.h
 POWERLOSS_SOURCES = tests/crash/powerloss.h tests/crash/powerloss.c
 
 check_PROGRAMS += tests/bin/syncline-faults tests/bin/syncline-host-faults
@@ -17,6 +17,15 @@ tests_bin_syncline_host_faults_CFLAGS = $(AGENT_CFLAGS)
 tests_bin_syncline_host_faults_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 tests_bin_syncline_host_faults_LDADD = librules.a librulesfn.a $(HOST_ARCHIVES) $(CRASH_LIBS)
 
+# All of them in one that is loaded once, for the whole matrix.  Where it can't be built (it is for Linux), each program is loaded each time.
+EXTRA_PROGRAMS += tests/bin/crash-serve
+tests_bin_crash_serve_SOURCES = $(syncline_SOURCES) agent/host/program.c tests/crash/serve.c tests/crash/agent.c tests/crash/host.c \
+	tests/crash/ledger-check.c tests/crash/no-http.c $(FAULTS_SOURCES) $(POWERLOSS_SOURCES)
+tests_bin_crash_serve_CPPFLAGS = $(syncline_CPPFLAGS) -I$(top_srcdir)/tests -Dmain=syncline_main -DSERVED -include $(top_srcdir)/tests/crash/serve.h
+tests_bin_crash_serve_CFLAGS = $(AGENT_CFLAGS)
+tests_bin_crash_serve_LDFLAGS = $(AM_LDFLAGS) -export-dynamic -Wl,--wrap=stat
+tests_bin_crash_serve_LDADD = $(tests_bin_syncline_faults_LDADD)
+
 if HAVE_CMOCKA
 check_PROGRAMS += tests/bin/test-powerloss
 TESTS += tests/bin/test-powerloss
@@ -29,8 +38,8 @@ dist_check_SCRIPTS += tests/crash/worlds.sh
 TESTS += tests/crash/worlds.sh
 
 check_PROGRAMS += tests/bin/ledger-check
-tests_bin_ledger_check_SOURCES = tests/crash/ledger-check.c
-tests_bin_ledger_check_CPPFLAGS = $(AGENT_CPPFLAGS)
+tests_bin_ledger_check_SOURCES = tests/crash/serve.h tests/crash/ledger-check.c
+tests_bin_ledger_check_CPPFLAGS = $(AGENT_CPPFLAGS) -I$(top_srcdir)/tests
 tests_bin_ledger_check_CFLAGS = $(AGENT_CFLAGS)
 tests_bin_ledger_check_LDADD = libledger.a libconfig.a libbatch.a libos.a libbase.a $(AGENT_LIBS)
 
@@ -40,6 +49,7 @@ TESTS += tests/crash/crash.sh
 EXTRA_DIST += tests/crash/crash.py tests/crash/bed.py tests/crash/importer.py tests/crash/state.py
 CRASH_NEEDS = all $(check_LTLIBRARIES) tests/bin/syncline-faults tests/bin/syncline-host-faults tests/bin/ledger-check
 check-crash: $(CRASH_NEEDS)
+	-$(MAKE) $(AM_MAKEFLAGS) tests/bin/crash-serve
 	@$(AM_TESTS_ENVIRONMENT) sh "$(srcdir)/tests/crash/crash.sh" whole $$SYNCLINE_CRASH_SEED
 check-crash-case: $(CRASH_NEEDS)
 	@$(AM_TESTS_ENVIRONMENT) sh "$(srcdir)/tests/crash/crash.sh" case "$(CASE)"

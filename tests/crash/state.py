@@ -36,6 +36,7 @@ KIND = {column: kind for kind, columns in NUMBERS.items() for column in columns}
 UP_TO = ("position.staged", "applied.staged", "staged_batch.id")
 MOMENTS = ("read.started", "link.created", "link.confirmed", "waiter.started")
 UNTOLD = ("link.id", "run.number", "lease.pid", "lease.engine", "lease.holder")
+SPECIAL = ("position.position", "attempt_payload.payload", "link.version")
 # By these something becomes due; the others tell when something was.
 DUE = ("due_us", "until_us", "indexed_ms", "due_ms")
 # What is under way has begun as long ago as when the snapshot was made.
@@ -54,31 +55,44 @@ def forget_log(path):
     database.close()
 
 
-def make_original(state):
-    """A ledger knows a copy by its file and by its stamp's (agent/ledger/engine.c): this one is none."""
-    file, stamp = os.stat(os.path.join(state, "ledger.db")), os.stat(os.path.join(state, "ledger.stamp"))
-    facts = struct.pack("=4q", file.st_ino, stamp.st_ino, *divmod(stamp.st_ctime_ns, 10**9))
-    database = sqlite3.connect(os.path.join(state, "ledger.db"))
-    with database:
-        database.execute("UPDATE meta SET value = ? WHERE key = 'identity'", (hashlib.blake2b(facts, digest_size=16).digest(),))
+def identity_in(path):
+    """A ledger knows a copy by its file and by its stamp's (agent/ledger/engine.c); this is where it notes them."""
+    database = sqlite3.connect(path)
+    found = database.execute("SELECT value FROM meta WHERE key = 'identity'").fetchone()
     database.close()
+    return found[0] if found and isinstance(found[0], bytes) and len(found[0]) == 16 else None
+
+
+def identity_of(file, stamp):
+    """What it notes of these two, so that they are the original."""
+    facts = struct.pack("=4q", file.st_ino, stamp.st_ino, *divmod(stamp.st_ctime_ns, 10**9))
+    return hashlib.blake2b(facts, digest_size=16).digest()
 
 
 def shift(path, tables, by):
     """Brings what is under way forward by so many seconds."""
     database = sqlite3.connect(path)
     with database:
-        for table, columns in tables:
-            unit = 1000 if columns[0].endswith("_ms") else 1000000
-            for column in columns:
-                database.execute("UPDATE %s SET %s = %s + ?1 WHERE %s > 0" % (table, column, column, column), (int(by * unit),))
+        change_times(database, tables, by)
     database.close()
 
 
+def change_times(database, tables, by):
+    for table, columns in tables:
+        unit = 1000 if columns[0].endswith("_ms") else 1000000
+        for column in columns:
+            database.execute("UPDATE %s SET %s = %s + ?1 WHERE %s > 0" % (table, column, column, column), (int(by * unit),))
+
+
 def is_any(path, tables):
-    database = sqlite3.connect("file:%s?mode=ro" % path, uri=True)
-    there = {name for name, in database.execute("SELECT name FROM sqlite_master")}
-    found = [(table, columns) for table, columns in tables if table in there and database.execute("SELECT 1 FROM %s LIMIT 1" % table).fetchone()]
+    database, found = sqlite3.connect("file:%s?mode=ro" % path, uri=True), []
+    for table, columns in tables:
+        try:
+            if database.execute("SELECT 1 FROM %s LIMIT 1" % table).fetchone():
+                found.append((table, columns))
+        except sqlite3.OperationalError as why:
+            if "no such table" not in str(why):
+                raise
     database.close()
     return found
 
@@ -88,8 +102,10 @@ class Snapshot:
 
     def __init__(self, bed):
         ledger = os.path.join(bed.state, "ledger.db")
+        self.identity = None
         if os.path.exists(ledger):
             forget_log(ledger)
+            self.identity = identity_in(ledger)
         self.folders, self.files, self.moment, self.under_way = [], {}, time.time(), []
         for name, tables in (("state/ledger.db", UNDER_WAY["ledger"]), ("world.db", UNDER_WAY["world"])):
             if os.path.exists(os.path.join(bed.folder, name)):
@@ -134,21 +150,141 @@ class Snapshot:
                 os.unlink(os.path.join(bed.folder, name))
         for name, mode in self.folders:
             os.mkdir(os.path.join(bed.folder, name), mode)
-        for name, (data, mode, changed) in self.files.items():
+        stamp = None
+        # The ledger comes last: its stamp is what it is.
+        for name, (data, mode, changed) in sorted(self.files.items(), key=lambda file: file[0] == "state/ledger.db"):
             path = os.path.join(bed.folder, name)
             if mode is None:
                 os.link(data, path)
                 continue
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            if name == "state/ledger.db" and stamp is not None and self.identity is not None:
+                data = data.replace(self.identity, identity_of(os.fstat(fd), stamp))
             os.write(fd, data)
             os.close(fd)
             os.utime(path, ns=(changed, changed))
-        if "state/ledger.stamp" in self.files:
-            make_original(bed.state)
+            if name == "state/ledger.stamp":
+                stamp = os.stat(path)
         for name, tables in self.under_way:
             if tables:
                 shift(os.path.join(bed.folder, name), tables, time.time() - self.moment)
         bed.source, bed.importer, bed.clock = copy.deepcopy(self.source), copy.deepcopy(self.importer), self.clock
+        bed.passes = ""
+
+
+def read_proc(*names):
+    try:
+        with open(os.path.join("/proc", *names)) as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+NANOSLEEP, WAITS_FOR_ORDERS = ("35", "230"), ("0", "45", "47", "202")  # system calls: read, recvfrom, recvmsg, futex
+
+
+def all_wait(pids):
+    """Whether a program and its connectors have nothing under way until the program goes on: a sleep is something, and so is all but waiting."""
+    for place, pid in enumerate(pids):
+        try:
+            threads = os.listdir("/proc/%s/task" % pid)
+        except OSError:
+            continue
+        for thread in threads:
+            if read_proc(pid, "task", thread, "stat").rpartition(")")[2].split()[:1] != ["S"]:
+                return False
+            call = read_proc(pid, "task", thread, "syscall").split(" ")[0]
+            # The first thread of a connector's process waits for an order, or for a frame while it is being set up.
+            if call in NANOSLEEP or place > 0 and thread == pid and call not in WAITS_FOR_ORDERS:
+                return False
+    return True
+
+
+class Photograph:
+    """What would be left if the program was killed now, and its connectors' processes found nothing more to do."""
+
+    def __init__(self, bed, former):
+        self.moment, self.folders, self.files = time.time(), [], {}
+        self.importer = copy.deepcopy(bed.importer)
+        names = [name for name in os.listdir(bed.folder) if name.startswith(DATABASES)]
+        for top in ("state", "dms", "importer"):
+            for folder, _, files in os.walk(os.path.join(bed.folder, top)):
+                self.folders.append((os.path.relpath(folder, bed.folder), os.stat(folder).st_mode & 0o777))
+                names += [os.path.relpath(os.path.join(folder, file), bed.folder) for file in files]
+        digest = hashlib.blake2b(digest_size=16)
+        for name in sorted(names):
+            if name.endswith("-shm") or name in ("state/ledger.lock", "importer/log"):
+                continue
+            path = os.path.join(bed.folder, name)
+            if name.startswith(("importer/out/", "importer/taken/")):
+                self.files[name] = (Snapshot.link_of(bed.folder, path), None)
+                digest.update(b"%s " % self.files[name][0].encode())
+                continue
+            with open(path, "rb") as file:
+                data, status = file.read(), os.fstat(file.fileno())
+            if former and name in former.files and former.files[name][0] == data:
+                data = former.files[name][0]  # once in memory
+            self.files[name] = (data, status)
+            digest.update(b"%s %d %d " % (name.encode(), len(data), status.st_nlink) + data)
+        self.digest = digest.digest()
+
+    def lay(self, bed, base):
+        """base: of the same bed, from before the program was started."""
+        base.restore(bed)
+        for name in ("state", "dms", "importer"):
+            shutil.rmtree(os.path.join(bed.folder, name), ignore_errors=True)
+        for name in os.listdir(bed.folder):
+            if name.startswith(DATABASES):
+                os.unlink(os.path.join(bed.folder, name))
+        for name, mode in self.folders:
+            os.mkdir(os.path.join(bed.folder, name), mode)
+        passes, laid = [], {}
+        for name, (data, status) in self.files.items():
+            path = os.path.join(bed.folder, name)
+            if status is None:
+                os.link(data, path)
+                continue
+            if status.st_ino in laid:
+                os.link(laid[status.st_ino], path)
+                continue
+            laid[status.st_ino] = path
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, status.st_mode & 0o777)
+            os.write(fd, data)
+            os.close(fd)
+            os.utime(path, ns=(status.st_mtime_ns, status.st_mtime_ns))
+            now = os.stat(path)
+            if name == "state/ledger.db":
+                passes.append("%d:0=%d:0" % (now.st_ino, status.st_ino))
+            elif name == "state/ledger.stamp":
+                passes.append("%d:%d=%d:%d" % (now.st_ino, now.st_ctime_ns, status.st_ino, status.st_ctime_ns))
+        bed.passes, bed.importer = " ".join(passes), copy.deepcopy(self.importer)
+
+    def bring_forward(self, bed):
+        """What is under way there has begun as long ago as when the photograph was taken; the ledger's log stays as it is, with that behind it."""
+        world, path = os.path.join(bed.folder, "world.db"), os.path.join(bed.state, "ledger.db")
+        if os.path.exists(world):
+            tables = is_any(world, UNDER_WAY["world"])
+            if tables:
+                shift(world, tables, time.time() - self.moment)
+        tables = is_any(path, UNDER_WAY["ledger"]) if os.path.exists(path) else []
+        if not tables:
+            return
+        database = sqlite3.connect(path)
+        database.execute("PRAGMA wal_autocheckpoint = 0")
+        with database:
+            change_times(database, tables, time.time() - self.moment)
+        kept = {}
+        for name in (path, path + "-wal"):
+            if os.path.exists(name):
+                with open(name, "rb") as file:
+                    kept[name] = file.read()
+        database.close()
+        for name in (path + "-shm", path + "-wal"):
+            if os.path.exists(name):
+                os.unlink(name)
+        for name, data in kept.items():
+            with open(name, "wb") as file:
+                file.write(data)
 
 
 class Reader:
@@ -158,6 +294,11 @@ class Reader:
         self.now = time.time()
         self.database = sqlite3.connect("file:%s?mode=ro" % path, uri=True)
         self.names = [name for name, in self.database.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+
+    def filled(self):
+        """The names of the tables that have rows."""
+        asked = ", ".join('EXISTS (SELECT 1 FROM "%s")' % name for name in self.names)
+        return {name for name, there in zip(self.names, self.database.execute("SELECT " + asked).fetchone()) if there}
 
     def rows(self, table, where=""):
         cursor = self.database.execute('SELECT * FROM "%s" %s' % (table, where))
@@ -196,7 +337,8 @@ def read_ledger(bed, path, known):
         "staged_batch": "b WHERE (b.rows > 0 OR b.seen IS NOT NULL) AND b.read IN (SELECT id FROM read WHERE %s)" % OPEN,
         "run": "WHERE ended_us IS NULL", "meta": "WHERE key IN ('%s')" % "', '".join(META),
     }
-    tables = {name: reader.rows(name, wheres.get(name, "")) for name in reader.names if name not in OVER}
+    filled = reader.filled()
+    tables = {name: reader.rows(name, wheres.get(name, "")) if name in filled else ((), ()) for name in reader.names if name not in OVER}
     reader.database.close()
 
     ranks = {kind: set() for kind in NUMBERS}
@@ -212,16 +354,21 @@ def read_ledger(bed, path, known):
     ranks = {kind: {value: rank for rank, value in enumerate(sorted(values - {0, None}), 1)} for kind, values in ranks.items()}
     times = times_of_documents(bed)
     columns, rows = tables["staged_batch"]
-    waiting = sorted(row[columns.index("id")] for row in rows)
+    waiting = sorted(row[columns.index("id")] for row in rows) if rows else []
     told = []
     for name, (columns, rows) in tables.items():
         lines = []
+        plain, at = [], []
+        for i, column in enumerate(columns):
+            full = "%s.%s" % (name, column)
+            if full in UNTOLD or column in ("_updated", "_stamps"):
+                continue
+            special = full in KIND or full in MOMENTS or full in UP_TO or full in SPECIAL or column.endswith("_us")
+            (at if special else plain).append((i, column, full))
         for row in rows:
-            line = []
-            for column, value in zip(columns, row):
-                full = "%s.%s" % (name, column)
-                if full in UNTOLD or column in ("_updated", "_stamps"):
-                    continue
+            line = [row[i] for i, _, _ in plain]
+            for i, column, full in at:
+                value = row[i]
                 if full in KIND:
                     value = ranks[KIND[full]].get(value, value)
                 elif full in MOMENTS:
@@ -244,11 +391,13 @@ def read_ledger(bed, path, known):
 
 def read_world(bed, known):
     reader = Reader(os.path.join(bed.folder, "world.db"))
-    told = []
+    told, filled = [], reader.filled()
+    done = [n for n, in reader.database.execute("SELECT done FROM fault")] if "fault" in filled else []
+    spent = len(done) == len(bed.faults) and all(n >= bed.times for n in done)
     for name in reader.names:
-        columns, rows = reader.rows(name)
-        if name in ("sqlite_sequence", "misuse"):
+        if name in ("sqlite_sequence", "misuse", "late_cell"):
             continue
+        columns, rows = reader.rows(name) if name in filled else ((), ())
         lines = []
         for row in rows:
             row = dict(zip(columns, row))
@@ -257,8 +406,11 @@ def read_world(bed, known):
                 if row["what"] in ("deferred", "absorbed"):
                     continue
                 del row["number"]
-            if name == "fault" and row["done"] >= bed.times:
-                row["seen"] = row["done"] = "all"
+            if name == "fault":
+                if spent:
+                    continue
+                if row["done"] >= bed.times:
+                    row["seen"] = row["done"] = "all"
             if name in ("keyed", "late"):
                 row.pop("request", None)
                 number = row.pop("number", None)
@@ -266,15 +418,13 @@ def read_world(bed, known):
                     row["cells"] = [cell[2:] for cell in reader.database.execute("SELECT * FROM late_cell WHERE number = ? ORDER BY place", (number,))]
                 if key:
                     known[bytes(key)] = repr((name, row.get("object"), row.get("id")))
-            if name == "late_cell":
-                continue
             for column in row:
                 if column.endswith("_ms"):
                     row[column] = reader.tell_time(column, row[column])
             lines.append(repr(row))
         told.append((name, sorted(lines)))
     reader.database.close()
-    return told
+    return told, spent
 
 
 def read_tables(bed):
@@ -288,14 +438,15 @@ def read_importer(importer, known):
     for key in importer.attempts:
         known[bytes.fromhex(key)] = "imported"
     left = {fault: importer.times - importer.done[fault] for fault in importer.faults}
-    told = [importer.tables, sorted(importer.created), sorted(importer.refused.items()), importer.wrong, importer.armed, sorted(left.items()),
+    told = [importer.tables, sorted(importer.created), sorted(importer.refused.items()), importer.wrong, importer.armed,
             sorted(name.split("_")[0] for name in importer.later if importer.later[name] > 0)]
     if any(n > 0 for n in left.values()):
-        told.append(importer.random.getstate())
+        told += [sorted(left.items()), importer.random.getstate()]
     return repr(told)
 
 
 written = re.compile("[0-9]{16}")
+by_chance = re.compile("[0-9a-f]{32}")
 
 
 def times_of_documents(bed):
@@ -323,7 +474,7 @@ def read_files(bed):
                 with open(os.path.join(folder, file), "rb") as opened:
                     data = opened.read()
                 if name == "dms":
-                    told.append((os.path.relpath(os.path.join(folder, file), bed.folder), written.sub("", data.decode(errors="replace"))))
+                    told.append((by_chance.sub("", os.path.relpath(os.path.join(folder, file), bed.folder)), written.sub("", data.decode(errors="replace"))))
                 elif file.startswith("journal-"):
                     # What a connector writes down of its files until they are published: which they are, and where they are now.
                     where = [place for named in sorted(set(handed.findall(data))) for place in ("in", "taken")
@@ -335,17 +486,19 @@ def read_files(bed):
 
 
 def fingerprint(bed):
-    known = {}
+    """Of all that is there; and whether no fault is to come any more: then it does not tell which they were."""
+    known, spent = {}, True
     told = [read_files(bed)]
     if bed.importer:
         told.append(read_importer(bed.importer, known))
+        spent = all(bed.importer.done[fault] >= bed.importer.times for fault in bed.importer.faults)
     elif bed.way == "tables":
         told.append(read_tables(bed))
     else:
-        told.append(read_world(bed, known))
+        told[1:], spent = read_world(bed, known)
     ledger = os.path.join(bed.state, "ledger.db")
     told.append(read_ledger(bed, ledger, known) if os.path.exists(ledger) else None)
-    return told, hashlib.blake2b(repr(told).encode(), digest_size=16).digest()
+    return hashlib.blake2b(repr(told).encode(), digest_size=16).digest(), spent
 
 
-__all__ = ["Snapshot", "fingerprint"]
+__all__ = ["Photograph", "Snapshot", "all_wait", "fingerprint"]
