@@ -10,5 +10,6 @@ include agent/ledger/local.mk
 include agent/flow/local.mk
 include agent/deliver/local.mk
 include agent/schedule/local.mk
+include agent/observe/local.mk
 include agent/ctl/local.mk
 include agent/main/local.mk

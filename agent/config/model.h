@@ -79,11 +79,19 @@ struct config_keep {
 	struct config_head head;
 	int64_t staging_ms, runs_ms, history_ms, plans_ms, audit_ms;
 };
+#define CONFIG_LOG_TEXT 0u
+#define CONFIG_LOG_JSON 1u
+#define CONFIG_LOOK_OPERATORS 0u
+#define CONFIG_LOOK_ANYONE 1u
 struct config_agent {
 	struct config_head head;
 	const char *environment;
 	const char *timezone; /* never NULL: "UTC" when not configured */
 	uint8_t log_level;    /* SYNCLINE_LOG_* */
+	uint8_t log_format;   /* CONFIG_LOG_* */
+	uint8_t look;         /* CONFIG_LOOK_* */
+	const char *operators; /* a group of the operating system, or NULL */
+	int64_t runs_at_once;
 	const struct config_keep *keep; /* never NULL */
 };
 
@@ -580,6 +588,8 @@ const struct config_binding *config_binding(const struct config_flow *flow, cons
 const struct config_write *config_write_of(const struct config_binding *binding, const char *native);
 /* Whose value of a field counts in a unit (NULL: no unit): the unit's word, the field's, its group's, the entity's. */
 const char *config_owner(const struct config_unit *unit, const struct config_entity *entity, const struct config_field *field);
+/* A parameter of a connector's descriptor. */
+struct syncline_param config_param(const struct syncline_connector *connector, uint32_t index);
 /* The settings of a system for a unit (NULL: no unit). */
 const struct config_settings *config_settings(const struct config_system *system, const struct config_unit *unit);
 /* The object as a connector takes it; valid as long as the model. */

@@ -9,9 +9,9 @@
 #include "base/text.h"
 #include "config/grammar.h"
 
-/* The descriptor comes from a connector: its texts are ended by NUL, its array steps by the first element's size. */
-static struct syncline_param
-param_at(const struct syncline_connector *connector, uint32_t index)
+/* Its texts are ended by NUL, its array steps by the first element's size. */
+struct syncline_param
+config_param(const struct syncline_connector *connector, uint32_t index)
 {
 	struct syncline_param param = { 0 };
 	uint32_t step = connector->params[0].struct_size;
@@ -264,7 +264,7 @@ report_unknown(struct builder *b, uint32_t scope, const struct node *settings)
 	if (names == NULL)
 		return -1;
 	for (uint32_t i = 0; i < b->connector->param_count; i++) {
-		struct syncline_param param = param_at(b->connector, i);
+		struct syncline_param param = config_param(b->connector, i);
 
 		if (in_scope(&param, scope))
 			names[count++] = param.name;
@@ -275,7 +275,7 @@ report_unknown(struct builder *b, uint32_t scope, const struct node *settings)
 		for (uint32_t i = 0; i < count && !known; i++)
 			known = strcmp(names[i], child->name) == 0;
 		for (uint32_t i = 0; i < b->connector->param_count && !known && !other; i++)
-			other = param_at(b->connector, i).name != NULL && strcmp(param_at(b->connector, i).name, child->name) == 0;
+			other = config_param(b->connector, i).name != NULL && strcmp(config_param(b->connector, i).name, child->name) == 0;
 		if (other)
 			report(b->l, &child->place, UNKNOWN_SETTING,
 			       scope == SYNCLINE_SCOPE_OBJECT ? "Move it to the settings of the system." : "Move it to the settings of the object.",
@@ -292,7 +292,7 @@ static int
 build_all(struct builder *b, uint32_t scope, const struct config_place *place, const struct node *node, const struct node *over)
 {
 	for (uint32_t i = 0; i < b->connector->param_count; i++) {
-		struct syncline_param param = param_at(b->connector, i);
+		struct syncline_param param = config_param(b->connector, i);
 		const struct node *found = over != NULL ? tree_find(over, param.name != NULL ? param.name : "") : NULL;
 
 		if (!in_scope(&param, scope))

@@ -30,7 +30,7 @@ print_options(const struct ctl_option *options)
 		char left[64];
 
 		snprintf(left, sizeof left, "--%s%s%s", options->name, options->value != NULL ? " " : "", options->value != NULL ? options->value : "");
-		printf("  %-22s %s\n", left, options->help);
+		ctl_format("  %-22s %s\n", left, options->help);
 	}
 }
 
@@ -40,24 +40,24 @@ print_help(const struct ctl_verb *verb)
 	const char *group = "";
 
 	if (verb != NULL) {
-		printf("syncline %s%s%s: %s\n", verb->name, verb->operands[0] != '\0' ? " " : "", verb->operands, verb->help);
+		ctl_format("syncline %s%s%s: %s\n", verb->name, verb->operands[0] != '\0' ? " " : "", verb->operands, verb->help);
 		if (verb->options != NULL)
-			printf("\nOptions of %s\n", verb->name);
+			ctl_format("\nOptions of %s\n", verb->name);
 		print_options(verb->options);
 		return;
 	}
-	printf("usage: syncline [options] VERB …\n");
+	ctl_format("usage: syncline [options] VERB …\n");
 	for (verb = ctl_verbs; verb->name != NULL; verb++) {
 		char left[64];
 
 		if (strcmp(group, verb->group) != 0)
-			printf("\n%s\n", group = verb->group);
+			ctl_format("\n%s\n", group = verb->group);
 		snprintf(left, sizeof left, "%s %s", verb->name, verb->operands);
-		printf("  %-28s %s\n", left, verb->help);
+		ctl_format("  %-28s %s\n", left, verb->help);
 	}
-	printf("\noptions before the verb\n");
+	ctl_format("\noptions before the verb\n");
 	print_options(ctl_global_options);
-	printf("\nExit status: 0 done, 1 failed, 2 usage, 3 done with findings, 4 held. syncline(1) tells more.\n");
+	ctl_format("\nExit status: 0 done, 1 failed, 2 usage, 3 done with findings, 4 held. syncline(1) tells more.\n");
 }
 
 static const struct ctl_verb *
@@ -154,19 +154,55 @@ apply_globals(struct ctl *ctl)
 		ctl->connector_dir = value;
 }
 
-enum ctl_exit
-ctl_parse(int argc, const char *const *argv, struct ctl *ret_ctl, bool *ret_ended)
+static void
+begin(struct ctl *ctl)
 {
-	static const char *operands[16];
-	struct ctl *ctl = ret_ctl;
-	enum ctl_exit status = CTL_DONE;
-	bool only_operands = false;
+	const char *connectors = getenv("SYNCLINE_CONNECTORS");
 
 	memset(ctl, 0, sizeof *ctl);
 	ctl->config_dir = SYNCLINE_CONF_DIR;
 	ctl->state_dir = SYNCLINE_STATE_DIR;
-	ctl->connector_dir = SYNCLINE_CONNECTOR_DIR;
-	ctl->operands = operands;
+	ctl->connector_dir = connectors != NULL ? connectors : SYNCLINE_CONNECTOR_DIR;
+}
+
+enum ctl_exit
+ctl_parse_program(int argc, const char *const *argv, const struct ctl_verb *program, struct ctl *ret_ctl, bool *ret_ended)
+{
+	struct ctl *ctl = ret_ctl;
+	enum ctl_exit status = CTL_DONE;
+
+	begin(ctl);
+	ctl->verb = program;
+	*ret_ended = true;
+	for (int i = 1; i < argc && status == CTL_DONE; i++) {
+		if (argv[i][0] != '-' || argv[i][1] != '-' || argv[i][2] == '\0')
+			return usage(ctl, "`--help` lists what it takes.", "it takes no `%s`", argv[i]);
+		status = take_option(ctl, argc, argv, &i);
+	}
+	if (status != CTL_DONE)
+		return status;
+	apply_globals(ctl);
+	if (ctl_value(ctl, "version") != NULL) {
+		ctl_format("%s %s\n", program->name, SYNCLINE_VERSION);
+		return CTL_DONE;
+	}
+	if (ctl_value(ctl, "help") != NULL) {
+		ctl_format("usage: %s [options]\n\n%s\n\noptions\n", program->name, program->help);
+		print_options(program->options);
+		return CTL_DONE;
+	}
+	*ret_ended = false;
+	return CTL_DONE;
+}
+
+enum ctl_exit
+ctl_parse(int argc, const char *const *argv, struct ctl *ret_ctl, bool *ret_ended)
+{
+	struct ctl *ctl = ret_ctl;
+	enum ctl_exit status = CTL_DONE;
+	bool only_operands = false;
+
+	begin(ctl);
 	*ret_ended = true;
 	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
 		ctl->json = ctl->json || strcmp(argv[i], "--json") == 0;
@@ -190,15 +226,15 @@ ctl_parse(int argc, const char *const *argv, struct ctl *ret_ctl, bool *ret_ende
 			}
 			if ((ctl->verb = find_verb(argv[i])) == NULL)
 				return unknown_verb(ctl, argv[i]);
-		} else if (ctl->operand_count < (int)(sizeof operands / sizeof *operands) - 1) {
-			operands[ctl->operand_count++] = argv[i];
+		} else if (ctl->operand_count < CTL_OPERANDS_MAX) {
+			ctl->operands[ctl->operand_count++] = argv[i];
 		}
 	}
 	if (status != CTL_DONE)
 		return status;
 	apply_globals(ctl);
 	if (ctl_value(ctl, "version") != NULL) {
-		printf("syncline %s\n", SYNCLINE_VERSION);
+		ctl_format("syncline %s\n", SYNCLINE_VERSION);
 		return CTL_DONE;
 	}
 	if (ctl_value(ctl, "help") != NULL) {

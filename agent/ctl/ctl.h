@@ -28,6 +28,7 @@ struct ctl_option {
 };
 
 struct ctl;
+struct ctl_service;
 struct ctl_verb {
 	const char *name;
 	const char *group;    /* "set up", "run", … */
@@ -37,9 +38,11 @@ struct ctl_verb {
 	const char *help;     /* one sentence */
 	const struct ctl_option *options; /* ended by a NULL name; may be NULL */
 	enum ctl_exit (*run)(struct ctl *ctl);
+	bool served; /* it works on the ledger: while the agent runs, the agent does it (service.h) */
 };
 
 #define CTL_OPTIONS_MAX 16
+#define CTL_OPERANDS_MAX 15
 struct ctl {
 	const struct ctl_verb *verb;
 	const char *config_dir;
@@ -49,13 +52,14 @@ struct ctl {
 	bool json;
 	bool quiet;
 	bool verbose;
-	const char *const *operands; /* ended by NULL */
+	const char *operands[CTL_OPERANDS_MAX + 1]; /* ended by NULL */
 	int operand_count;
 	struct ctl_given {
 		const struct ctl_option *option;
 		const char *value; /* "" for a flag */
 	} given[CTL_OPTIONS_MAX];
 	int given_count;
+	struct ctl_service *service; /* where the agent does it; NULL: a program of its own */
 };
 
 extern const struct ctl_option ctl_global_options[];
@@ -63,8 +67,28 @@ extern const struct ctl_verb ctl_verbs[];
 
 /* CTL_DONE with ret_ctl filled in; or what the program ends with, after having said why (or having printed the help). */
 enum ctl_exit ctl_parse(int argc, const char *const *argv, struct ctl *ret_ctl, bool *ret_ended);
+/* The same for a program that has no verbs: `program` is its name, help and options. */
+enum ctl_exit ctl_parse_program(int argc, const char *const *argv, const struct ctl_verb *program, struct ctl *ret_ctl, bool *ret_ended);
 /* The value of an option of the verb, "" for a flag that was given, NULL when it was not given. */
 const char *ctl_value(const struct ctl *ctl, const char *name);
+
+/*
+ * Where what this thread prints goes: NULL, as at first, to the program's own standard output and error; in the agent to whoever
+ * asked.  Returns what held before.
+ */
+enum ctl_stream { CTL_OUT = 1, CTL_ERR = 2 };
+struct ctl_sink {
+	void (*put)(void *data, enum ctl_stream stream, const char *text, size_t length);
+	void *data;
+	bool terminal[3]; /* by stream: a person looks at it there */
+};
+const struct ctl_sink *ctl_print_to(const struct ctl_sink *sink);
+bool ctl_is_terminal(enum ctl_stream stream);
+/* As it is, byte by byte; texts from outside go through ctl_print(). */
+void ctl_put(enum ctl_stream stream, const char *text, size_t length);
+void ctl_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Did it all get out? */
+bool ctl_got_out(void);
 
 /* Errors go to standard error for people, and with --json to standard output as {"error":{…}}. */
 void ctl_say_error(const struct ctl *ctl, const struct error *err);

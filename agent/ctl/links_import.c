@@ -287,7 +287,7 @@ unfit(const char *text)
 static const char *
 check_line(const struct import *import, char *const *cells, uint32_t count)
 {
-	static char text[200];
+	static _Thread_local char text[200];
 	const char *wrong;
 	uint32_t real = count;
 
@@ -367,10 +367,17 @@ static enum ctl_exit
 import_file(struct import *import, const char *name)
 {
 	struct error err = { 0 };
-	FILE *file = strcmp(name, "-") == 0 ? stdin : fopen(name, "r");
-	bool kept;
+	bool standard = strcmp(name, "-") == 0, kept;
+	char *path = standard ? NULL : ctl_file_name(import->ctl, name);
+	FILE *file = standard ? import->ctl->service == NULL ? stdin : NULL : path != NULL ? fopen(path, "r") : NULL;
 	int result;
 
+	free(path);
+	if (file == NULL && standard) {
+		(void)error_set(&err, ERROR_USAGE, "Name a file that the agent may read.", "the agent that runs here does the import, and does not see standard input");
+		buffer_free(&import->json);
+		return opened_error(import->ctl, &err);
+	}
 	if (file == NULL) {
 		(void)error_system(&err, ERROR_USAGE, errno, "the file %s can't be read", name);
 		error_hint(&err, "Name a CSV file, or - for standard input.");

@@ -6,14 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/service.h"
+
 static void
 log_line(void *data, const char *system, uint32_t level, const char *text)
 {
 	static const char *const names[] = { "debug", "info", "warning", "error" };
 	const struct ctl *ctl = data;
+	const struct ctl_sink *before;
 
-	if (level >= SYNCLINE_LOG_WARNING || ctl->verbose)
-		ctl_remark("%s: %s: %s", system, names[level < 4 ? level : 3], text);
+	if (level < SYNCLINE_LOG_WARNING && !ctl->verbose)
+		return;
+	/* A connector's lines come in by a thread of their own. */
+	before = ctl_print_to(ctl->service != NULL ? ctl->service->sink : NULL);
+	ctl_remark("%s: %s: %s", system, names[level < 4 ? level : 3], text);
+	ctl_print_to(before);
 }
 
 void

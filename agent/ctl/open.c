@@ -12,6 +12,9 @@
 
 #include "base/text.h"
 
+/* The agent's own runs hold the ledger for as long as a dry pass takes. */
+#define SERVED_BUSY_MS 60000u
+
 static volatile sig_atomic_t interrupted;
 static volatile sig_atomic_t wake_fd = -1;
 
@@ -27,6 +30,12 @@ interrupt(int number)
 	errno = kept;
 }
 
+static bool
+is_interrupted(const struct opened *opened)
+{
+	return opened->service != NULL ? service_is_stopped(opened->service) : interrupted != 0;
+}
+
 /* Tells the engine, which may be waiting for a system; a handler may not.  Ends when the other end is closed. */
 static void *
 pass_on(void *data)
@@ -36,7 +45,7 @@ pass_on(void *data)
 
 	while (read(opened->wake[0], &byte, 1) < 0 && errno == EINTR)
 		;
-	if (interrupted)
+	if (is_interrupted(opened))
 		engine_interrupt(opened->engine);
 	return NULL;
 }
@@ -51,10 +60,12 @@ begin_passing_on(struct opened *opened)
 	fcntl(opened->wake[1], F_SETFD, FD_CLOEXEC);
 	fcntl(opened->wake[1], F_SETFL, O_NONBLOCK);
 	opened->passes_on = pthread_create(&opened->passing, NULL, pass_on, opened) == 0;
-	if (opened->passes_on) {
+	if (opened->passes_on && opened->service != NULL)
+		service_waits(opened->service, opened->wake[1]);
+	else if (opened->passes_on)
 		wake_fd = opened->wake[1];
+	if (opened->passes_on)
 		return;
-	}
 	close(opened->wake[0]);
 	close(opened->wake[1]);
 }
@@ -64,7 +75,10 @@ end_passing_on(struct opened *opened)
 {
 	if (!opened->passes_on)
 		return;
-	wake_fd = -1;
+	if (opened->service != NULL)
+		service_waits(opened->service, -1);
+	else
+		wake_fd = -1;
 	close(opened->wake[1]);
 	pthread_join(opened->passing, NULL);
 	close(opened->wake[0]);
@@ -100,6 +114,18 @@ opened_error(const struct ctl *ctl, const struct error *err)
 }
 
 enum ctl_exit
+opened_may_act(const struct ctl *ctl)
+{
+	struct error err = { 0 };
+
+	if (ctl->service == NULL || ctl->service->may_act)
+		return CTL_DONE;
+	error_fill(&err, ERROR_CONTROL_DENIED, "Ask a member of the group that agent.operators names.", "%s may look, but not change anything",
+	           ctl->service->who);
+	return opened_error(ctl, &err);
+}
+
+enum ctl_exit
 opened_begin(const struct ctl *ctl, struct opened *opened, enum ledger_mode mode)
 {
 	struct ledger_options options = { .state_dir = ctl->state_dir, .mode = mode, .who = opened->who };
@@ -107,10 +133,21 @@ opened_begin(const struct ctl *ctl, struct opened *opened, enum ledger_mode mode
 	enum ctl_exit status;
 
 	memset(opened, 0, sizeof *opened);
-	fill_who(opened->who, sizeof opened->who);
-	loaded_begin(ctl, &opened->loaded);
-	if ((status = loaded_need(ctl, &opened->loaded)) != CTL_DONE)
-		return status;
+	opened->service = ctl->service;
+	if (opened->service != NULL) {
+		if (mode != LEDGER_READER && (status = opened_may_act(ctl)) != CTL_DONE)
+			return status;
+		snprintf(opened->who, sizeof opened->who, "%s", opened->service->who);
+		options.busy_ms = SERVED_BUSY_MS;
+		opened->loaded.systems = opened->service->loaded->systems;
+		opened->loaded.systems.log_data = (void *)(uintptr_t)ctl;
+		opened->loaded.model = opened->service->loaded->model;
+	} else {
+		fill_who(opened->who, sizeof opened->who);
+		loaded_begin(ctl, &opened->loaded);
+		if ((status = loaded_need(ctl, &opened->loaded)) != CTL_DONE)
+			return status;
+	}
 	options.model = opened->loaded.model;
 	if (ledger_open(&options, &opened->ledger, &err) != 0)
 		return opened_error(ctl, &err);
@@ -130,9 +167,8 @@ progressed(void *data, const char *what, uint64_t done, uint64_t total)
 		progress_begin(&opened->progress, on, opened->what);
 	}
 	progress_show(&opened->progress, done, total, 0);
-	return !interrupted;
+	return !is_interrupted(opened);
 }
-
 
 static void
 say(void *data, uint32_t level, const char *text)
@@ -156,7 +192,8 @@ opened_engine(const struct ctl *ctl, struct opened *opened)
 		.progress = progressed, .say = say, .data = opened };
 	struct error err = { 0 };
 
-	catch_signals();
+	if (opened->service == NULL)
+		catch_signals();
 	progress_begin(&opened->progress, !ctl->quiet && !ctl->json, opened->what);
 	if (engine_open(&options, &opened->engine, &err) != 0)
 		return opened_error(ctl, &err);
@@ -171,7 +208,8 @@ opened_close(struct opened *opened)
 	end_passing_on(opened);
 	engine_close(opened->engine);
 	ledger_close(opened->ledger);
-	loaded_free(&opened->loaded);
+	if (opened->service == NULL)
+		loaded_free(&opened->loaded);
 	opened->engine = NULL;
 	opened->ledger = NULL;
 }

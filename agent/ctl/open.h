@@ -7,6 +7,7 @@
 
 #include "ctl/load.h"
 #include "ctl/progress.h"
+#include "ctl/service.h"
 #include "flow/engine.h"
 #include "ledger/ledger.h"
 
@@ -20,6 +21,7 @@ struct opened {
 	pthread_t passing; /* an interrupt on to the engine */
 	int wake[2];
 	bool passes_on;
+	const struct ctl_service *service; /* of the ctl; then what is loaded is the service's */
 };
 
 /*
@@ -27,6 +29,8 @@ struct opened {
  * nothing ran here.  opened_close() takes it in any state.
  */
 enum ctl_exit opened_begin(const struct ctl *ctl, struct opened *opened, enum ledger_mode mode);
+/* Told when the agent does it for somebody who may only look; what opens for writing asks by itself. */
+enum ctl_exit opened_may_act(const struct ctl *ctl);
 /* With an engine: rules compiled, connectors startable.  The first signal stops it between two steps. */
 enum ctl_exit opened_engine(const struct ctl *ctl, struct opened *opened);
 void opened_close(struct opened *opened);

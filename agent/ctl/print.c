@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/text.h"
 
@@ -55,21 +56,55 @@ ctl_clean(char *text, bool one_line)
 	*to = '\0';
 }
 
-static void
-put(FILE *to, const char *format, va_list args)
+static _Thread_local const struct ctl_sink *own_sink;
+
+const struct ctl_sink *
+ctl_print_to(const struct ctl_sink *sink)
 {
+	const struct ctl_sink *before = own_sink;
+
+	own_sink = sink;
+	return before;
+}
+
+bool
+ctl_is_terminal(enum ctl_stream stream)
+{
+	return own_sink != NULL ? own_sink->terminal[stream] : isatty(stream == CTL_OUT ? STDOUT_FILENO : STDERR_FILENO) == 1;
+}
+
+void
+ctl_put(enum ctl_stream stream, const char *text, size_t length)
+{
+	if (own_sink != NULL) {
+		own_sink->put(own_sink->data, stream, text, length);
+		return;
+	}
+	if (stream == CTL_ERR)
+		fflush(stdout); /* what was said before stands before, in one log as well */
+	fwrite(text, 1, length, stream == CTL_OUT ? stdout : stderr);
+}
+
+/* `clean`: texts from outside may be among it. */
+static void
+put(enum ctl_stream stream, bool clean, const char *end, const char *format, va_list args)
+{
+	static const char none[] = "(a line could not be printed: out of memory)\n";
+	size_t tail = strlen(end);
 	va_list again;
 	char *text;
 	int length;
 
 	va_copy(again, args);
 	length = vsnprintf(NULL, 0, format, args);
-	if (length < 0 || (text = malloc((size_t)length + 1)) == NULL) {
-		fputs("(a line could not be printed: out of memory)", to);
+	if (length < 0 || (text = malloc((size_t)length + tail + 1)) == NULL) {
+		ctl_put(stream, none, sizeof none - 1);
 	} else {
 		vsnprintf(text, (size_t)length + 1, format, again);
-		ctl_clean(text, false);
-		fputs(text, to);
+		if (clean)
+			ctl_clean(text, false);
+		strcat(text, end);
+		ctl_put(stream, text, strlen(text));
 		free(text);
 	}
 	va_end(again);
@@ -81,7 +116,17 @@ ctl_print(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	put(stdout, format, args);
+	put(CTL_OUT, true, "", format, args);
+	va_end(args);
+}
+
+void
+ctl_format(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	put(CTL_OUT, false, "", format, args);
 	va_end(args);
 }
 
@@ -90,11 +135,9 @@ ctl_remark(const char *format, ...)
 {
 	va_list args;
 
-	fflush(stdout); /* what was said before stands before, in one log as well */
 	va_start(args, format);
-	put(stderr, format, args);
+	put(CTL_ERR, true, "\n", format, args);
 	va_end(args);
-	fputc('\n', stderr);
 }
 
 void
@@ -104,19 +147,21 @@ ctl_say(const struct ctl *ctl, const char *format, ...)
 
 	if (ctl->quiet || ctl->json)
 		return;
-	fflush(stdout);
 	va_start(args, format);
-	put(stderr, format, args);
+	put(CTL_ERR, true, "\n", format, args);
 	va_end(args);
-	fputc('\n', stderr);
+}
+
+bool
+ctl_got_out(void)
+{
+	return own_sink != NULL || (fflush(stdout) == 0 && ferror(stdout) == 0);
 }
 
 enum ctl_exit
 ctl_end(enum ctl_exit status)
 {
-	bool failed = fflush(stdout) != 0;
-
-	if (!failed && ferror(stdout) == 0)
+	if (ctl_got_out())
 		return status;
 	ctl_remark("the result could not be written to standard output [%s]", error_name(ERROR_SYSTEM));
 	ctl_remark("    next: Look whether the disk is full, or whether the program that reads it has ended.");
@@ -250,7 +295,8 @@ ctl_json_print(struct buffer *json, enum ctl_exit status)
 		/* A message that was cut at its maximum may end within a character: JSON is UTF-8 all the same. */
 		if (!text_is_utf8(text, json->length))
 			drop_broken(json);
-		puts(json->data); /* ctl_end() looks whether it got out */
+		ctl_put(CTL_OUT, json->data, json->length); /* ctl_end() looks whether it got out */
+		ctl_put(CTL_OUT, "\n", 1);
 	}
 	buffer_free(json);
 	return status;
@@ -321,10 +367,10 @@ ctl_table_print(struct ctl_table *table)
 		int pad = (int)(widths[c] - width(table->cells[i]));
 
 		if ((table->right >> c & 1) != 0)
-			printf("%*s%s", pad, "", table->cells[i]);
+			ctl_format("%*s%s", pad, "", table->cells[i]);
 		else
-			printf("%s%*s", table->cells[i], c + 1 < table->columns ? pad : 0, "");
-		fputs(c + 1 < table->columns ? "  " : "\n", stdout);
+			ctl_format("%s%*s", table->cells[i], c + 1 < table->columns ? pad : 0, "");
+		ctl_format("%s", c + 1 < table->columns ? "  " : "\n");
 	}
 	if (table->failed)
 		ctl_remark("there was not enough memory to print the table [%s]", error_name(ERROR_MEMORY));

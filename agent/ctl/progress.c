@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "ctl/ctl.h"
 
 #define BAR 24
 
@@ -19,11 +20,26 @@ now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* A line, and blanks over what stood there. */
+static void
+draw(const char *format, const char *line, int blanks)
+{
+	char text[400];
+	int length;
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	length = snprintf(text, sizeof text, format, line, blanks, "");
+#pragma GCC diagnostic pop
+	if (length > 0)
+		ctl_put(CTL_ERR, text, (size_t)length < sizeof text ? (size_t)length : sizeof text - 1);
+}
+
 void
 progress_begin(struct progress *progress, bool wanted, const char *what)
 {
 	memset(progress, 0, sizeof *progress);
-	progress->on = wanted && isatty(STDERR_FILENO) == 1;
+	progress->on = wanted && ctl_is_terminal(CTL_ERR);
 	progress->what = what;
 	if (progress->on)
 		progress->began_ms = now_ms();
@@ -56,7 +72,7 @@ progress_show(struct progress *progress, uint64_t done, uint64_t of, uint64_t re
 		return;
 	if ((size_t)length >= sizeof line)
 		length = sizeof line - 1;
-	fprintf(stderr, "\r%s%*s", line, (unsigned)length < progress->width ? (int)(progress->width - (unsigned)length) : 0, "");
+	draw("\r%s%*s", line, (unsigned)length < progress->width ? (int)(progress->width - (unsigned)length) : 0);
 	progress->width = (unsigned)length;
 	progress->shown_ms = now;
 }
@@ -65,6 +81,6 @@ void
 progress_end(struct progress *progress)
 {
 	if (progress->on && progress->width > 0)
-		fprintf(stderr, "\r%*s\r", (int)progress->width, "");
+		draw("\r%s%*s\r", "", (int)progress->width);
 	progress->on = false;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* verb_care.c: `syncline backup`, `syncline restore` and `syncline rebase`: the ledger as a whole, and which systems it is of. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -38,19 +39,21 @@ verb_backup(struct ctl *ctl)
 {
 	struct opened opened;
 	struct ledger_progress progress = { .step = step, .data = &opened.progress };
+	char *file = ctl_file_name(ctl, ctl->operands[0]);
 	struct error err = { 0 };
 	enum ctl_exit status;
 
-	if ((status = opened_begin(ctl, &opened, LEDGER_READER)) == CTL_DONE) {
+	if ((status = opened_begin(ctl, &opened, LEDGER_READER)) == CTL_DONE && (status = opened_may_act(ctl)) == CTL_DONE) {
 		progress_begin(&opened.progress, !ctl->quiet && !ctl->json, "copying the ledger");
-		if (ledger_backup(opened.ledger, ctl->operands[0], &progress, &err) != 0) {
+		if ((file == NULL ? error_memory(&err) : ledger_backup(opened.ledger, file, &progress, &err)) != 0) {
 			error_hint(&err, "The folder has to be there, with room for the ledger and the right to write.");
 			status = opened_error(ctl, &err);
 		}
 		progress_end(&opened.progress);
 		if (status == CTL_DONE)
-			status = say_file(ctl, "backed up into", ctl->operands[0]);
+			status = say_file(ctl, "backed up into", file);
 	}
+	free(file);
 	opened_close(&opened);
 	return status;
 }

@@ -49,26 +49,20 @@ parts_json(const struct syncline_connector *connector, struct buffer *json)
 	ctl_json_close(json, ']');
 }
 
-static const struct syncline_param *
-param_at(const struct syncline_connector *connector, uint32_t index)
-{
-	return (const void *)((const char *)connector->params + (size_t)connector->params->struct_size * index);
-}
-
 static void
-param_json(const struct syncline_param *param, struct buffer *json)
+param_json(struct syncline_param param, struct buffer *json)
 {
 	ctl_json_open(json, NULL, '{');
-	ctl_json_text(json, "name", param->name);
-	ctl_json_text(json, "type", type_names[param->type]);
-	ctl_json_text(json, "scope", param->scope == SYNCLINE_SCOPE_OBJECT ? "object" : "system");
-	ctl_json_boolean(json, "required", (param->flags & SYNCLINE_PARAM_REQUIRED) != 0);
-	ctl_json_text(json, "default", param->default_value);
+	ctl_json_text(json, "name", param.name);
+	ctl_json_text(json, "type", type_names[param.type]);
+	ctl_json_text(json, "scope", param.scope == SYNCLINE_SCOPE_OBJECT ? "object" : "system");
+	ctl_json_boolean(json, "required", (param.flags & SYNCLINE_PARAM_REQUIRED) != 0);
+	ctl_json_text(json, "default", param.default_value);
 	ctl_json_open(json, "choices", '[');
-	for (uint32_t c = 0; param->choices != NULL && param->choices[c] != NULL; c++)
-		ctl_json_text(json, NULL, param->choices[c]);
+	for (uint32_t c = 0; param.choices != NULL && param.choices[c] != NULL; c++)
+		ctl_json_text(json, NULL, param.choices[c]);
 	ctl_json_close(json, ']');
-	ctl_json_text(json, "help", param->help);
+	ctl_json_text(json, "help", param.help);
 	ctl_json_close(json, '}');
 }
 
@@ -87,7 +81,7 @@ print_one_json(const struct syncline_connector *connector)
 	parts_json(connector, &json);
 	ctl_json_open(&json, "params", '[');
 	for (uint32_t i = 0; i < connector->param_count; i++)
-		param_json(param_at(connector, i), &json);
+		param_json(config_param(connector, i), &json);
 	ctl_json_close(&json, ']');
 	ctl_json_open(&json, "capabilities", '{');
 	for (size_t i = 0; i < sizeof capabilities / sizeof *capabilities; i++)
@@ -110,21 +104,21 @@ print_one(const struct syncline_connector *connector)
 	parts = buffer_string(&text);
 	ctl_print("%s %s: %s\nby %s, %s\nparts: %s\n", connector->name, connector->version, connector->summary, connector->vendor,
 	          connector->licence, parts != NULL ? parts : "");
-	fputs("can: ", stdout);
+	ctl_format("can: ");
 	for (size_t i = 0; i < sizeof capabilities / sizeof *capabilities; i++)
 		if (strcmp(level(connector->capabilities, i), "none") != 0)
-			printf("%s (%s) ", capabilities[i].name, level(connector->capabilities, i));
-	puts("\n");
+			ctl_format("%s (%s) ", capabilities[i].name, level(connector->capabilities, i));
+	ctl_format("\n\n");
 	ctl_table_init(&table, 5, 0, heads);
 	for (uint32_t i = 0; i < connector->param_count; i++) {
-		const struct syncline_param *param = param_at(connector, i);
-		const char *cells[5] = { param->name, param->scope == SYNCLINE_SCOPE_OBJECT ? "object" : "system", type_names[param->type],
-			param->default_value != NULL ? param->default_value : (param->flags & SYNCLINE_PARAM_REQUIRED) != 0 ? "(required)" : "",
-			param->help };
+		struct syncline_param param = config_param(connector, i);
+		const char *cells[5] = { param.name, param.scope == SYNCLINE_SCOPE_OBJECT ? "object" : "system", type_names[param.type],
+			param.default_value != NULL ? param.default_value : (param.flags & SYNCLINE_PARAM_REQUIRED) != 0 ? "(required)" : "",
+			param.help };
 
 		buffer_clear(&text);
-		for (uint32_t c = 0; param->choices != NULL && param->choices[c] != NULL; c++)
-			buffer_format(&text, "%s%s", c > 0 ? "|" : "", param->choices[c]);
+		for (uint32_t c = 0; param.choices != NULL && param.choices[c] != NULL; c++)
+			buffer_format(&text, "%s%s", c > 0 ? "|" : "", param.choices[c]);
 		if (text.length > 0 && (cells[2] = buffer_string(&text)) == NULL)
 			cells[2] = "choice";
 		ctl_table_row(&table, cells);

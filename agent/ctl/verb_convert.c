@@ -259,18 +259,18 @@ print_result(struct conversion_view *view, const struct convert_counts *counts, 
 			ctl_print("… and %" PRIu64 " for other reasons\n", view->other_reasons);
 		puts("");
 	}
-	printf("read %" PRIu64 ", written %" PRIu64 ", rejected %" PRIu64 " (at reading %" PRIu64 ", by rules %" PRIu64 ", by the target %" PRIu64 ")",
+	ctl_format("read %" PRIu64 ", written %" PRIu64 ", rejected %" PRIu64 " (at reading %" PRIu64 ", by rules %" PRIu64 ", by the target %" PRIu64 ")",
 	       counts->read, counts->written, counts->rejected[0] + counts->rejected[1] + counts->rejected[2], counts->rejected[0],
 	       counts->rejected[1], counts->rejected[2]);
 	if (counts->skipped > 0)
-		printf(", left out %" PRIu64, counts->skipped);
+		ctl_format(", left out %" PRIu64, counts->skipped);
 	if (counts->other_units > 0)
-		printf(", of other units %" PRIu64, counts->other_units);
+		ctl_format(", of other units %" PRIu64, counts->other_units);
 	if (counts->uncertain > 0)
-		printf(", uncertain %" PRIu64, counts->uncertain);
+		ctl_format(", uncertain %" PRIu64, counts->uncertain);
 	if (counts->documents > 0)
-		printf(", documents %" PRIu64 " (%" PRIu64 " bytes)", counts->documents, counts->document_bytes);
-	printf(", in %.1f s\n", seconds);
+		ctl_format(", documents %" PRIu64 " (%" PRIu64 " bytes)", counts->documents, counts->document_bytes);
+	ctl_format(", in %.1f s\n", seconds);
 }
 
 /* A whole number of an option, or a usage error. */

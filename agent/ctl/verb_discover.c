@@ -201,7 +201,7 @@ put_contract(struct discovery *d, const struct model *model, const struct config
 		ctl_json_key(&d->contracts, "contract");
 		text_json_string(&d->contracts, text->data, text->length);
 		if (!d->ctl->json)
-			fwrite(text->data, 1, text->length, stdout);
+			ctl_put(CTL_OUT, text->data, text->length);
 		return 0;
 	}
 	if (write_file(model->contract_dir, name, text, err) != 0)

@@ -25,7 +25,7 @@ verb_explain(struct ctl *ctl)
 		return CTL_USAGE;
 	}
 	if (!ctl->json) {
-		printf("%s: %s (class %s)\n\n%s\n", error_name(code), error_title(code), error_class_name(error_class(code)), error_advice(code));
+		ctl_format("%s: %s (class %s)\n\n%s\n", error_name(code), error_title(code), error_class_name(error_class(code)), error_advice(code));
 		return CTL_DONE;
 	}
 	buffer_init(&json, 0);

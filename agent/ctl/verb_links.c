@@ -75,15 +75,15 @@ put_link(struct export *export, const struct ledger_link *link, struct error *er
 	if ((text = buffer_string(line)) == NULL)
 		return error_memory(err);
 	if (export->ctl->json)
-		fputs(export->count > 0 ? ",\n" : "[", stdout);
+		ctl_format("%s", export->count > 0 ? ",\n" : "[");
 	if (export->terminal)
 		ctl_print("%s", text);
 	else
-		fwrite(text, 1, line->length, stdout);
+		ctl_put(CTL_OUT, text, line->length);
 	if (!export->ctl->json)
-		fputc('\n', stdout);
+		ctl_put(CTL_OUT, "\n", 1);
 	export->count++;
-	return ferror(stdout) != 0 ? error_set(err, ERROR_SYSTEM, "Look whether the disk is full.", "the links could not be written") : 0;
+	return ctl_got_out() ? 0 : error_set(err, ERROR_SYSTEM, "Look whether the disk is full.", "the links could not be written");
 }
 
 static int
@@ -113,7 +113,7 @@ put_object(struct export *export, uint32_t object, uint32_t unit, struct error *
 static enum ctl_exit
 links_export(struct ctl *ctl, struct opened *opened, const struct config_flow *flow)
 {
-	struct export export = { .ctl = ctl, .ledger = opened->ledger, .entity = flow->entity, .terminal = isatty(STDOUT_FILENO) == 1 };
+	struct export export = { .ctl = ctl, .ledger = opened->ledger, .entity = flow->entity, .terminal = ctl_is_terminal(CTL_OUT) };
 	const struct config_unit *unit;
 	struct error err = { 0 };
 	enum ctl_exit status;
@@ -125,7 +125,7 @@ links_export(struct ctl *ctl, struct opened *opened, const struct config_flow *f
 	arena_init(&export.arena, 0);
 	buffer_init(&export.line, 0);
 	if (!ctl->json && ctl_value(ctl, "lines") == NULL)
-		fputs("record,external_id,object,unit,native,state\n", stdout);
+		ctl_format("record,external_id,object,unit,native,state\n");
 	for (uint32_t i = 0; i < flow->binding_count && result == 0; i++) {
 		const struct config_binding *binding = &flow->bindings[i];
 		bool again = binding->attach_to != NULL; /* its links are those of another entity */
@@ -140,7 +140,7 @@ links_export(struct ctl *ctl, struct opened *opened, const struct config_flow *f
 		}
 	}
 	if (ctl->json && result == 0)
-		fputs(export.count > 0 ? "]\n" : "[]\n", stdout);
+		ctl_format("%s", export.count > 0 ? "]\n" : "[]\n");
 	buffer_free(&export.line);
 	arena_free(&export.arena);
 	return result == 0 ? CTL_DONE : opened_error(ctl, &err);

@@ -264,7 +264,7 @@ verb_of(enum ledger_finding_kind kind)
 static const char *
 selection(const struct place *place)
 {
-	static char text[600];
+	static _Thread_local char text[600];
 
 	snprintf(text, sizeof text, " --flow %.200s%s%.200s", place->flow->head.name, place->unit[0] != '\0' ? " --unit " : "", place->unit);
 	return text;

@@ -26,6 +26,7 @@ struct intake {
 	struct ledger_run *run;         /* its counts are raised here */
 	int64_t run_time_us;
 	bool full;                      /* read everything, whatever the positions say */
+	const bool *reads;              /* of the flow's bindings, in its order: those that are read now; NULL: all */
 	struct intake_twins twins;      /* freed by intake_forget() */
 	struct error unread;            /* why nothing could be read for this unit alone; code ERROR_NONE: it could */
 };

@@ -47,6 +47,15 @@ is_asked(const struct turns *t, uint32_t at, const struct config_system *system)
 	return false;
 }
 
+/* What a binding reads is asked for in one run as well as in another: all its units agree. */
+static bool
+is_read(const struct turns *t, uint32_t b)
+{
+	const struct intake *any = t->intakes[0];
+
+	return any->flow->bindings[b].reads && (any->reads == NULL || any->reads[b]);
+}
+
 static int
 list_reads(struct turns *t, struct error *err)
 {
@@ -55,7 +64,7 @@ list_reads(struct turns *t, struct error *err)
 	if ((t->all = calloc((size_t)flow->binding_count * t->intake_count + 1, sizeof *t->all)) == NULL)
 		return error_memory(err);
 	for (uint32_t b = 0; b < flow->binding_count; b++)
-		for (uint32_t i = 0; flow->bindings[b].reads && i < t->intake_count; i++)
+		for (uint32_t i = 0; is_read(t, b) && i < t->intake_count; i++)
 			if (!is_asked(t, i, flow->bindings[b].system))
 				t->all[t->count++] = (struct turn){ .binding = &flow->bindings[b], .intake = i,
 					.credentials = engine_credentials(t->engine, flow->bindings[b].system, t->intakes[i]->unit) };

@@ -97,6 +97,22 @@ ledger_read_open(struct ledger *ledger, uint32_t object, uint32_t credentials, s
 	return find_read(ledger, statement, ret_read, err);
 }
 
+int
+ledger_reads_last(struct ledger *ledger, int (*each)(void *data, uint32_t object, uint32_t credentials, int64_t started_us), void *data,
+                  struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger, "SELECT object, credentials, max(started_us) FROM read GROUP BY object, credentials", err);
+	int got, status = 0;
+
+	if (statement == NULL)
+		return -1;
+	while ((got = ledger_step(ledger, statement, err)) == 1 && status == 0)
+		status = each(data, (uint32_t)sqlite3_column_int64(statement, 0), (uint32_t)sqlite3_column_int64(statement, 1),
+		              sqlite3_column_int64(statement, 2));
+	sqlite3_reset(statement);
+	return got < 0 ? -1 : status;
+}
+
 /* Reads that nobody will go on with: another one begins, or an administrator moved the position. */
 int
 staging_abandon_reads(struct ledger *ledger, uint32_t object, uint32_t credentials, struct error *err)

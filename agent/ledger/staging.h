@@ -52,6 +52,9 @@ int ledger_stage(struct ledger *ledger, struct ledger_read *read, const struct b
 /* The same; `ahead`: its compressed bytes where they were made before (pack.h), or empty. */
 int ledger_stage_packed(struct ledger *ledger, struct ledger_read *read, const struct batch *batch, struct syncline_slice ahead, const int64_t *seen,
                         size_t seen_count, uint64_t records, const struct syncline_slice *position, int64_t *ret_id, struct error *err);
+/* When the last read of each (object, credentials) began, finished or not. */
+int ledger_reads_last(struct ledger *ledger, int (*each)(void *data, uint32_t object, uint32_t credentials, int64_t started_us), void *data,
+                      struct error *err);
 /* `tenants`: as the connector claimed them; NULL tenant: all. */
 int ledger_read_end(struct ledger *ledger, struct ledger_read *read, const struct syncline_completeness *tenants, uint32_t count, bool broken,
                     struct error *err);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ctl/ctl.h"
+#include "ctl/remote.h"
 
 int
 main(int argc, char **argv)
@@ -23,11 +24,8 @@ main(int argc, char **argv)
 
 	status = ctl_parse(argc, (const char *const *)argv, &ctl, &ended);
 	if (!ended) {
-		const char *connectors = getenv("SYNCLINE_CONNECTORS");
-
-		if (connectors != NULL && ctl_value(&ctl, "connectors") == NULL)
-			ctl.connector_dir = connectors;
-		status = ctl.verb->run(&ctl);
+		if (!remote_do(&ctl, argc, (const char *const *)argv, &status))
+			status = ctl.verb->run(&ctl);
 	}
 	return (int)ctl_end(status);
 }

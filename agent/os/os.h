@@ -31,6 +31,37 @@ int os_limit_memory(uint64_t bytes);
 int64_t os_monotonic_ms(void);
 int64_t os_wall_us(void);
 
+/* peer.c: who is at the other end of a connected socket of this machine, by the system's word. */
+struct os_peer {
+	uid_t uid;
+	gid_t gid;
+};
+int os_peer(int fd, struct os_peer *ret_peer);
+/* Is the user a member of this group?  false too where there is no such group. */
+bool os_is_member(const struct os_peer *peer, const char *group);
+/* "anna (uid 1000)". */
+void os_user_name(uid_t uid, char *name, size_t size);
+
+/*
+ * watch.c: which folders something was written to.  Where the system tells it, os_watch_fd() becomes readable; where it cannot (-1),
+ * os_watch_read() looks at their times of change, and whoever waits has to ask now and then.  One thread.  A folder that is not there is
+ * -1; the caller asks again later.
+ */
+struct os_watch;
+struct os_watch *os_watch_open(void); /* NULL: no memory */
+void os_watch_close(struct os_watch *watch);
+int os_watch_add(struct os_watch *watch, const char *folder, uint32_t tag);
+int os_watch_fd(const struct os_watch *watch);
+/* Tells the tags of those that changed since it was asked last; a tag may be told more than once. */
+void os_watch_read(struct os_watch *watch, void (*changed)(void *data, uint32_t tag), void *data);
+
+/*
+ * notify.c: tells the init system, where one listens: "READY=1", "RELOADING=1", "STOPPING=1", "WATCHDOG=1", "STATUS=…".  The watchdog's
+ * pause in milliseconds, 0: nobody watches.
+ */
+void os_notify(const char *state);
+int64_t os_watchdog_ms(void);
+
 /*
  * child.c: waiting for one child, with a limit and no signal handlers.  Returns 1 and its status once it has ended, 0 when it
  * still runs after `wait_ms`, -1 when there is no such child.

@@ -451,7 +451,9 @@ run_apply(const struct apply_options *options, struct run_result *ret_result, st
 	struct ledger_plan plan;
 	struct unit_run u;
 	struct arena arena;
+	struct floor_place place;
 	struct error why = { 0 };
+	bool entered;
 	char cause[48];
 	int result;
 
@@ -459,10 +461,15 @@ run_apply(const struct apply_options *options, struct run_result *ret_result, st
 	arena_init(&arena, 0);
 	result = find_plan(options, &arena, &plan, err);
 	if (result == 0)
+		result = unit_enter(&place, options->engine, ledger_flow(ledger, plan.flow), err);
+	entered = result == 0;
+	if (result == 0)
 		result = unit_init(&u, options->engine, ledger_flow(ledger, plan.flow), ledger_unit(ledger, plan.unit), false, err);
 	if (result == 0)
 		result = check_flag(&u, err);
 	if (result != 0) {
+		if (entered)
+			floor_leave(&place);
 		arena_free(&arena);
 		return -1;
 	}
@@ -479,6 +486,7 @@ run_apply(const struct apply_options *options, struct run_result *ret_result, st
 		result = unit_fail(&u, &why, err);
 	}
 	unit_free(&u);
+	floor_leave(&place);
 	arena_free(&arena);
 	return result;
 }

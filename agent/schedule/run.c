@@ -38,6 +38,7 @@ choose_units(struct flow_run *f, struct error *err)
 			return -1;
 		f->count++;
 		u->result = f->result;
+		u->intake.reads = o->reads;
 		u->patience_ms = o->patience_ms;
 		u->ended = o->ended;
 		u->data = o->data;
@@ -324,12 +325,16 @@ int
 run_flow(const struct run_options *options, struct run_result *ret_result, struct error *err)
 {
 	struct flow_run f = { .options = options, .engine = options->engine, .result = ret_result };
+	struct floor_place place;
 	int result;
 
 	memset(ret_result, 0, sizeof *ret_result);
+	if (unit_enter(&place, options->engine, options->flow, err) != 0)
+		return -1;
 	result = choose_units(&f, err);
 	if (result == 0)
 		result = run_units(&f, err);
+	floor_leave(&place);
 	for (uint32_t i = 0; i < f.count; i++)
 		unit_free(&f.units[i]);
 	free(f.units);

@@ -16,6 +16,7 @@ struct run_options {
 	uint32_t unit_count;
 	const char *cause; /* "manual", … */
 	bool full;
+	const bool *reads;   /* of the flow's bindings, in its order: those that are read; NULL: all */
 	int64_t patience_ms; /* deliver.h */
 	/* Somebody else runs it: the unit is left, and counts as failed.  May be NULL. */
 	void (*busy)(void *data, const struct config_unit *unit, const struct error *why);
@@ -27,8 +28,9 @@ struct run_result {
 	uint32_t runs, done, findings, held, failed, off; /* units */
 };
 /*
- * 0 when every unit's run ended in some way (ret_result says how), -1 when it could not even begin.  A unit whose flow flag is
- * `off` is not run.  `preview`: read, dry pass, plan, held.  `paused`: read and staged.
+ * Waits while another run of this process is about the same records (floor.h).  0 when every unit's run ended in some way
+ * (ret_result says how), -1 when it could not even begin.  A unit whose flow flag is `off` is not run.  `preview`: read, dry pass,
+ * plan, held.  `paused`: read and staged.
  */
 int run_flow(const struct run_options *options, struct run_result *ret_result, struct error *err);
 

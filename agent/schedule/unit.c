@@ -15,6 +15,20 @@ unit_lease_name(char *name, size_t size, const char *flow, const char *unit)
 	snprintf(name, size, "run %s/%s", flow, unit);
 }
 
+static bool
+go_on(void *engine)
+{
+	return engine_progress(engine, "waiting for another run", 0, 0);
+}
+
+int
+unit_enter(struct floor_place *place, struct engine *engine, const struct config_flow *flow, struct error *err)
+{
+	if (floor_enter(place, flow, go_on, engine))
+		return 0;
+	return error_set(err, ERROR_LEDGER_STOPPED, "Run it again.", "the run of %s was stopped while it waited for another one", flow->head.name);
+}
+
 int
 unit_init(struct unit_run *u, struct engine *engine, const struct config_flow *flow, const struct config_unit *unit, bool full, struct error *err)
 {

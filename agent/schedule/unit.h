@@ -3,6 +3,7 @@
 #ifndef SCHEDULE_UNIT_H
 #define SCHEDULE_UNIT_H
 
+#include "schedule/floor.h"
 #include "schedule/run.h"
 
 #define UNIT_LEASE_MS (INT64_C(15) * 60 * 1000) /* it goes on with every commit */
@@ -25,6 +26,8 @@ struct unit_run {
 
 /* Who has it works on the flow for the unit; "" is the house. */
 void unit_lease_name(char *name, size_t size, const char *flow, const char *unit);
+/* Waits until no other run of this process is about the same records; floor_leave() ends it. */
+int unit_enter(struct floor_place *place, struct engine *engine, const struct config_flow *flow, struct error *err);
 int unit_init(struct unit_run *u, struct engine *engine, const struct config_flow *flow, const struct config_unit *unit, bool full,
               struct error *err);
 /* Lease and number.  1: begun; 0: another process runs it (said in err). */

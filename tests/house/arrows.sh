@@ -21,8 +21,9 @@ ledger:base os batch config
 flow:base os batch config host rules ledger
 deliver:base os batch config host rules ledger flow
 schedule:base os batch config host rules ledger flow deliver
-ctl:base os batch config host rules ledger flow deliver schedule
-main:base os batch config host rules ledger flow deliver schedule ctl
+observe:base os
+ctl:base os batch config host rules ledger flow deliver schedule observe
+main:base os batch config host rules ledger flow deliver schedule observe ctl
 '
 
 # Prints each include that goes sideways or up.
@@ -51,7 +52,7 @@ upward_includes() {
 # on agent/host: it is the agent's own host, driven by a vendor.  A connector's tests (test-*) may use the checker's bench.
 foreign_includes() {
 	# shellcheck disable=SC2046
-	grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*[<"](base|batch|config|host|rules|ledger|flow|deliver|schedule|ctl|os|agent|\.\.)/' \
+	grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*[<"](base|batch|config|host|rules|ledger|flow|deliver|schedule|observe|ctl|os|agent|\.\.)/' \
 		$(sources plugins sdk/include sdk/lib sdk/template) /dev/null | grep -v '/test-[^/]*:' | sed 's/$/   (a connector sees the SDK alone)/'
 }
 

@@ -5,3 +5,18 @@ tests_bin_test_due_SOURCES = tests/unit/due.c
 tests_bin_test_due_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_bin_test_due_CFLAGS = $(UNIT_CFLAGS)
 tests_bin_test_due_LDADD = libschedule.a libconfig.a librulesfn.a libbase.a $(UNIT_LIBS)
+
+check_PROGRAMS += tests/bin/test-agenda
+TESTS += tests/bin/test-agenda
+tests_bin_test_agenda_SOURCES = tests/unit/agenda.c
+tests_bin_test_agenda_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_bin_test_agenda_CFLAGS = $(UNIT_CFLAGS)
+tests_bin_test_agenda_LDADD = libschedule.a libconfig.a librulesfn.a libbase.a $(UNIT_LIBS)
+
+# messages of the control socket
+check_PROGRAMS += tests/bin/test-wire
+TESTS += tests/bin/test-wire
+tests_bin_test_wire_SOURCES = tests/unit/wire.c
+tests_bin_test_wire_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_bin_test_wire_CFLAGS = $(UNIT_CFLAGS)
+tests_bin_test_wire_LDADD = libctl.a libbase.a $(UNIT_LIBS)

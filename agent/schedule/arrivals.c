@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* arrivals.c: see arrivals.h. */
+#include "schedule/arrivals.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "os/os.h"
+
+struct awaited {
+	const struct config_binding *binding;
+	char *folder;
+	bool watched;
+	int64_t quiet_us, later_us; /* INT64_MAX: no */
+};
+struct arrivals {
+	struct os_watch *watch;
+	struct awaited *awaited;
+	uint32_t count, room;
+	bool any_missing; /* folders that were not there */
+	int64_t now_us;   /* of arrivals_look() */
+};
+
+/* The folder of a path: itself, or the one that it stands in. */
+static char *
+folder_of(const char *path)
+{
+	struct stat found;
+	char *folder = strdup(path), *slash;
+
+	if (folder != NULL && stat(path, &found) == 0 && !S_ISDIR(found.st_mode) && (slash = strrchr(folder, '/')) != NULL && slash != folder)
+		*slash = '\0';
+	return folder;
+}
+
+static int
+await(struct arrivals *arrivals, const struct config_binding *binding, const struct syncline_setting *setting, struct error *err)
+{
+	struct awaited fresh = { .binding = binding, .quiet_us = INT64_MAX, .later_us = INT64_MAX };
+
+	if ((fresh.folder = folder_of(setting->text)) == NULL)
+		return error_memory(err);
+	for (uint32_t i = 0; i < arrivals->count; i++) {
+		if (arrivals->awaited[i].binding == binding && strcmp(arrivals->awaited[i].folder, fresh.folder) == 0) {
+			free(fresh.folder);
+			return 0;
+		}
+	}
+	if (arrivals->count == arrivals->room) {
+		struct awaited *more = realloc(arrivals->awaited, (arrivals->room * 2 + 8) * sizeof *more);
+
+		if (more == NULL) {
+			free(fresh.folder);
+			return error_memory(err);
+		}
+		arrivals->awaited = more;
+		arrivals->room = arrivals->room * 2 + 8;
+	}
+	fresh.watched = os_watch_add(arrivals->watch, fresh.folder, arrivals->count) == 0;
+	arrivals->any_missing = arrivals->any_missing || !fresh.watched;
+	arrivals->awaited[arrivals->count++] = fresh;
+	return 0;
+}
+
+static int
+await_settings(struct arrivals *arrivals, const struct config_binding *binding, const struct config_settings *settings, struct error *err)
+{
+	for (uint32_t i = 0; i < settings->settings.count; i++) {
+		const struct syncline_setting *setting = &settings->settings.items[i];
+
+		if (setting->type == SYNCLINE_PARAM_PATH && setting->text[0] == '/' &&
+		    await(arrivals, binding, setting, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* The system's own, and each unit's that has settings of its own. */
+static int
+await_binding(struct arrivals *arrivals, const struct model *model, const struct config_binding *binding, struct error *err)
+{
+	const struct config_flow *flow = binding->flow;
+
+	if (!binding->reads || !binding->trigger->file || binding->system->descriptor == NULL)
+		return 0;
+	if (await_settings(arrivals, binding, &binding->object->settings, err) != 0)
+		return -1;
+	if (flow->units.count == 0)
+		return await_settings(arrivals, binding, config_settings(binding->system, NULL), err);
+	for (uint32_t u = 0; u < flow->units.count; u++)
+		if (await_settings(arrivals, binding, config_settings(binding->system, config_unit(model, flow->units.items[u])), err) != 0)
+			return -1;
+	return 0;
+}
+
+int
+arrivals_open(const struct model *model, struct arrivals **ret_arrivals, struct error *err)
+{
+	struct arrivals *arrivals = calloc(1, sizeof *arrivals);
+
+	if (arrivals == NULL || (arrivals->watch = os_watch_open()) == NULL) {
+		free(arrivals);
+		return error_memory(err);
+	}
+	for (uint32_t f = 0; f < model->flow_count; f++) {
+		for (uint32_t b = 0; b < model->flows[f].binding_count; b++) {
+			if (await_binding(arrivals, model, &model->flows[f].bindings[b], err) != 0) {
+				arrivals_close(arrivals);
+				return -1;
+			}
+		}
+	}
+	*ret_arrivals = arrivals;
+	return 0;
+}
+
+void
+arrivals_close(struct arrivals *arrivals)
+{
+	if (arrivals == NULL)
+		return;
+	os_watch_close(arrivals->watch);
+	for (uint32_t i = 0; i < arrivals->count; i++)
+		free(arrivals->awaited[i].folder);
+	free(arrivals->awaited);
+	free(arrivals);
+}
+
+int
+arrivals_fd(const struct arrivals *arrivals)
+{
+	return os_watch_fd(arrivals->watch);
+}
+
+static void
+came(void *data, uint32_t tag)
+{
+	struct arrivals *arrivals = data;
+
+	arrivals->awaited[tag].quiet_us = arrivals->now_us + ARRIVALS_QUIET_US;
+	arrivals->awaited[tag].later_us = arrivals->now_us + ARRIVALS_LATER_US;
+}
+
+/* A folder that is there now may have got its files before anybody looked. */
+static void
+look_for_missing(struct arrivals *arrivals)
+{
+	arrivals->any_missing = false;
+	for (uint32_t i = 0; i < arrivals->count; i++) {
+		struct awaited *awaited = &arrivals->awaited[i];
+
+		if (awaited->watched)
+			continue;
+		awaited->watched = os_watch_add(arrivals->watch, awaited->folder, i) == 0;
+		if (awaited->watched)
+			came(arrivals, i);
+		arrivals->any_missing = arrivals->any_missing || !awaited->watched;
+	}
+}
+
+void
+arrivals_look(struct arrivals *arrivals, struct agenda *agenda, int64_t now_us)
+{
+	arrivals->now_us = now_us;
+	os_watch_read(arrivals->watch, came, arrivals);
+	if (arrivals->any_missing)
+		look_for_missing(arrivals);
+	for (uint32_t i = 0; i < arrivals->count; i++) {
+		struct awaited *awaited = &arrivals->awaited[i];
+
+		if (awaited->quiet_us > now_us && awaited->later_us > now_us)
+			continue;
+		agenda_call(agenda, awaited->binding);
+		if (awaited->quiet_us <= now_us)
+			awaited->quiet_us = INT64_MAX;
+		if (awaited->later_us <= now_us)
+			awaited->later_us = INT64_MAX;
+	}
+}
+
+int64_t
+arrivals_next(const struct arrivals *arrivals)
+{
+	int64_t next = INT64_MAX;
+
+	for (uint32_t i = 0; i < arrivals->count; i++) {
+		next = arrivals->awaited[i].quiet_us < next ? arrivals->awaited[i].quiet_us : next;
+		next = arrivals->awaited[i].later_us < next ? arrivals->awaited[i].later_us : next;
+	}
+	return next;
+}

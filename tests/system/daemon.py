@@ -1,0 +1,245 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""daemon.py [WORD]: synclined: what it runs by itself, what it does for `syncline`, for whom, and how it starts, reloads and stops."""
+import grp
+import json
+import os
+import pwd
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+
+from cli_bed import Result
+from daemon_bed import Bed
+from runs_bed import DONE, FAILED, has, main, refused, same
+
+
+def every(bed, time, flow="customers"):
+    """That flow's exports are looked at by the clock, whether or not a file came."""
+    bed.change("conf.d/30-flows.conf", 'object = "%s"; trigger: { file = true; }' % flow, 'object = "%s"; trigger: { every = "%s"; }' % (flow, time))
+
+
+def test_runs_by_the_clock(bed):
+    every(bed, "1s")
+    bed.on("customers")
+    bed.begin()
+    bed.until("all customers", lambda: bed.accounts() == bed.numbers())
+    bed.edit(["10001"], NAME="Other")
+    bed.until("the change", lambda: bed.ask("crm", "SELECT name FROM account WHERE number = '10001'") == [("Other",)])
+    same("causes", {run["cause"] for run in bed.json(DONE, "runs", "customers")} <= {"schedule", "retry"}, True)
+    bed.end()
+    has(bed.log_text(), "stopped")
+    bed.whole()
+
+
+def test_runs_when_a_file_comes(bed):
+    bed.begin()
+    bed.on("customers", "orders")
+    bed.until("what was there before", lambda: len(bed.ask("crm", "SELECT * FROM deal")) == len(bed.orders))
+    bed.whole()
+    # Nobody writes to the folder: nothing runs.
+    bed.edit(["10001"], NAME="Other")
+    bed.until("the change", lambda: bed.ask("crm", "SELECT name FROM account WHERE number = '10001'") == [("Other",)])
+    same("causes", {run["cause"] for run in bed.json(DONE, "runs", "customers")}, {"file"})
+    bed.end()
+
+
+def test_verbs_go_to_the_agent(bed):
+    bed.begin()
+    bed.on("customers")
+    runs = bed.flow("customers")
+    same("states", {unit: state for unit, (state, _) in runs.items()}, {"one": "done", "two": "done"})
+    bed.whole()
+    same("statuses", [bed.run("status").status, bed.run("trace", "10001").status], [DONE, DONE])
+    line = bed.logs("verb=run")
+    has(line, "status 0", "uid %d" % os.getuid())
+    refused(bed.run("run", "nothing"), 2, "usage", "there is no flow")
+    refused(bed.run("run", "customers", "--foreground"), FAILED, "ledger-engine", "process %d" % bed.agent.pid)
+    bed.end()
+    # Without it the command works alone.
+    same("states", {state for state, _ in bed.flow("customers").values()}, {"done"})
+
+
+def without_sizes(text):
+    return re.sub(r'"(wal_|free_)?bytes":\d+', "#", text)
+
+
+def test_same_words(bed):
+    """What the agent prints for somebody is what the command prints by itself."""
+    every(bed, "1d")
+    every(bed, "1d", "orders")
+    bed.on("customers", "orders")
+    bed.flow("customers")
+    bed.flow("orders")
+    asked = [["runs"], ["--json", "plans"], ["trace", "10001"], ["links", "export", "customers"], ["flag"], ["position"], ["rejects"],
+             ["--json", "doctor", "--offline"], ["explain", "memory"]]
+    alone = [bed.run(*words) for words in asked]
+    bed.begin()
+    for words, before in zip(asked, alone):
+        now = bed.run(*words)
+        same(f"{words}", (now.status, without_sizes(now.out), now.err), (before.status, without_sizes(before.out), before.err))
+    bed.end()
+
+
+def as_nobody(bed, *words):
+    """The command as a user without rights."""
+    nobody = pwd.getpwnam("nobody")
+    done = subprocess.run(bed.command(*words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, cwd="/",
+                          user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[])
+    return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def test_who_may(bed):
+    """Others may do nothing, look when the configuration says so, and act as members of the group that it names."""
+    if os.geteuid() != 0:
+        return "skipped: only root can become somebody else"
+    group = grp.getgrgid(pwd.getpwnam("nobody").pw_gid).gr_name
+    for name in ("", "state", "conf.d"):
+        os.makedirs(bed.path(name), exist_ok=True)
+        os.chmod(bed.path(name), 0o755)
+    bed.begin()
+    refused(as_nobody(bed, "runs"), FAILED, "control-denied", "does not talk to this user", "agent.operators")
+    bed.change("conf.d/10-systems.conf", 'environment = "test";', 'environment = "test"; look = "anyone";')
+    bed.agent.send_signal(signal.SIGHUP)
+    bed.logs(" reloaded")
+    same("looking", as_nobody(bed, "runs").status, DONE)
+    for words in (["run", "customers"], ["flag", "customers", "on", "--why", "x", "--without-preview"], ["backup", bed.path("b")], ["lock", "1", "--why", "x"]):
+        refused(as_nobody(bed, *words), FAILED, "control-denied", "nobody", "may look, but not change")
+    same("nothing was done", (bed.json(DONE, "runs"), os.path.exists(bed.path("b"))), ([], False))
+    bed.change("conf.d/10-systems.conf", 'look = "anyone";', f'operators = "{group}";')
+    bed.agent.send_signal(signal.SIGHUP)
+    bed.logs(" reloaded", times=2)
+    same("acting", as_nobody(bed, "flag", "customers", "preview", "--why", "as nobody").status, DONE)
+    has(bed.run("flag", "customers").out, "nobody (uid ")
+    bed.end()
+
+
+def test_hostile_callers(bed):
+    """What is no request is hung up on, and a caller that does not listen keeps nobody else waiting."""
+    bed.begin()
+    for data in (b"", b"GET / HTTP/1.0\r\n\r\n", b"Q\xff\xff\xff\xff", b"Q\0\0\0\3abc", b"S\0\0\0\0", b"Q\0\0\0\x16syncline-control/1\0/\0\0\0"):
+        with socket.socket(socket.AF_UNIX) as caller:
+            caller.settimeout(30)
+            caller.connect(bed.path("state/control"))
+            caller.sendall(data)
+            if data == b"":
+                continue
+            while caller.recv(1000):
+                pass
+    silent = [socket.socket(socket.AF_UNIX) for _ in range(40)]
+    for caller in silent:
+        caller.connect(bed.path("state/control"))
+    same("others", bed.run("runs").status, DONE)
+    for caller in silent:
+        caller.close()
+    bed.end()
+
+
+def test_log_for_programs(bed):
+    bed.change("conf.d/10-systems.conf", 'environment = "test";', 'environment = "test"; log_format = "json";')
+    every(bed, "1s")
+    bed.on("customers")
+    bed.begin()
+    bed.logs("run-ended", times=2)
+    bed.end()
+    lines = [json.loads(line) for line in bed.log_text().split("\n") if line.startswith("{")]
+    run = [line for line in lines if line["event"] == "run-ended"][0]
+    same("a run", (run["flow"], run["unit"], run["level"], run["run"]), ("customers", "one", "info", 1))
+    has(run["message"], "20 created", "done")
+    same("the last", lines[-1]["event"], "stopped")
+
+
+def test_second_agent(bed):
+    bed.begin()
+    second = subprocess.run(bed.agent_command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", timeout=60)
+    same("status", second.returncode, 1)
+    has(second.stderr, "not-started", "another engine (process %d) works on the ledger" % bed.agent.pid, "code=ledger-engine")
+    same("the first is there", bed.run("runs").status, DONE)
+    bed.end()
+
+
+def test_bad_start(bed):
+    bed.change("conf.d/30-flows.conf", 'object = "customers"', 'object = "nothing"')
+    done = subprocess.run(bed.agent_command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", timeout=60)
+    same("status", done.returncode, 1)
+    has(done.stderr, "config-mistake", "30-flows.conf", "not-started", "next=")
+
+
+def test_reload(bed):
+    bed.begin()
+    bed.on("customers")
+    bed.change("conf.d/30-flows.conf", '[ "name", "name" ], [ "city"', '[ "nome", "name" ], [ "city"')
+    bed.change("conf.d/30-flows.conf", 'object = "customers"', 'object = "nothing"')
+    bed.agent.send_signal(signal.SIGHUP)
+    has(bed.logs("reload-refused"), "the old one goes on", "code=control-reload")
+    has(bed.logs("config-mistake"), "30-flows.conf")
+    bed.flow("customers")
+    bed.whole()
+    bed.change("conf.d/30-flows.conf", '[ "nome", "name" ], [ "city"', '[ "name", "name" ], [ "city"')
+    bed.change("conf.d/30-flows.conf", 'object = "nothing"', 'object = "customers"')
+    # Other rules: what they would do is shown first.
+    bed.change("conf.d/30-flows.conf", 'name = "NAME"', "name = \"upper(NAME)\"")
+    bed.agent.send_signal(signal.SIGHUP)
+    bed.logs(" reloaded")
+    same("held", {unit: state for unit, (state, _) in bed.flow("customers", 4).items()}, {"one": "held", "two": "held"})
+    bed.whole()
+    bed.end()
+
+
+def test_stop_while_it_runs(bed):
+    """SIGTERM ends a run between two steps; the next agent goes on with it."""
+    bed.on("customers")
+    bed.begin()
+    blocker = sqlite3.connect(bed.path("crm.sqlite"), isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    run = bed.start("--json", "run", "customers", "--patience", "600")
+    bed.until("the run", lambda: any(r["state"] == "running" for r in bed.json(DONE, "runs")))
+    bed.end()
+    out, err = run.communicate(timeout=60)
+    same("the command's status", run.returncode, FAILED)
+    has(out + err, "stopped")
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    bed.begin()
+    bed.until("what was left", lambda: [bed.accounts(name) for name in ("crm", "shop")] == [bed.numbers()] * 2)
+    bed.whole()
+    bed.end()
+
+
+def test_interrupt_stops_the_run_alone(bed):
+    bed.on("customers")
+    bed.begin()
+    blocker = sqlite3.connect(bed.path("crm.sqlite"), isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    run = bed.start("run", "customers", "--patience", "600")
+    bed.until("the run", lambda: any(r["state"] == "running" for r in bed.json(DONE, "runs")))
+    run.send_signal(signal.SIGINT)
+    out, err = run.communicate(timeout=60)
+    same("the command's status", run.returncode, FAILED)
+    has(out + err, "stopped")
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    same("the agent is there", bed.run("runs").status, DONE)
+    bed.end()
+
+
+def test_killed(bed):
+    """An agent that is killed is told by the next, which goes on."""
+    every(bed, "1s")
+    bed.on("customers")
+    for _ in range(3):
+        bed.begin()
+        bed.logs("run-ended", times=1)
+        bed.end(signal.SIGKILL, -signal.SIGKILL)
+    bed.begin()
+    bed.until("all customers", lambda: bed.accounts() == bed.numbers())
+    bed.end()
+    bed.sound()
+    bed.whole()
+
+
+if __name__ == "__main__":
+    sys.exit(main([(name, test) for name, test in list(globals().items())], sys.argv[1] if len(sys.argv) > 1 else "", Bed))
