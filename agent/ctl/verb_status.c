@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "ctl/listing.h"
+#include "ctl/status.h"
 #include "ledger/deliveries.h"
 #include "ledger/findings.h"
 #include "ledger/runs.h"
@@ -865,6 +866,7 @@ verb_status(struct ctl *ctl)
 	const struct config_unit *unit;
 	struct opened opened;
 	struct view view = { .count = 0 };
+	struct ledger_agent agent = { .works = false };
 	struct error err = { 0 };
 	enum ctl_exit status;
 	bool all;
@@ -881,10 +883,16 @@ verb_status(struct ctl *ctl)
 		result = make_places(&view, flow, unit, all, &err);
 		if (result == 0)
 			result = collect(&view, &err);
-		if (result == 0 && ctl->json)
+		if (result == 0)
+			result = ledger_agent(opened.ledger, &agent, &err);
+		view.waits = view.waits || status_agent_lacks(&agent);
+		if (result == 0 && ctl->json) {
+			status_agent_json(&view.listing.json, &agent);
 			json_places(&view);
-		else if (result == 0)
+		} else if (result == 0) {
+			status_agent_show(&agent, view.now);
 			show_places(&view);
+		}
 		status = listing_end(&view.listing, '}', result, &err, NULL, view.waits ? CTL_FINDINGS : CTL_DONE);
 		if (result == 0 && !ctl->json) {
 			show_targets(&view);

@@ -132,29 +132,41 @@ ledger_engine_lock(const char *state_dir, struct engine_lock **ret_engine, bool 
 	return result;
 }
 
-bool
-ledger_engine_works(const struct ledger *ledger)
+int64_t
+ledger_engine_process(const struct ledger *ledger)
 {
 	struct flock asked = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	char path[4096];
 	struct stat file;
-	bool works = false;
+	int64_t process = 0;
 	int fd;
 
 	if ((size_t)snprintf(path, sizeof path, "%s/" LOCK_FILE, ledger->state_dir) >= sizeof path || stat(path, &file) != 0)
-		return false;
+		return 0;
 	pthread_mutex_lock(&guard);
 	for (const struct engine_lock *engine = locks; engine != NULL; engine = engine->next)
-		works = works || (engine->device == file.st_dev && engine->inode == file.st_ino);
+		if (engine->device == file.st_dev && engine->inode == file.st_ino)
+			process = (int64_t)getpid();
 	/* Opened only where this process has no lock of it, which closing would end.  Who may not look says that it goes on. */
-	if (!works) {
+	if (process == 0) {
 		fd = open(path, O_RDONLY | O_CLOEXEC);
-		works = fd < 0 ? errno != ENOENT : fcntl(fd, F_GETLK, &asked) != 0 || asked.l_type != F_UNLCK;
+		if (fd < 0)
+			process = errno != ENOENT ? -1 : 0;
+		else if (fcntl(fd, F_GETLK, &asked) != 0)
+			process = -1;
+		else if (asked.l_type != F_UNLCK)
+			process = asked.l_pid > 0 ? (int64_t)asked.l_pid : -1;
 		if (fd >= 0)
 			close(fd);
 	}
 	pthread_mutex_unlock(&guard);
-	return works;
+	return process;
+}
+
+bool
+ledger_engine_works(const struct ledger *ledger)
+{
+	return ledger_engine_process(ledger) != 0;
 }
 
 bool

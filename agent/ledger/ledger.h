@@ -75,6 +75,20 @@ struct ledger_options {
 int ledger_open(const struct ledger_options *options, struct ledger **ret_ledger, struct error *err);
 /* Does an engine work on it, of this process or another one?  A run that goes on has one; the process of another one has ended. */
 bool ledger_engine_works(const struct ledger *ledger);
+/* The process of the engine that works on it, 0: none does; its number is not known everywhere, and then -1. */
+int64_t ledger_engine_process(const struct ledger *ledger);
+/*
+ * The service that runs flows by itself (agent.c): when it began and ended to work on this ledger.  Each is a transaction of its own.
+ * `works`: it does now.  Began and not ended, and not at work: it was killed.
+ */
+struct ledger_agent {
+	int64_t began_us, ended_us; /* 0: never */
+	int64_t process;
+	bool works;
+};
+int ledger_agent_begin(struct ledger *ledger, struct error *err);
+int ledger_agent_end(struct ledger *ledger, struct error *err);
+int ledger_agent(struct ledger *ledger, struct ledger_agent *ret_agent, struct error *err);
 /* Another one that looks, of the same state directory: what is not committed yet by the first has not happened there. */
 int ledger_open_beside(const struct ledger *ledger, struct ledger **ret_reader, struct error *err);
 void ledger_close(struct ledger *ledger); /* accepts NULL; rolls an open transaction back */

@@ -33,6 +33,7 @@
 #define AGAIN_US (INT64_C(10) * 1000000)
 #define AGAIN_MAX_US (INT64_C(300) * 1000000)
 #define WORKERS_MAX 64u
+#define CACHE_KIB 1024u      /* of the ledger that is always open: it is asked little */
 
 struct generation {
 	struct loaded loaded; /* the first, so that who gives it back names it */
@@ -259,7 +260,7 @@ prepare(struct daemon *d, const struct generation *generation, struct ledger **r
         struct error *err)
 {
 	const struct model *model = generation->loaded.model;
-	struct ledger_options options = { .state_dir = d->ctl.state_dir, .mode = LEDGER_ENGINE, .model = model, .who = "synclined" };
+	struct ledger_options options = { .state_dir = d->ctl.state_dir, .mode = LEDGER_ENGINE, .model = model, .who = "synclined", .cache_kib = CACHE_KIB };
 	struct reads_view view = { .model = model };
 	struct ledger *ledger;
 	struct agenda *agenda = NULL;
@@ -456,6 +457,8 @@ take_result(struct daemon *d, struct worker *worker)
 static void
 end_jobs(struct daemon *d)
 {
+	bool ended = false;
+
 	for (unsigned i = 0; i < d->worker_count;) {
 		struct at_work done = d->at_work[i];
 
@@ -467,7 +470,10 @@ end_jobs(struct daemon *d)
 		d->at_work[i] = d->at_work[--d->worker_count];
 		worker_free(done.worker);
 		give_back(d, done.loaded);
+		ended = true;
 	}
+	if (ended && d->worker_count == 0)
+		os_give_back_memory();
 }
 
 static void
@@ -532,8 +538,12 @@ serve(struct daemon *d)
 			os_notify("READY=1");
 		}
 		end_jobs(d);
-		if (has_acted(d) && look_at_flags(d, d->agenda, d->ledger, d->now->loaded.model, false, &err) != 0)
-			say_error(SYNCLINE_LOG_ERROR, "ledger", NULL, &err);
+		if (has_acted(d)) {
+			if (look_at_flags(d, d->agenda, d->ledger, d->now->loaded.model, false, &err) != 0)
+				say_error(SYNCLINE_LOG_ERROR, "ledger", NULL, &err);
+			if (d->worker_count == 0)
+				os_give_back_memory();
+		}
 		arrivals_look(d->arrivals, d->agenda, os_wall_us());
 		begin_jobs(d);
 		os_notify("WATCHDOG=1");
@@ -550,6 +560,7 @@ stop(struct daemon *d)
 {
 	int64_t until = os_monotonic_ms() + STOP_MS;
 	struct pollfd polled = { .fd = wake[0], .events = POLLIN };
+	struct error err = { 0 };
 	char drain[64];
 
 	os_notify("STOPPING=1");
@@ -566,7 +577,11 @@ stop(struct daemon *d)
 				;
 		end_jobs(d);
 	}
-	return d->worker_count == 0;
+	if (d->worker_count > 0)
+		return false;
+	if (ledger_agent_end(d->ledger, &err) != 0)
+		say_error(SYNCLINE_LOG_WARNING, "ledger", NULL, &err);
+	return true;
 }
 
 static const struct ctl_option options[] = {
@@ -615,7 +630,7 @@ begin(struct daemon *d, struct error *err)
 	if ((d->failures = calloc(d->now->loaded.model->flow_count + 1u, sizeof *d->failures)) == NULL)
 		return error_memory(err);
 	d->up_us = os_wall_us();
-	if (prepare(d, d->now, &d->ledger, &d->agenda, &d->arrivals, err) != 0)
+	if (prepare(d, d->now, &d->ledger, &d->agenda, &d->arrivals, err) != 0 || ledger_agent_begin(d->ledger, err) != 0)
 		return -1;
 	return control_open(&control, &d->control, err);
 }

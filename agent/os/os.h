@@ -27,6 +27,9 @@ int os_count_descriptors(void);
 /* limits.c: at most so many bytes of memory for this process; 0: no limit.  -1 with errno when refused. */
 int os_limit_memory(uint64_t bytes);
 
+/* memory.c: what was freed goes back to the system, where it does not by itself.  For a moment when nothing is at work. */
+void os_give_back_memory(void);
+
 /* clock.c: milliseconds that never go back. */
 int64_t os_monotonic_ms(void);
 int64_t os_wall_us(void);

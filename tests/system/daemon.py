@@ -14,7 +14,7 @@ import sys
 
 from cli_bed import Result
 from daemon_bed import Bed
-from runs_bed import DONE, FAILED, has, main, refused, same
+from runs_bed import DONE, FAILED, FINDINGS, has, main, refused, same
 
 
 def every(bed, time, flow="customers"):
@@ -150,6 +150,29 @@ def test_log_for_programs(bed):
     same("a run", (run["flow"], run["unit"], run["level"], run["run"]), ("customers", "one", "info", 1))
     has(run["message"], "20 created", "done")
     same("the last", lines[-1]["event"], "stopped")
+
+
+def test_status_tells_of_it(bed):
+    """Whether the agent runs, and if not, since when and what to do."""
+    bed.on("customers")
+    bed.flow("customers")
+    same("no agent ever ran", (bed.run("status").status, bed.json(DONE, "status")["agent"]),
+         (DONE, {"runs": False, "began": None, "ended": None, "next": None}))
+    bed.begin()
+    agent = bed.json(DONE, "status")["agent"]
+    same("it runs", (agent["runs"], agent["process"], agent["ended"], agent["next"]), (True, bed.agent.pid, None, None))
+    has(bed.run("status").out, "The agent has run for", f"process {bed.agent.pid}")
+    bed.end()
+    agent = bed.json(FINDINGS, "status")["agent"]
+    same("it ended", (agent["runs"], agent["ended"] >= agent["began"]), (False, True))
+    has(bed.run("status").out, "The agent has not run since", "start synclined")
+    bed.begin()
+    bed.end(signal.SIGKILL, -signal.SIGKILL)
+    has(bed.run("status").out, "ended without a word", "start synclined")
+    same("it was killed", bed.json(FINDINGS, "status")["agent"]["ended"], None)
+    # Another engine at work is no agent.
+    same("a run by hand", bed.flow("customers")["one"][0], "done")
+    same("it was killed", bed.json(FINDINGS, "status")["agent"]["runs"], False)
 
 
 def test_second_agent(bed):
