@@ -189,7 +189,9 @@ make_claim(struct outlet *outlet, struct claim *claim, bool *ret_aside, struct e
 	aside = *ret_aside = aside_may(outlet, claim);
 	if (aside)
 		aside_give(outlet, claim);
+	outlet->follows = aside;
 	kept = send_settle(outlet, &second);
+	outlet->follows = false;
 	if (aside && aside_take(outlet, err) != 0)
 		return -1;
 	if (kept != 0) {
@@ -243,7 +245,7 @@ turn(struct outlet *outlet, bool *ret_any, struct error *err)
 	trip = send_lend(outlet);
 	result = make_trip(outlet, trip, err);
 	send_return(outlet, trip);
-	if (result != 0)
+	if (result != 0 || ledger_sync(deliver->ledger, err) != 0)
 		return -1;
 	snprintf(what, sizeof what, "writing %s.%s", outlet->binding->system->head.name, outlet->binding->object->head.name);
 	(void)engine_progress(deliver->engine, what, deliver->sent, 0);

@@ -182,6 +182,7 @@ struct outlet {
 	struct ledger_flag flag;
 	bool may_write;
 	bool dead_letters;                  /* there are open ones */
+	bool follows;                       /* what is kept now is followed by an attempt, or ledger_sync(): it need not be durable before */
 	bool wrote;                         /* or looks for what was handed over: finish is due */
 	bool unpublished;                   /* as the ledger has it: finish is due since this run or an earlier one wrote */
 	uint32_t claim_max;                 /* 0: as the target allows */

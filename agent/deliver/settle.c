@@ -355,7 +355,7 @@ settle_now(struct outlet *outlet, int64_t attempt, const struct answer *answers,
 
 	if (outcomes == NULL)
 		return error_memory(err);
-	if (ledger_begin(ledger, err) != 0)
+	if ((outlet->follows ? ledger_begin_later : ledger_begin)(ledger, err) != 0)
 		return -1;
 	if (confirm_all(outlet, answers, count, err) != 0)
 		goto failed;

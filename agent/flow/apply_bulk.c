@@ -302,7 +302,8 @@ load_all(struct work *work, struct bound *bound, struct ledger_bulk *bulk, const
 	if (apply_overtaking(work, bound, &l.overtaking, err) != 0 || look_ahead(&l, err) != 0)
 		return -1;
 	while (more == 1) {
-		if (work->mode == INTAKE_REAL && ledger_begin(work->ledger, err) != 0) {
+		/* Nobody outside is told of it before the indexes stand; what is lost with the power is loaded again from what was staged. */
+		if (work->mode == INTAKE_REAL && ledger_begin_later(work->ledger, err) != 0) {
 			more = -1;
 			break;
 		}

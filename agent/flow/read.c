@@ -229,9 +229,9 @@ read_stopped(struct error *err)
 
 /* Commits what waits; what the connector keeps for itself is committed with it. */
 static enum read_step
-flush(struct reading *r, struct connector_read *read, struct error *err)
+flush(struct reading *r, struct connector_read *read, bool later, struct error *err)
 {
-	if (read_flush(r, err) != 0)
+	if (read_flush(r, later, err) != 0)
 		return READ_FATAL;
 	return connector_read_accept(read, err) == 0 ? READ_GOOD : READ_FAILED;
 }
@@ -246,7 +246,7 @@ reading_next(struct reading *r, struct error *err)
 
 	if (connector_read_next(r->stream, &batch, &r->state, &failure) != 0) {
 		/* What came before is good; the next read need not bring it again. */
-		if ((step = read_flush(r, err) != 0 ? READ_FATAL : READ_FAILED) == READ_FAILED && err != NULL)
+		if ((step = read_flush(r, false, err) != 0 ? READ_FATAL : READ_FAILED) == READ_FAILED && err != NULL)
 			*err = failure;
 		return step;
 	}
@@ -260,13 +260,15 @@ reading_next(struct reading *r, struct error *err)
 enum read_step
 reading_keep(struct reading *r, struct error *err)
 {
-	return r->over || (!read_group_full(r) && r->waited_ms <= READ_SLOW_MS) ? READ_GOOD : flush(r, r->stream, err);
+	bool fast = r->waited_ms <= READ_SLOW_MS;
+
+	return r->over || (!read_group_full(r) && fast) ? READ_GOOD : flush(r, r->stream, fast, err);
 }
 
 enum read_step
 reading_stop(struct reading *r, struct error *err)
 {
-	(void)flush(r, r->stream, err);
+	(void)flush(r, r->stream, false, err);
 	return read_stopped(err);
 }
 

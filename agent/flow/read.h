@@ -204,7 +204,7 @@ bool read_group_full(const struct reading *r);
 /* In a transaction: all that waits. */
 int read_store(struct reading *r, struct error *err);
 /* The same in a transaction of its own, when anything waits. */
-int read_flush(struct reading *r, struct error *err);
+int read_flush(struct reading *r, bool later, struct error *err);
 void read_group_free(struct read_group *group);
 
 /* read_drift.c: 0, or -1 with ERROR_CONTRACT_DRIFT. */

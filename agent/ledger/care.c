@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* care.c: checking, pruning, resting and measuring a ledger. */
-#include "ledger/inside.h"
+#include "ledger/carry.h"
 #include "ledger/deliveries.h"
 
 #include <errno.h>
@@ -137,22 +137,20 @@ ledger_prune(struct ledger *ledger, uint32_t budget, bool *ret_more, struct erro
 int
 ledger_idle(struct ledger *ledger, struct error *err)
 {
-	int logged = 0, kept = 0;
 	struct stat wal;
+	bool whole;
 	char path[4096];
 
 	if (ledger->in_transaction || ledger->options.mode == LEDGER_READER)
 		return 0;
 	if (ledger->wal_pages >= WORTH_PAGES) {
 		/* Somebody who reads meanwhile is no fault: what can't be carried over now is carried over the next time. */
-		int status = sqlite3_wal_checkpoint_v2(ledger->db, "main", SQLITE_CHECKPOINT_PASSIVE, &logged, &kept);
+		int status = carry_here(ledger, &whole);
 
 		if (status != SQLITE_OK && (status & 0xff) != SQLITE_BUSY && (status & 0xff) != SQLITE_LOCKED)
 			return ledger_sql_error(ledger, "what was committed could not be carried over into the file", err);
-		if (status == SQLITE_OK && logged == kept)
-			ledger->wal_pages = 0;
 		snprintf(path, sizeof path, "%s/" LEDGER_FILE "-wal", ledger->state_dir);
-		if (status == SQLITE_OK && logged == kept && stat(path, &wal) == 0 && wal.st_size > TRUNCATE_BYTES) {
+		if (whole && stat(path, &wal) == 0 && wal.st_size > TRUNCATE_BYTES) {
 			sqlite3_busy_timeout(ledger->db, 0);
 			sqlite3_wal_checkpoint_v2(ledger->db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 			sqlite3_busy_timeout(ledger->db, (int)(ledger->options.busy_ms != 0 ? ledger->options.busy_ms : 10000));

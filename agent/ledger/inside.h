@@ -19,6 +19,7 @@ struct engine_lock; /* engine.c: that this process is the engine */
 struct golden;      /* golden.h: an entity's table */
 struct missing;     /* links_missing.c: what a full read did not show */
 struct packer;      /* packed.c */
+struct carrier;     /* carry.c */
 
 struct ledger {
 	sqlite3 *db;
@@ -43,6 +44,10 @@ struct ledger {
 	uint32_t leases;              /* that it has */
 	int64_t lease_due_us;         /* when they are to be renewed by the next commit */
 	uint32_t wal_pages;           /* in the log, not carried over to the file yet */
+	struct carrier *carrier;      /* carry.c; NULL until it is needed */
+	bool later;                   /* transactions don't wait for the disk, as SQLite has it set */
+	bool unsynced;                /* such a one was committed, and none since that did */
+	bool doubtful;                /* and the disk failed then: nobody knows whether it has it */
 	struct packer *packer;        /* packed.c; NULL until it is needed */
 	struct buffer scratch;        /* texts of the last ledger_flag_get() */
 	/* Small things that hot paths ask; refreshed when a transaction begins and the file was changed by another process. */
@@ -67,6 +72,8 @@ int ledger_execute(struct ledger *ledger, const char *sql, struct error *err);
 /* What SQLite said, as a sentence with a next step: full disk, read-only, busy, damaged, …  -1. */
 int ledger_sql_error(struct ledger *ledger, const char *what, struct error *err);
 void ledger_statements_free(struct ledger *ledger);
+/* The ledger's file as a URI of SQLite; the caller's to free.  NULL: no memory. */
+char *ledger_uri(const struct ledger *ledger);
 /* Ends whatever SQLite has open without keeping it. */
 void ledger_undo(struct ledger *ledger);
 

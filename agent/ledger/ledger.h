@@ -16,7 +16,8 @@
  * or `syncline run`) works on a ledger at a time; visitors may look and make small changes beside it.
  *
  * TRANSACTIONS.  Everything that changes something is called between ledger_begin() and ledger_commit(), unless it says
- * otherwise; what was changed is durable when ledger_commit() has returned 0, and never before.  Looking needs no transaction.
+ * otherwise; what was changed is durable when ledger_commit() has returned 0, and never before (but see ledger_begin_later()).
+ * Looking needs no transaction.
  * When any call within a transaction fails, roll back: nothing of it has happened.
  *
  * Times are microseconds since 1970 by the options' clock.  Order between a read and a write is never taken from times but
@@ -61,6 +62,7 @@ struct ledger_options {
 	const char *who;       /* for audit columns: "root (uid 0)", "run"; NULL: unknown */
 	uint32_t busy_ms;      /* how long a transaction waits for another process's; 0: 10 s */
 	uint32_t cache_kib;    /* page cache; 0: 16 MiB */
+	uint32_t carry_frames; /* pages in the log from which on they are carried over into the file; 0: 8192 */
 };
 
 /*
@@ -104,6 +106,14 @@ const uint8_t *ledger_hash_key(const struct ledger *ledger);
 /* ENGINE: BEGIN IMMEDIATE; waits busy_ms.  Fault points stand on both sides of commit in builds that have them. */
 int ledger_begin(struct ledger *ledger, struct error *err);
 int ledger_commit(struct ledger *ledger, struct error *err); /* a failure has rolled back */
+/*
+ * The same, and what it commits may reach the disk later: with the next commit of a transaction that ledger_begin() began, or with
+ * ledger_sync().  A loss of power before that takes it away, whole, and with all that was committed after it.  For what is done again from
+ * what is durable, and of which nobody outside is told before.
+ */
+int ledger_begin_later(struct ledger *ledger, struct error *err);
+/* What was committed so far is durable.  No transaction may be open. */
+int ledger_sync(struct ledger *ledger, struct error *err);
 void ledger_rollback(struct ledger *ledger);
 /* Inside a transaction: what follows can be taken back alone.  They nest. */
 int ledger_savepoint(struct ledger *ledger, struct error *err);

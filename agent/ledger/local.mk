@@ -2,7 +2,7 @@
 noinst_LIBRARIES += libledger.a
 libledger_a_SOURCES = agent/ledger/ledger.h agent/ledger/seal.h agent/ledger/staging.h agent/ledger/records.h agent/ledger/findings.h \
 	agent/ledger/deliveries.h agent/ledger/runs.h agent/ledger/bulk.h agent/ledger/inside.h agent/ledger/words.c \
-	agent/ledger/open.c agent/ledger/transaction.c agent/ledger/statement.c agent/ledger/names.c agent/ledger/engine.c agent/ledger/migrate.c \
+	agent/ledger/open.c agent/ledger/carry.h agent/ledger/carry.c agent/ledger/transaction.c agent/ledger/statement.c agent/ledger/names.c agent/ledger/engine.c agent/ledger/migrate.c \
 	agent/ledger/schema_core.c agent/ledger/schema_views.c \
 	agent/ledger/golden.h agent/ledger/golden.c agent/ledger/golden_values.c agent/ledger/records.c agent/ledger/links.h \
 	agent/ledger/links.c agent/ledger/links_put.c agent/ledger/links_missing.c agent/ledger/match.c \

@@ -3,6 +3,7 @@
  * open.c: opening and closing a ledger: the folder, SQLite and its settings, making and migrating the tables, what the ledger
  * is stamped with, and what an engine does first.
  */
+#include "ledger/carry.h"
 #include "ledger/packed.h"
 
 #include <errno.h>
@@ -20,7 +21,7 @@
 
 #define BUSY_MS 10000u
 #define CACHE_KIB (16u * 1024u)
-#define CHECKPOINT_PAGES 32768
+#define LOG_BYTES (256 * 1024 * 1024) /* a log that was longer once is cut to that */
 
 static const char *const schemas[] = { ledger_schema_core,     ledger_schema_staging,    ledger_schema_records, ledger_schema_indexes,
 	                               ledger_schema_findings, ledger_schema_deliveries, ledger_schema_runs,    ledger_schema_views };
@@ -113,9 +114,25 @@ connect_to(struct ledger *ledger, const char *path, bool frozen, struct error *e
 	return result;
 }
 
+char *
+ledger_uri(const struct ledger *ledger)
+{
+	char path[4096], *copy = NULL;
+	struct buffer uri;
+
+	if ((size_t)snprintf(path, sizeof path, "%s/" LEDGER_FILE, ledger->state_dir) >= sizeof path)
+		return NULL;
+	buffer_init(&uri, 16384);
+	if (make_uri(path, "", &uri, NULL) == 0 && (copy = malloc(uri.length + 1)) != NULL)
+		memcpy(copy, buffer_string(&uri), uri.length + 1);
+	buffer_free(&uri);
+	return copy;
+}
+
 static void
 disconnect(struct ledger *ledger)
 {
+	carry_end(ledger);
 	ledger_statements_free(ledger);
 	sqlite3_close(ledger->db);
 	ledger->db = NULL;
@@ -142,15 +159,9 @@ ask(struct ledger *ledger, const char *sql, int64_t *ret_value, struct error *er
 static int
 carry_over(void *data, sqlite3 *db, const char *name, int pages)
 {
-	struct ledger *ledger = data;
-	int logged = 0, kept = 0;
-
-	ledger->wal_pages = (uint32_t)pages;
-	if (pages < CHECKPOINT_PAGES)
-		return SQLITE_OK;
-	/* What can't be carried over now (somebody reads, the disk is full) is carried over later: the log is as durable. */
-	if (sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, &logged, &kept) == SQLITE_OK && kept == logged)
-		ledger->wal_pages = 0;
+	(void)db;
+	(void)name;
+	carry_after_commit(data, (uint32_t)pages);
 	return SQLITE_OK;
 }
 
@@ -170,7 +181,7 @@ configure(struct ledger *ledger, struct error *err)
 	snprintf(sql, sizeof sql,
 	         "PRAGMA foreign_keys = OFF; PRAGMA cell_size_check = ON; PRAGMA synchronous = FULL; PRAGMA temp_store = FILE;"
 	         "PRAGMA secure_delete = FAST; PRAGMA cache_size = -%" PRIu32 "; PRAGMA journal_size_limit = %d;",
-	         o->cache_kib != 0 ? o->cache_kib : CACHE_KIB, 64 * 1024 * 1024);
+	         o->cache_kib != 0 ? o->cache_kib : CACHE_KIB, LOG_BYTES);
 	if (ledger_execute(ledger, sql, err) != 0)
 		return -1;
 	sqlite3_wal_hook(ledger->db, carry_over, ledger);
@@ -540,6 +551,8 @@ ledger_close(struct ledger *ledger)
 		return;
 	if (ledger->in_transaction)
 		ledger_rollback(ledger);
+	if (ledger->db != NULL)
+		(void)ledger_sync(ledger, NULL);
 	/* A failure costs no more than that a copy made by hand since the engine opened it is not told from it. */
 	if (ledger->started && ledger_engine_last(ledger->engine))
 		ledger_stamp(ledger, NULL);

@@ -81,8 +81,20 @@ raise_sequence(struct ledger *ledger, struct error *err)
 	                              "the ledger in %s lacks its sequence", ledger->state_dir);
 }
 
-int
-ledger_begin(struct ledger *ledger, struct error *err)
+/* Whether commits wait for the disk.  Outside of a transaction. */
+static int
+set_later(struct ledger *ledger, bool later, struct error *err)
+{
+	if (ledger->later == later)
+		return 0;
+	if (ledger_execute(ledger, later ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL", err) != 0)
+		return -1;
+	ledger->later = later;
+	return 0;
+}
+
+static int
+begin(struct ledger *ledger, bool later, struct error *err)
 {
 	bool changed;
 
@@ -90,7 +102,11 @@ ledger_begin(struct ledger *ledger, struct error *err)
 		return error_set(err, ERROR_INTERNAL, NULL, "a transaction of the ledger was begun inside another");
 	if (ledger->options.mode == LEDGER_READER)
 		return error_set(err, ERROR_INTERNAL, NULL, "a ledger that was opened for reading was to be changed");
-	if (ledger_execute(ledger, "BEGIN IMMEDIATE", err) != 0)
+	/* What a failed sync lost, one that works doesn't bring back. */
+	if (ledger->doubtful)
+		return error_set(err, ERROR_LEDGER_DISK, "Look at the system's log for this disk; `syncline doctor` checks the ledger afterwards.",
+		                 "the disk below the ledger in %s failed when it was to keep what was done", ledger->state_dir);
+	if (set_later(ledger, later, err) != 0 || ledger_execute(ledger, "BEGIN IMMEDIATE", err) != 0)
 		return -1;
 	ledger->in_transaction = true;
 	ledger->savepoints = 0;
@@ -105,15 +121,38 @@ failed:
 	return -1;
 }
 
+int
+ledger_begin(struct ledger *ledger, struct error *err)
+{
+	return begin(ledger, false, err);
+}
+
+int
+ledger_begin_later(struct ledger *ledger, struct error *err)
+{
+	return begin(ledger, true, err);
+}
+
+int
+ledger_sync(struct ledger *ledger, struct error *err)
+{
+	if (!ledger->unsynced)
+		return 0;
+	return ledger_begin(ledger, err) == 0 ? ledger_commit(ledger, err) : -1;
+}
+
 /* The one place where anything becomes durable. */
 int
 ledger_make_durable(struct ledger *ledger, struct error *err)
 {
 	if (fault_point("ledger.commit.before") != 0)
 		return error_set(err, ERROR_LEDGER_FAILED, NULL, "the ledger in %s was stopped before a commit", ledger->state_dir);
-	if (ledger_execute(ledger, "COMMIT", err) != 0)
+	if (ledger_execute(ledger, "COMMIT", err) != 0) {
+		ledger->doubtful = ledger->unsynced && sqlite3_extended_errcode(ledger->db) == SQLITE_IOERR_FSYNC;
 		return -1;
+	}
 	ledger->in_transaction = false;
+	ledger->unsynced = ledger->later;
 	if (fault_point("ledger.commit.after") == 0)
 		return 0;
 	ledger->stale = true;

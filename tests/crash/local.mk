@@ -33,6 +33,13 @@ tests_bin_test_powerloss_SOURCES = tests/crash/test-powerloss.c $(FAULTS_SOURCES
 tests_bin_test_powerloss_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_bin_test_powerloss_CFLAGS = $(UNIT_CFLAGS)
 tests_bin_test_powerloss_LDADD = libbase.a $(UNIT_LIBS)
+
+check_PROGRAMS += tests/bin/test-carry
+TESTS += tests/bin/test-carry
+tests_bin_test_carry_SOURCES = tests/crash/test-carry.c $(LEDGER_HELP) $(FAULTS_SOURCES) $(POWERLOSS_SOURCES)
+tests_bin_test_carry_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_bin_test_carry_CFLAGS = $(UNIT_CFLAGS)
+tests_bin_test_carry_LDADD = $(LEDGER_ARCHIVES) $(UNIT_LIBS)
 endif
 dist_check_SCRIPTS += tests/crash/worlds.sh
 TESTS += tests/crash/worlds.sh
