@@ -16,6 +16,7 @@
 #include "ledger/runs.h"
 #include "ledger/staging.h"
 #include "schedule/due.h"
+#include "schedule/pace.h"
 
 #define RUNS_MOST 100000u /* that are looked at for the last one of each flow */
 #define DAY_MS (INT64_C(24) * 3600 * 1000)
@@ -56,6 +57,7 @@ struct place {
 	bool ran, was_good;
 	bool silent;             /* the process of the last run is gone */
 	struct ledger_run last;  /* texts in the arena */
+	struct pace pace;
 	int64_t good_us;         /* when the last run that came to its end began; 0: none did */
 	int64_t lag_ms, most_ms; /* -1: not measured; 0: no limit is known */
 	bool late;
@@ -210,6 +212,7 @@ take_run(void *data, const struct ledger_run *run)
 		place->last.message = keep(view, run->message);
 		(void)listing_run_state(view->listing.ledger, run, &place->silent);
 	}
+	pace_see(&place->pace, run);
 	if (place->good_us == 0 && (run->state == LEDGER_RUN_DONE || run->state == LEDGER_RUN_FINDINGS))
 		place->good_us = run->started_us;
 	return 0;
@@ -493,6 +496,11 @@ judge(struct view *view, struct place *place)
 	if (place->silent)
 		add_wait(view, place, &(struct wait){ .kind = "run", .cause = "ended without a word", .example = LISTING_SILENT, .command = command,
 			.count = 1, .since_us = place->last.started_us });
+	if (place->ran && place->last.state == LEDGER_RUN_RUNNING && !place->silent && view->now - place->last.started_us > pace_long_us(&place->pace)) {
+		snprintf(failed, sizeof failed, "the slowest of the last %" PRIu32 " runs took %s", place->pace.runs, listing_age(place->pace.slowest_us, age));
+		add_wait(view, place, &(struct wait){ .kind = "run", .cause = "takes long", .example = failed, .command = "look at the systems and the log; "
+			"it can be stopped and goes on later", .count = 1, .since_us = place->last.started_us });
+	}
 	if (place->ran && place->last.state == LEDGER_RUN_FAILED)
 		add_wait(view, place, &(struct wait){ .kind = "run", .cause = "failed", .example = place->last.message, .command = command, .count = 1,
 			.object = system_of(view, place->last.message), .since_us = place->last.ended_us });

@@ -24,6 +24,7 @@
 #include "os/os.h"
 #include "schedule/agenda.h"
 #include "schedule/arrivals.h"
+#include "schedule/pace.h"
 #include "schedule/pending.h"
 #include "schedule/workers.h"
 
@@ -55,6 +56,7 @@ struct daemon {
 	struct at_work {
 		struct worker *worker;
 		const struct loaded *loaded; /* its generation */
+		int64_t begun_ms, long_ms;   /* from when on it is told as long; INT64_MAX: it was, or nobody can say */
 	} at_work[WORKERS_MAX];
 	unsigned worker_count;
 	int64_t up_us;
@@ -381,6 +383,47 @@ worker_over(void *data)
 	wake_up();
 }
 
+static int
+see_pace(void *data, const struct ledger_run *run)
+{
+	pace_see(data, run);
+	return 0;
+}
+
+/* From when on the job takes long, by what its units' runs took; what is run for several units at once takes as long as all. */
+static int64_t
+long_from(struct daemon *d, const struct agenda_job *job)
+{
+	int64_t sum_us = 0;
+
+	for (uint32_t i = 0; i < job->unit_count; i++) {
+		struct pace pace = { .runs = 0 };
+		struct error err = { 0 };
+
+		if (ledger_runs(d->ledger, ledger_flow_id(d->ledger, job->flow), ledger_unit_id(d->ledger, job->units[i]), PACE_RUNS, see_pace, &pace, &err) != 0 ||
+		    pace_long_us(&pace) == INT64_MAX)
+			return INT64_MAX;
+		sum_us += pace_long_us(&pace);
+	}
+	return os_monotonic_ms() + sum_us / 1000;
+}
+
+static void
+tell_long(struct daemon *d)
+{
+	int64_t now = os_monotonic_ms();
+
+	for (unsigned i = 0; i < d->worker_count; i++) {
+		struct at_work *at = &d->at_work[i];
+
+		if (at->long_ms > now)
+			continue;
+		at->long_ms = INT64_MAX;
+		log_event(SYNCLINE_LOG_WARNING, "run-long", &(struct log_about){ .flow = worker_job(at->worker)->flow->head.name, .milliseconds = now - at->begun_ms },
+		          "it takes more than three times as long as any of its last runs");
+	}
+}
+
 static void
 begin_jobs(struct daemon *d)
 {
@@ -405,6 +448,8 @@ begin_jobs(struct daemon *d)
 			}
 			return;
 		}
+		d->at_work[d->worker_count].begun_ms = os_monotonic_ms();
+		d->at_work[d->worker_count].long_ms = long_from(d, worker_job(d->at_work[d->worker_count].worker));
 		d->at_work[d->worker_count++].loaded = borrow(d);
 	}
 }
@@ -514,6 +559,9 @@ sleep_ms(struct daemon *d)
 
 	if (most <= 0 || most > LONGEST_SLEEP_MS)
 		most = LONGEST_SLEEP_MS;
+	for (unsigned i = 0; i < d->worker_count; i++)
+		if (d->at_work[i].long_ms != INT64_MAX && d->at_work[i].long_ms - os_monotonic_ms() < most)
+			most = d->at_work[i].long_ms > os_monotonic_ms() ? d->at_work[i].long_ms - os_monotonic_ms() : 0;
 	next = came < next ? came : next;
 	if (next != INT64_MAX && (next - now) / 1000 + 1 < most)
 		most = next > now ? (next - now) / 1000 + 1 : 0;
@@ -546,6 +594,7 @@ serve(struct daemon *d)
 		}
 		arrivals_look(d->arrivals, d->agenda, os_wall_us());
 		begin_jobs(d);
+		tell_long(d);
 		os_notify("WATCHDOG=1");
 		polled[1].fd = arrivals_fd(d->arrivals);
 		if (poll(polled, 2, sleep_ms(d)) > 0 && polled[0].revents != 0)

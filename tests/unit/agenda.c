@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "schedule/agenda.h"
+#include "schedule/pace.h"
 
 #define SECOND INT64_C(1000000)
 #define MINUTE (60 * SECOND)
@@ -189,6 +190,38 @@ flags_and_clocks(void **state)
 	agenda_free(agenda);
 }
 
+/* Which run is long: by the slowest of the newest that came to their end, and never before a minute is over. */
+static void
+long_runs(void **state)
+{
+	struct ledger_run run = { .state = LEDGER_RUN_DONE, .started_us = START };
+	struct pace pace = { .runs = 0 };
+
+	(void)state;
+	run.ended_us = START + 30 * SECOND;
+	pace_see(&pace, &run);
+	run.ended_us = START + 40 * SECOND;
+	run.state = LEDGER_RUN_FINDINGS;
+	pace_see(&pace, &run);
+	run.ended_us = START + 4000 * SECOND;
+	for (int state_of = 0; state_of < LEDGER_RUN_STATE_COUNT; state_of++) {
+		run.state = (uint8_t)state_of;
+		if (state_of != LEDGER_RUN_DONE && state_of != LEDGER_RUN_FINDINGS && state_of != LEDGER_RUN_HELD)
+			pace_see(&pace, &run);
+	}
+	assert_true(pace_long_us(&pace) == INT64_MAX); /* two prove nothing */
+	run.state = LEDGER_RUN_HELD;
+	run.ended_us = START + 10 * SECOND;
+	pace_see(&pace, &run);
+	assert_true(pace_long_us(&pace) == 120 * SECOND);
+	pace = (struct pace){ .runs = 0 };
+	for (uint32_t i = 0; i < 2 * PACE_RUNS; i++) {
+		run.ended_us = START + (i < PACE_RUNS ? 1 : 1000) * SECOND;
+		pace_see(&pace, &run);
+	}
+	assert_true(pace_long_us(&pace) == PACE_SHORT_US);
+}
+
 /* A day of random events: nothing runs twice at once or before what it comes after, and nothing that is due is forgotten. */
 static void
 random_days(void **state)
@@ -239,7 +272,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(by_the_clock), cmocka_unit_test(by_what_was_read_before), cmocka_unit_test(called_for_files),
-		cmocka_unit_test(again_and_later), cmocka_unit_test(flags_and_clocks), cmocka_unit_test(random_days),
+		cmocka_unit_test(again_and_later), cmocka_unit_test(flags_and_clocks), cmocka_unit_test(long_runs),
+		cmocka_unit_test(random_days),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
