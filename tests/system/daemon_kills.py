@@ -31,7 +31,7 @@ def edit(bed, generator, had):
             if generator.random() < 0.5:
                 bed.orders.append(["O" + number, unit, number, "7.25"])
                 had.add(number)
-    if generator.random() < 0.3:
+    if generator.random() < 0.3 and len(bed.orders) > 10:
         bed.orders.remove(generator.choice(bed.orders))
     # The CRM deletes no account that a deal refers to, and the ERP none that had an order.
     idle = [row for row in bed.rows if row[0] not in had]
