@@ -289,6 +289,7 @@ prepare(struct reading *r, struct intake *first, struct bound *bound)
 	buffer_init(&r->scratch, 0);
 	buffer_init(&r->position, SYNCLINE_POSITION_MAX);
 	buffer_init(&r->layout_origin, 0);
+	buffer_init(&r->twice.origin, 0);
 	buffer_init(&r->group.position, SYNCLINE_POSITION_MAX);
 	arena_init(&r->group.arena, 0);
 	arena_init(&r->reject_arena, 0);
@@ -381,6 +382,7 @@ reading_free(struct reading *r)
 	free(r->backlog.words);
 	free(r->rejected.words);
 	free(r->rejects);
+	read_twice_free(&r->twice);
 	arena_free(&r->reject_arena);
 	free(r->raws);
 	free(r->unit_raws);

@@ -9,6 +9,7 @@
  *     read_rejects.c   rows that can't be taken, and those that can be taken again
  *     read_stage.c     what is kept, until it is committed together with the position
  *     read_drift.c     the contract against what comes
+ *     read_twice.c     keys that stand twice in one export
  *
  * All of it in the thread that owns the engine, and nothing of it outlives intake_read().
  */
@@ -97,6 +98,15 @@ struct read_group {
 	struct arena arena;     /* of findings */
 };
 
+/* What was seen of one full export: links by their ids, and hashes of native ids that have none. */
+struct read_twice {
+	uint64_t *links, *keys; /* keys: hashes, 0: none */
+	uint32_t *rows;         /* what the row of each key says, as a hash */
+	size_t words, room, count;
+	struct buffer origin; /* of the file */
+	bool on;
+};
+
 struct reading {
 	struct engine *engine;
 	struct ledger *ledger;
@@ -123,6 +133,7 @@ struct reading {
 	uint32_t reject_count;
 	struct arena reject_arena;
 	struct read_filter rejected;   /* their native ids */
+	struct read_twice twice;
 	/* Of the batch at work: one place a row. */
 	uint32_t room;
 	uint8_t (*raws)[16], (*unit_raws)[16];
@@ -206,6 +217,12 @@ int read_store(struct reading *r, struct error *err);
 /* The same in a transaction of its own, when anything waits. */
 int read_flush(struct reading *r, bool later, struct error *err);
 void read_group_free(struct read_group *group);
+
+/* read_twice.c: before its rows; and of each of them: 1 when its key stood in this export before, with another row, 0, or -1. */
+int read_twice_batch(struct reading *r, const struct batch *batch, struct error *err);
+int read_is_twice(struct reading *r, uint32_t unit, struct syncline_slice native, const uint8_t raw[16], const struct ledger_glance *glance,
+                  struct error *err);
+void read_twice_free(struct read_twice *twice);
 
 /* read_drift.c: 0, or -1 with ERROR_CONTRACT_DRIFT. */
 int read_check_drift(const struct config_object *object, const struct batch *batch, struct error *err);

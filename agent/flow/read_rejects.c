@@ -9,7 +9,7 @@
 
 #include "flow/read.h"
 
-static const enum error_code causes[] = { ERROR_ROW_UNREADABLE, ERROR_ROW_WITHOUT_KEY, ERROR_TENANT_UNKNOWN, ERROR_TENANT_FOREIGN };
+static const enum error_code causes[] = { ERROR_ROW_UNREADABLE, ERROR_ROW_WITHOUT_KEY, ERROR_TENANT_UNKNOWN, ERROR_TENANT_FOREIGN, ERROR_ROW_TWICE };
 
 /* ---- what is open from earlier reads ---- */
 
@@ -185,6 +185,9 @@ read_reject(struct reading *r, const struct batch *batch, uint32_t index, const 
 	row->finding.cause = error_name(cause);
 	row->finding.run = intake->run != NULL ? intake->run->number : 0;
 	say_which(r, batch, index, row->finding.raw);
+	/* Its key is that of a good row, with which it neither comes nor goes. */
+	if (cause == ERROR_ROW_TWICE)
+		row->finding.native = (struct syncline_slice){ NULL, 0 };
 	if (g->last_finding == NULL)
 		g->last_finding = &g->findings;
 	*g->last_finding = row;

@@ -198,6 +198,33 @@ wanted(const struct batch_record *record, const struct ledger_glance *glance)
 	return record->op == SYNCLINE_OP_DELETED ? glance->what != LEDGER_UNKNOWN : glance->what != LEDGER_UNCHANGED;
 }
 
+#define MINE_TWICE 2u
+
+/* A key that stood in this export before: the first row counts. */
+static int
+reject_twice(struct reading *r, const struct batch *batch, struct read_unit *unit, uint32_t used, uint8_t *mine, uint32_t *ret_twice, struct error *err)
+{
+	for (uint32_t i = 0; i < used; i++) {
+		char message[400], shown[128];
+		int was;
+
+		if (batch_record(batch, r->places[i])->op != SYNCLINE_OP_SEEN)
+			continue;
+		if ((was = read_is_twice(r, unit->id, r->natives[i], r->unit_raws[i], &r->glances[i], err)) < 0)
+			return -1;
+		if (was == 0)
+			continue;
+		snprintf(message, sizeof message, "the key %s stands in the same export before, and what stands there counts",
+		         item_cut(shown, sizeof shown, r->natives[i].data, r->natives[i].length));
+		if (read_reject(r, batch, r->places[i], unit, ERROR_ROW_TWICE, message,
+		                "Have the export looked at: one key is one record.  Which row is meant is for its system to say.", err) != 0)
+			return -1;
+		mine[i] = MINE_TWICE;
+		++*ret_twice;
+	}
+	return 0;
+}
+
 /* Sets keep[] for what one of the unit's flows wants. */
 static int
 look_at_unit(struct reading *r, const struct batch *batch, struct read_unit *unit, uint32_t used, struct error *err)
@@ -205,6 +232,7 @@ look_at_unit(struct reading *r, const struct batch *batch, struct read_unit *uni
 	const uint8_t *key = ledger_hash_key(r->ledger);
 	uint8_t *mine = (uint8_t *)r->scratch.data;
 	uint64_t unchanged = 0;
+	uint32_t twice = 0;
 
 	memset(mine, 0, used);
 	for (uint32_t f = 0, asked = 0; f < unit->feed_count; f++) {
@@ -212,6 +240,8 @@ look_at_unit(struct reading *r, const struct batch *batch, struct read_unit *uni
 			continue;
 		if (ledger_links_glance(r->ledger, r->object_id, unit->id, r->natives, (const uint8_t (*)[16])r->unit_raws, used, unit->feeds[f].effective,
 		                        r->glances, err) != 0)
+			return -1;
+		if (asked == 0 && r->twice.on && reject_twice(r, batch, unit, used, mine, &twice, err) != 0)
 			return -1;
 		for (uint32_t i = 0; i < used; i++) {
 			mine[i] |= wanted(batch_record(batch, r->places[i]), &r->glances[i]);
@@ -221,6 +251,8 @@ look_at_unit(struct reading *r, const struct batch *batch, struct read_unit *uni
 		asked++;
 	}
 	for (uint32_t i = 0; i < used; i++) {
+		if ((mine[i] & MINE_TWICE) != 0)
+			continue;
 		/* What is staged and not applied yet may differ from the link, and this row comes after it. */
 		if (!mine[i])
 			mine[i] = read_filter_has(&r->backlog, key, unit->id, r->natives[i]);
@@ -232,7 +264,7 @@ look_at_unit(struct reading *r, const struct batch *batch, struct read_unit *uni
 		unchanged += !mine[i];
 	}
 	unit->rows += used;
-	count(unit->intake, LEDGER_COUNT_READ, used);
+	count(unit->intake, LEDGER_COUNT_READ, used - twice);
 	count(unit->intake, LEDGER_COUNT_UNCHANGED, unchanged);
 	return 0;
 }
@@ -243,6 +275,8 @@ look_at_links(struct reading *r, const struct batch *batch, struct error *err)
 	uint32_t records = batch->header->record_count;
 
 	memset(r->keep, 0, records);
+	if (read_twice_batch(r, batch, err) != 0)
+		return -1;
 	buffer_clear(&r->scratch);
 	if (buffer_reserve(&r->scratch, records) != 0)
 		return error_memory(err);

@@ -274,6 +274,26 @@ put_raw(uint8_t *to, uint64_t name, const struct batch *batch, const struct batc
 	return to + RAW_HEAD + length;
 }
 
+/* JSON says the same however it is written: in another escape, with other blanks. */
+static uint8_t *
+put_raw_json(struct buffer *out, uint8_t *to, uint64_t name, const struct batch *batch, const struct batch_cell *cell)
+{
+	static const uint8_t room[RAW_HEAD];
+	size_t head = (size_t)(to - (uint8_t *)out->data), length;
+	uint8_t *at;
+
+	out->length = head;
+	if (buffer_append(out, room, RAW_HEAD) != 0 || put_json(out, batch_cell_data(batch, cell), cell->length) != 0)
+		return NULL;
+	length = out->length - head - RAW_HEAD;
+	at = (uint8_t *)out->data + head;
+	memcpy(at, &name, sizeof name);
+	at[8] = cell->type;
+	for (unsigned i = 0; i < 4; i++)
+		at[9 + i] = (uint8_t)(length >> (8 * i));
+	return at + RAW_HEAD + length;
+}
+
 /*
  * What a record doesn't say is no part of it: fields that only its neighbours have don't change its hash.  A document is not in its
  * reference: that it became another one is told by the version.  This is the way of every row of every read, so room is made once for all
@@ -298,7 +318,9 @@ put_record(struct buffer *out, const struct batch *batch, const struct batch_rec
 
 		if (cell->type == SYNCLINE_TYPE_ABSENT)
 			continue;
-		to = put_raw(to, named[i].name, batch, cell);
+		to = cell->type == SYNCLINE_TYPE_JSON ? put_raw_json(out, to, named[i].name, batch, cell) : put_raw(to, named[i].name, batch, cell);
+		if (to == NULL)
+			return -1;
 		document = document || (cell->type == SYNCLINE_TYPE_CONTENT && cell->length > 0);
 	}
 	if (document && record->version.length > 0)

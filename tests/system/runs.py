@@ -489,6 +489,48 @@ def test_guard_missing_reviewed(bed):
     same("nobody is asked", bed.json(DONE, "reviews")["open"], 0)
 
 
+def test_key_twice(bed):
+    """A key that stands twice in one export: the first row counts, the other one is told, and nothing goes back and forth."""
+    bed.on("customers")
+    bed.flow("customers", DONE)
+    # What is there twice as it is says nothing else: as it was, changed, and new.
+    once = len(bed.rows)
+    bed.edit(["10002"], NAME="Changed")
+    bed.rows += [list(row) for row in bed.rows if row[0] in ("10002", "20003")] + [["10776", "1", "New", "B", "1"]] * 2
+    bed.export()
+    bed.flow("customers", DONE)
+    same("no finding", json.loads(bed.run("--json", "rejects").out)["open"], 0)
+    del bed.rows[once:]
+    bed.export()
+    bed.flow("customers", DONE)
+    name = bed.ask("crm", "SELECT name FROM account WHERE number = '10001'")
+    bed.log()
+    bed.log()
+    bed.rows.append(["10001", "1", "Other", "B", "99"])
+    bed.rows.append(["10777", "1", "New", "B", "1"])
+    bed.rows.append(["10777", "1", "Newer", "B", "2"])
+    for times in (1, 2, 3):
+        bed.export()
+        runs = bed.flow("customers", FINDINGS)
+        same(f"{times}: counted", (runs["one"][1]["read"], runs["one"][1]["rejected"], runs["one"][1].get("changed", 0)), (23, 2, 0))
+        found = [f for f in json.loads(bed.run("--json", "rejects").out)["findings"]]
+        same(f"{times}: findings", [(f["cause"], f["seen"], f["state"]) for f in found], [("row-twice", times, "open")] * 2)
+        same(f"{times}: which", sorted(f["message"].split()[2] for f in found), ["10001", "10777"])
+        same(f"{times}: where", sorted(int(f["place"].rsplit(":", 1)[1]) for f in found), [len(bed.rows) - 1, len(bed.rows) + 1])
+        same(f"{times}: as the first row says", bed.ask("crm", "SELECT name FROM account WHERE number IN ('10001', '10777') ORDER BY number"), name + [("New",)])
+    # The first of them changes, which counts; the other one stays what it is.
+    bed.edit(["10001"], NAME="Changed")
+    bed.rows[-3][2] = "Other"
+    bed.export()
+    bed.flow("customers", FINDINGS)
+    same("changed", bed.ask("crm", "SELECT name FROM account WHERE number = '10001'"), [("Changed",)])
+    del bed.rows[-3]
+    bed.rows.pop()
+    bed.export()
+    bed.flow("customers", DONE)
+    same("settled", json.loads(bed.run("--json", "rejects").out)["open"], 0)
+
+
 def test_causes(bed):
     """Rejects are counted and listed by a cause without the values in them."""
     loaded(bed)
