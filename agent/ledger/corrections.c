@@ -178,12 +178,16 @@ ledger_correction_get(struct ledger *ledger, int64_t id, struct arena *arena, st
 	if (got == 0)
 		return error_set(err, ERROR_LEDGER_NOT_FOUND, "`syncline corrections --all` lists them.", "there is no correction %lld", (long long)id);
 	if ((status = read_row(statement, &row, err)) == 0) {
+		bool value = row.value != NULL, who = row.who != NULL, why = row.why != NULL;
+
 		row.native.data = arena_copy(arena, row.native.length > 0 ? row.native.data : "", row.native.length);
 		row.field = arena_text(arena, row.field);
-		row.value = row.value != NULL ? arena_text(arena, row.value) : NULL;
-		row.who = row.who != NULL ? arena_text(arena, row.who) : NULL;
-		row.why = row.why != NULL ? arena_text(arena, row.why) : NULL;
-		status = row.native.data != NULL && row.field != NULL ? 0 : error_memory(err);
+		row.value = value ? arena_text(arena, row.value) : NULL;
+		row.who = who ? arena_text(arena, row.who) : NULL;
+		row.why = why ? arena_text(arena, row.why) : NULL;
+		/* A value that is null is another correction than one for which there was no memory. */
+		if (row.native.data == NULL || row.field == NULL || (value && row.value == NULL) || (who && row.who == NULL) || (why && row.why == NULL))
+			status = error_memory(err);
 	}
 	sqlite3_reset(statement);
 	if (status == 0)

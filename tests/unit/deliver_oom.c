@@ -86,6 +86,26 @@ half_arrived(struct spine *spine)
 	spine_sql(spine, "crm.db", "DELETE FROM accounts WHERE number = 'K4'; DELETE FROM log WHERE what = 'insert K4'");
 }
 
+/* Written as to a file: as it was sent, both changed, and gone. */
+static void
+handed_over(struct spine *spine)
+{
+	struct error err = { 0 };
+
+	spine_first_rows(spine);
+	spine_rest(spine);
+	spine_rest(spine);
+	spine_expect(spine, "ledger.db", "SELECT 1 WHERE (SELECT count(*) FROM delivery_view) = 0");
+	spine_sql(spine, "erp.db", "UPDATE kunden SET name = 'Anneliese', tags = NULL WHERE nr = 'K1'; UPDATE kunden SET name = 'Berthe' WHERE nr = 'K2';"
+	                           "DELETE FROM kunden WHERE nr = 'K3'; INSERT INTO kunden VALUES ('K4', 'Dora', 40, NULL)");
+	take_in(spine, "customers");
+	must(spine_deliver(spine, "customers", &err), err);
+	spine_expect(spine, "ledger.db", "SELECT 1 WHERE (SELECT count(*) FROM delivery_view WHERE state = 'handed-over') = 4");
+	spine_sql(spine, "crm.db", "UPDATE accounts SET name = 'Berti', phone = '+49 22', version = version + 1 WHERE number = 'K2'");
+	spine->clock_us += INT64_C(3600) * 1000000;
+}
+
+static int read_back(struct spine *spine, struct error *err) { return spine_run(spine, "customers", err); }
 static int deliver_customers(struct spine *spine, struct error *err) { return spine_deliver(spine, "customers", err); }
 static int deliver_orders(struct spine *spine, struct error *err) { return spine_deliver(spine, "orders", err); }
 static int deliver_papers(struct spine *spine, struct error *err) { return spine_deliver(spine, "papers", err); }
@@ -96,6 +116,8 @@ static const struct spine_story stories[] = {
 	{ "orders are sent", orders, deliver_orders, SPINE_CUSTOMERS | SPINE_ORDERS },
 	{ "documents are sent", documents, deliver_papers, SPINE_PAPERS },
 	{ "what nobody knows is found out", half_arrived, resolve_customers, SPINE_CUSTOMERS },
+	{ "what was handed over is asked for", handed_over, resolve_customers, SPINE_CUSTOMERS | SPINE_READBACK },
+	{ "what was handed over is read back", handed_over, read_back, SPINE_CUSTOMERS | SPINE_READBACK },
 };
 
 static void

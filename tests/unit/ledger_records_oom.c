@@ -6,6 +6,7 @@
 #include "ledger_records.h"
 
 #include "ledger/bulk.h"
+#include "ledger/findings.h"
 #include "oom.h"
 
 static int64_t known; /* a record with a link that is there beforehand */
@@ -96,6 +97,28 @@ out:
 	return result;
 }
 
+/* A value that is null is another correction: one that does not fit into memory is an error. */
+static int64_t correction;
+static char long_value[200000];
+static int
+read_correction(void *arg)
+{
+	struct ledger_correction found;
+	struct arena arena;
+	struct error err = { 0 };
+	int result;
+
+	(void)arg;
+	arena_init(&arena, 0);
+	result = ledger_correction_get(bed.ledger, correction, &arena, &found, &err);
+	if (result == 0)
+		assert_true(found.value != NULL && strlen(found.value) == sizeof long_value - 1 && found.why != NULL && strlen(found.why) == sizeof long_value - 1);
+	else
+		assert_int_equal(err.code, ERROR_MEMORY);
+	arena_free(&arena);
+	return result;
+}
+
 static int
 load(void *arg)
 {
@@ -130,15 +153,20 @@ static void
 no_failed_allocation_hides(void **state)
 {
 	struct ledger_history row = { .unit = bed.berlin, .event = LEDGER_EVENT_CHANGED, .after = "{}" };
+	struct ledger_correction one = { .binding = 1, .unit = bed.berlin, .native = bed_slice("K1"), .field = "NAME", .value = long_value, .why = long_value };
 	struct error err;
 
 	(void)state;
+	memset(long_value, 'x', sizeof long_value - 1);
 	known = bed_customer("K1", bed.berlin);
 	bed_put_link(bed_link(bed.kunden, bed.berlin, "K1", known, 1));
 	row.record = known;
 	assert_ok(ledger_begin(bed.ledger, &err));
 	assert_ok(ledger_history_add(bed.ledger, &row, 1, &err));
+	assert_ok(ledger_correction_add(bed.ledger, &one, &correction, &err));
 	assert_ok(ledger_commit(bed.ledger, &err));
+	assert_int_equal(read_correction(NULL), 0);
+	assert_true(oom_each(read_correction, NULL) > 0);
 	assert_int_equal(write_and_roll_back(NULL), 0);
 	assert_int_equal(read_all(NULL), 0);
 	assert_int_equal(load(NULL), 0);

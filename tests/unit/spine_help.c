@@ -76,7 +76,7 @@ static const char configuration[] =
 	"  bindings: {\n"
 	"   erp: { object = \"kunden\"; trigger: { every = \"1h\"; }; originates = true; deletes: { seen = \"accept\"; };\n"
 	"    map = ( [ \"number\", \"nr\" ], [ \"name\", \"name\" ], [ \"size\", \"size\" ], [ \"tags\", \"tags\" ] ); };\n"
-	"   crm: { object = \"accounts\"; create_if = \"true\"; trigger: { every = \"1h\"; }; deletes: { do = \"delete\"; };\n"
+	"   crm: { object = \"accounts\"; create_if = \"true\"; trigger: { every = \"1h\"; }; deletes: { do = \"delete\"; };~\n"
 	"    map = ( [ \"number\", \"number\" ], [ \"name\", \"name\" ], [ \"phone\", \"phone\" ], [ \"tags\", \"tags\" ] );\n"
 	"    write = ( [ \"erp_id\", \"link('erp')\" ] ); }; }; };\n"
 	" orders: { entity = \"sales_order\"; after = [ \"customers\" ]; responsible: { business = \"b\"; technical = \"t\"; };\n"
@@ -106,6 +106,8 @@ configure(struct spine *spine)
 	for (const char *c = configuration; *c != '\0'; c++)
 		if (*c == '@')
 			buffer_text(&whole, spine->dir);
+		else if (*c == '~')
+			buffer_text(&whole, (spine->flows & SPINE_READBACK) != 0 ? " confirm: { by = \"readback\"; within = \"36h\"; };" : "");
 		else
 			buffer_char(&whole, *c);
 	source.data = whole.data;
@@ -275,7 +277,7 @@ spine_changes(struct spine *spine)
 }
 
 struct spine *
-spine_new(void)
+spine_new(unsigned which)
 {
 	static const char *const folders[] = { "files", "files/docs", "dms", "dms/papers" };
 	struct spine *spine = calloc(1, sizeof *spine);
@@ -285,6 +287,7 @@ spine_new(void)
 
 	if (spine == NULL || getenv("SYNCLINE_CONNECTORS") == NULL)
 		spine_fail("SYNCLINE_CONNECTORS is not set");
+	spine->flows = which;
 	snprintf(spine->dir, sizeof spine->dir, "%s/syncline-spine.XXXXXX", tmp != NULL ? tmp : "/tmp");
 	if (mkdtemp(spine->dir) == NULL)
 		spine_fail("%s: %s", spine->dir, strerror(errno));
@@ -842,8 +845,7 @@ each(const struct spine_story *story, bool sqlite_too)
 	}
 	told = share(sizeof *told);
 	oom_sqlite_quiet = 1;
-	spine = spine_new();
-	spine->flows = story->flows;
+	spine = spine_new(story->flows);
 	story->prepare(spine);
 	if ((story->flows & SPINE_PAPERS) != 0)
 		put_back(spine, "dms/papers", "kept");

@@ -34,6 +34,7 @@ struct spine {
 #define SPINE_CUSTOMERS 1u
 #define SPINE_ORDERS 2u
 #define SPINE_PAPERS 4u
+#define SPINE_READBACK 8u /* no flow: what the customers' target shows confirms what was written */
 /* What a test says: the world is made ready, and then something is done that lacks memory. */
 struct spine_story {
 	const char *name;
@@ -42,7 +43,7 @@ struct spine_story {
 	unsigned flows;        /* that bring everything to rest: SPINE_* */
 };
 
-struct spine *spine_new(void);
+struct spine *spine_new(unsigned which); /* SPINE_* */
 void spine_free(struct spine *spine);
 void spine_open(struct spine *spine);
 void spine_close(struct spine *spine);
