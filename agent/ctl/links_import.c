@@ -14,6 +14,7 @@
 
 #include "base/text.h"
 #include "ctl/links.h"
+#include "ledger/deliveries.h"
 #include "ledger/records.h"
 
 #define FAULTS_SHOWN 100u
@@ -151,7 +152,8 @@ make_link(struct import *import, int64_t record, uint32_t object, struct synclin
 	if (nothing == NULL)
 		return error_memory(err);
 	link.created = ledger_sequence(import->ledger);
-	if (ledger_links_put(import->ledger, import->entity, &link, 1, err) != 0)
+	/* Whatever waits for a link of this record is claimed anew, and waits on if it was for another one. */
+	if (ledger_links_put(import->ledger, import->entity, &link, 1, err) != 0 || ledger_deliveries_wake(import->ledger, 0, &record, 1, err) != 0)
 		return -1;
 	return history(import, record, LEDGER_EVENT_LINKED, object, native, err);
 }

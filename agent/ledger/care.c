@@ -96,6 +96,24 @@ prune_leases(struct ledger *ledger, int64_t before_us, uint32_t budget, uint32_t
 	return 0;
 }
 
+/* The match keys of rows that nobody is asked about any more: they are there to find those again that are. */
+static int
+prune_review_keys(struct ledger *ledger, int64_t before_us, uint32_t budget, uint32_t *ret_dropped, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(
+		ledger, "DELETE FROM review_key WHERE (review, rule) IN (SELECT k.review, k.rule FROM review_key k LEFT JOIN review r ON r.id = k.review"
+		        " WHERE r.id IS NULL OR r.state <> 0 LIMIT ?1)", err);
+
+	(void)before_us; /* who asks about it again gives it new ones */
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, budget);
+	if (ledger_run_statement(ledger, statement, err) != 0)
+		return -1;
+	*ret_dropped = (uint32_t)sqlite3_changes(ledger->db);
+	return 0;
+}
+
 int
 ledger_prune(struct ledger *ledger, uint32_t budget, bool *ret_more, struct error *err)
 {
@@ -114,6 +132,7 @@ ledger_prune(struct ledger *ledger, uint32_t budget, bool *ret_more, struct erro
 	} stories[] = {
 		{ ledger_prune_staging, keep->staging_ms }, { ledger_prune_plans, keep->plans_ms },     { ledger_prune_runs, keep->runs_ms },
 		{ ledger_prune_history, keep->history_ms }, { prune_leases, INT64_C(7) * 24 * 3600 * 1000 },
+		{ prune_review_keys, 0 },
 	};
 
 	if (ledger_begin(ledger, err) != 0)

@@ -902,6 +902,31 @@ def test_idle_target_is_down(bed):
     bed.whole()
 
 
+def test_parent_is_imported(bed):
+    """A child waits at a target for its parent; the parent is linked there by hand, and the next run writes the child."""
+    bed.on("customers", "orders")
+    flag(bed, "customers", "off", "--to", "crm")
+    bed.flow("customers")
+    bed.run("run", "orders")
+    same("nobody is there", (bed.accounts(), bed.ask("crm", "SELECT count(*) FROM deal")), ([], [(0,)]))
+    same("all wait", bed.ledger("SELECT DISTINCT state FROM delivery_view WHERE target = 'orders.crm'"), [("waiting",)])
+    bed.execute("crm", "INSERT INTO account (id, number, name) VALUES (77, '10001', 'Name 11'); DELETE FROM log;")
+    bed.write("pairs.csv", "erp,crm\n10001,77\n")
+    bed.json(DONE, "links", "import", "customers", "crm", bed.path("pairs.csv"), "--unit", "one", "--why", "test")
+    bed.run("run", "orders", "--unit", "one")
+    same("its order", bed.ask("crm", "SELECT number, account FROM deal"), [("O10001", 77)])
+    # So does an order whose row waits for a customer that the ERP shows later, or never, when somebody links that one.
+    bed.orders.append(["O10888", "1", "10888", "1.50"])
+    bed.export()
+    bed.run("run", "orders", "--unit", "one")
+    same("a row waits", bed.ledger("SELECT native, parent_native FROM waiter_view"), [("O10888", "10888")])
+    bed.execute("crm", "INSERT INTO account (id, number, name) VALUES (88, '10888', 'Somebody'); DELETE FROM log;")
+    bed.write("pairs.csv", "erp,crm\n10888,88\n")
+    bed.json(DONE, "links", "import", "customers", "crm", bed.path("pairs.csv"), "--unit", "one", "--why", "test")
+    bed.run("run", "orders", "--unit", "one")
+    same("its order", bed.ask("crm", "SELECT number, account FROM deal ORDER BY number"), [("O10001", 77), ("O10888", 88)])
+
+
 # what is in the air while the next batch is claimed
 
 STAFF = """

@@ -8,7 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ledger/findings.h"
 #include "ledger/inside.h"
+#include "ledger/records.h"
 #include "ledger/runs.h"
 #include "ledger_help.h"
 
@@ -545,6 +547,29 @@ what_is_kept_long_enough_goes_in_small_steps(void **state)
 	assert_true(applied);
 }
 
+/* The match keys of a row are there as long as somebody is asked about it. */
+static void
+what_finds_a_row_again_goes_with_its_question(void **state)
+{
+	static const struct ledger_match key = { .hash = "key" };
+	const struct ledger_finding review = { .kind = LEDGER_FINDING_REVIEW, .flow = 1, .unit = 2, .object = 1, .native = { "a", 1 }, .run = 7,
+		.cause = "unmatched", .message = "no record matches", .hint = "decide" };
+	int64_t id = 0;
+	bool more;
+
+	(void)state;
+	assert_ok(ledger_begin(ledger, &err));
+	assert_ok(ledger_find(ledger, &review, &id, &err));
+	assert_ok(ledger_review_keys(ledger, id, &model->entities[0], 2, &key, 1, &err));
+	assert_ok(ledger_commit(ledger, &err));
+	assert_ok(ledger_prune(ledger, 1000, &more, &err));
+	assert_int_equal(help_number(ledger, "SELECT count(*) FROM review_key"), 1);
+	IN_TRANSACTION(ledger_finding_close(ledger, id, LEDGER_ARCHIVED, "it is none of ours", &err));
+	assert_ok(ledger_prune(ledger, 1000, &more, &err));
+	assert_false(more);
+	assert_int_equal(help_number(ledger, "SELECT count(*) FROM review_key"), 0);
+}
+
 static void
 rest_carries_the_log_over(void **state)
 {
@@ -607,6 +632,7 @@ main(void)
 		TEST(what_is_no_backup_is_not_restored),
 		TEST(a_check_finds_nothing_in_a_good_ledger),
 		TEST(what_is_kept_long_enough_goes_in_small_steps),
+		TEST(what_finds_a_row_again_goes_with_its_question),
 		TEST(rest_carries_the_log_over),
 		TEST(views_are_for_people),
 	};
