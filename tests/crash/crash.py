@@ -36,6 +36,7 @@ A case is: way, faults (those of the target, from the faulty phase on), phase (1
     whole    1: to the end, whatever is known of others
 """
 import concurrent.futures
+import hashlib
 import json
 import multiprocessing
 import os
@@ -48,6 +49,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 import zlib
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -156,6 +158,33 @@ class Known(Exception):
     """From this state, the rest was tried before."""
 
 
+class Shared:
+    """States from which the rest was tried, by all processes of this run and, with CRASH_DONE, by those before it: in a file, 16 bytes each."""
+
+    def __init__(self, path):
+        self.path, self.known, self.read = path, set(), 0
+
+    def __contains__(self, state):
+        key = self.key(state)
+        if key not in self.known and os.path.exists(self.path) and os.path.getsize(self.path) >= self.read + 16:
+            with open(self.path, "rb") as file:
+                file.seek(self.read)
+                data = file.read()
+            self.read += len(data) // 16 * 16
+            self.known.update(data[at:at + 16] for at in range(0, len(data) // 16 * 16, 16))
+        return key in self.known
+
+    def update(self, states):
+        keys = {self.key(state) for state in states} - self.known
+        self.known |= keys
+        with open(self.path, "ab", buffering=0) as file:
+            file.write(b"".join(keys))
+
+    @staticmethod
+    def key(state):
+        return hashlib.blake2b(repr(state).encode(), digest_size=16).digest()
+
+
 class Ground:
     """
     A bed on which many cases are played, one after the other.  Each begins with a copy of what the bed held before the run in which its
@@ -165,7 +194,10 @@ class Ground:
     def __init__(self, folder, way, phase, good, server=None):
         self.folder, self.way, self.phase = folder, way, phase
         self.bed = Bed(folder, way, server=server)
-        self.bed.switch_on()
+        if way in templates:
+            templates[way].restore(self.bed)
+        else:
+            self.bed.switch_on()
         self.bed.fill()
         if phase == 2:
             self.bed.settle()
@@ -176,7 +208,8 @@ class Ground:
         self.faults = None  # of the case that is played: settings_in()
         self.good = good  # (moment, faults to come, state): the rest was tried
         self.path = None  # of the case that is played
-        self.shortcuts = self.alike = self.whole = 0
+        self.recording = False
+        self.shortcuts = self.alike = 0
 
     def arrange(self, case):
         """The bed as it was before the faulty phase, with the faults of this case."""
@@ -188,7 +221,7 @@ class Ground:
     def record(self, case):
         """What the bed holds before each run of the faulty phase when nothing is killed, and how many points there were by then."""
         self.settings = self.faults = settings_in(case)
-        self.marks, self.path = [], []
+        self.marks, self.path, self.recording = [], [], True
         self.photographs, self.looked_at = {}, set()
         self.arrange(case)
         paths = {name: os.path.join(self.folder, "points-" + name) for name in ("program", "host")}
@@ -200,9 +233,14 @@ class Ground:
                 self.bed.run(patience=PATIENCE if case["faults"] else 0, flows=(flow,), fault="count:" + paths["program"], host="count:" + paths["host"],
                              power="plain")
                 if len(self.marks) > (rounds_of(self.way) - 1) * len(FLOWS):
-                    self.see("faulty", flow)
+                    self.see("faulty", self.phase, flow)
         self.marks.append((None, self.count(paths)))
-        self.come_to_rest()
+        self.recording = False
+        try:
+            self.come_to_rest()
+        except Known:
+            self.bed.look = None
+            self.bed.compare_journal()
         self.good.update(self.path)
 
     @staticmethod
@@ -275,10 +313,10 @@ class Ground:
             photograph.bring_forward(bed)
             if bed.importer:
                 bed.importer.moment()
-            self.see("faulty", FLOWS[at % len(FLOWS)])
+            self.see("faulty", self.phase, FLOWS[at % len(FLOWS)])
             for i in range(at + 1, (at // len(FLOWS) + 1) * len(FLOWS)):
                 bed.run(patience=patience, flows=(FLOWS[i % len(FLOWS)],), power="plain" if case["kind"] == "plain" else None)
-                self.see("faulty", FLOWS[i % len(FLOWS)])
+                self.see("faulty", self.phase, FLOWS[i % len(FLOWS)])
             bed.check_ledger()
             self.come_to_rest()
         except Known:
@@ -312,8 +350,8 @@ class Ground:
         state, spent = fingerprint(self.bed)
         # Where no fault is to come any more, it is the same which they were.
         faults, bed = self.faults, self.bed
-        state = (moment, (bool(faults[0]), "answers-late" in faults[0], faults[-1]) if spent else faults, bed.doubles, state)
-        if state in self.good:
+        state = (self.way, moment, (bool(faults[0]), "answers-late" in faults[0], faults[-1]) if spent else faults, bed.doubles, state)
+        if state in self.good and not self.recording:
             raise Known
         self.path.append(state)
 
@@ -354,14 +392,14 @@ class Ground:
                     if case["kind"] not in ("host", "stop", "disk") and os.path.exists(os.path.join(bed.state, "ledger.db")):
                         bed.check_ledger()
                 if reached:
-                    self.see("faulty", FLOWS[i % len(FLOWS)])
+                    self.see("faulty", self.phase, FLOWS[i % len(FLOWS)])
             if case.get("again"):
                 bed.run(patience=patience, fault="kill:%d:%s" % (case["again"], counter + "-again"))
             if os.path.exists(os.path.join(bed.state, "ledger.db")):
                 bed.check_ledger()
             if case.get("again") and not case.get("whole"):
                 self.path = []
-                self.see("faulty", FLOWS[-1])
+                self.see("faulty", self.phase, FLOWS[-1])
             self.come_to_rest()
         except Known:
             self.shortcuts += 1
@@ -435,12 +473,12 @@ FAILURES = (Failure, subprocess.TimeoutExpired, OSError, ValueError, KeyError, s
 played = multiprocessing.Value("q", 0)  # by all processes
 
 
-def play_many(job, cases, ends):
+def play_many(job, cases, ends, known):
     """Cases of one way and phase, on one ground; in a process of its own."""
     way, phase = job[:2]
     found = {"job": job, "good": 0, "missed": 0, "shortcuts": 0, "failed": [], "whole": False}
     ground = folder = None
-    good, server = set(), Server()
+    good, server = Shared(known), Server()
     for case in cases:
         if ends is not None and time.monotonic() > ends:
             break
@@ -451,8 +489,9 @@ def play_many(job, cases, ends):
                 folder = tempfile.mkdtemp(prefix="syncline-crash-", dir=ROOM)
                 ground = Ground(os.path.join(folder, "bed"), way, phase, good, server)
             reached = ground.play(case)
-        except FAILURES as why:
-            found["failed"].append((case, "%s: %s" % (type(why).__name__, why), folder))
+        except Exception as why:  # of any kind: what else is under way must be told of all the same
+            where = "" if isinstance(why, FAILURES) else " " + " ".join(traceback.format_exc().split())
+            found["failed"].append((case, "%s: %s%s" % (type(why).__name__, why, where), folder))
             if ground is not None:
                 found["shortcuts"] += ground.shortcuts
             ground = folder = None
@@ -736,7 +775,29 @@ def doubted(cases):
     return [dict(case, whole=1) for case in cases if zlib.crc32(spell(case).encode()) % DOUBTED == 0]
 
 
+templates = {}  # way -> what a bed holds in the beginning: with one ledger for all, beds of several processes come to the same states
+
+
+def make_templates(folder, ways):
+    """Once: with CRASH_DONE they are kept, for what is known is known of them."""
+    for way in sorted(ways - set(templates)):
+        bed = Bed(os.path.join(folder, way), way)
+        ledger = "%s.%s" % (NOTES, way) if NOTES else None
+        if ledger and os.path.exists(ledger):
+            shutil.copytree(ledger, bed.state)
+        else:
+            bed.switch_on()
+            if ledger:
+                templates[way] = Snapshot(bed)
+                shutil.copytree(bed.state, ledger)
+        templates[way] = Snapshot(bed)
+
+
 def run_whole(cases, seed, ends):
+    folder = tempfile.mkdtemp(prefix="syncline-crash-", dir=ROOM)
+    templates.clear()
+    make_templates(folder, {case["way"] for case in cases})
+    known = NOTES + ".known" if NOTES else os.path.join(folder, "known")
     judge, before, jobs = Judge(len(cases), ends), done_before(seed), jobs_of(cases, seed)
     todo = [job for job in jobs if job[0] not in before]
     judge.before = sum(len(cases) for job, cases in jobs if job in before)
@@ -744,13 +805,14 @@ def run_whole(cases, seed, ends):
         say("%d of them were run before" % judge.before)
     played.value = 0
     with concurrent.futures.ProcessPoolExecutor(WORKERS) as pool:
-        open_jobs = {pool.submit(play_many, *job, ends) for job in todo}
+        open_jobs = {pool.submit(play_many, *job, ends, known) for job in todo}
         while open_jobs:
             over, open_jobs = concurrent.futures.wait(open_jobs, 60, concurrent.futures.FIRST_COMPLETED)
             for job in over:
                 judge.take(job.result())
                 note(job.result(), seed)
             judge.tell_progress(played.value)
+    shutil.rmtree(folder, ignore_errors=True)
     return judge.verdict()
 
 

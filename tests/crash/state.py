@@ -36,7 +36,7 @@ KIND = {column: kind for kind, columns in NUMBERS.items() for column in columns}
 UP_TO = ("position.staged", "applied.staged", "staged_batch.id")
 MOMENTS = ("read.started", "link.created", "link.confirmed", "waiter.started")
 UNTOLD = ("link.id", "run.number", "lease.pid", "lease.engine", "lease.holder")
-SPECIAL = ("position.position", "attempt_payload.payload", "link.version")
+SPECIAL = ("fingerprint.fingerprint", "position.position", "attempt_payload.payload", "link.version")
 # By these something becomes due; the others tell when something was.
 DUE = ("due_us", "until_us", "indexed_ms", "due_ms")
 # What is under way has begun as long ago as when the snapshot was made.
@@ -169,6 +169,8 @@ class Snapshot:
             if tables:
                 shift(os.path.join(bed.folder, name), tables, time.time() - self.moment)
         bed.source, bed.importer, bed.clock = copy.deepcopy(self.source), copy.deepcopy(self.importer), self.clock
+        if bed.importer:
+            bed.importer.folder = os.path.join(bed.folder, "importer")
         bed.passes = ""
 
 
@@ -375,6 +377,8 @@ def read_ledger(bed, path, known):
                     value = bool(value) and sum(moment <= value for moment in moments.get(row[columns.index("object")], ()))
                 elif full in UP_TO:
                     value = bisect.bisect_right(waiting, value or 0)
+                elif full == "fingerprint.fingerprint":
+                    value = value is not None  # of a system's address: another one is another system, and no run of it ends well
                 elif full == "position.position":
                     value = tell_position(bed, value)
                 elif full == "attempt_payload.payload":
