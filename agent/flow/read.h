@@ -49,8 +49,10 @@ struct read_unit {
 
 /* A filter over native ids: false when one was surely never added.  Made with the first one. */
 #define READ_FILTER_BITS (UINT32_C(1) << 25)
+#define READ_FILTER_FRONT (UINT32_C(1) << 17)
 struct read_filter {
 	uint64_t *words;
+	uint64_t front[READ_FILTER_FRONT / 64]; /* the same with few bits: empty where little was added, and then asked alone */
 };
 
 /* An open finding of an earlier read about a row that could not be taken. */

@@ -23,25 +23,30 @@ spread(const uint8_t key[16], uint32_t unit, struct syncline_slice native, uint3
 	ret_bits[1] = (uint32_t)(hash >> 32) % READ_FILTER_BITS;
 }
 
+/* Most reads add little: what tells that something is not in there is kept small enough to stay close to the processor. */
 bool
 read_filter_has(const struct read_filter *filter, const uint8_t key[16], uint32_t unit, struct syncline_slice native)
 {
-	uint32_t bits[2];
+	uint32_t bits[2], front;
 
 	if (filter->words == NULL)
 		return false;
 	spread(key, unit, native, bits);
-	return (filter->words[bits[0] / 64] >> bits[0] % 64 & 1) && (filter->words[bits[1] / 64] >> bits[1] % 64 & 1);
+	front = bits[0] % READ_FILTER_FRONT;
+	return (filter->front[front / 64] >> front % 64 & 1) && (filter->words[bits[0] / 64] >> bits[0] % 64 & 1) &&
+	       (filter->words[bits[1] / 64] >> bits[1] % 64 & 1);
 }
 
 int
 read_filter_add(struct read_filter *filter, const uint8_t key[16], uint32_t unit, struct syncline_slice native)
 {
-	uint32_t bits[2];
+	uint32_t bits[2], front;
 
 	if (filter->words == NULL && (filter->words = calloc(READ_FILTER_BITS / 64, sizeof *filter->words)) == NULL)
 		return -1;
 	spread(key, unit, native, bits);
+	front = bits[0] % READ_FILTER_FRONT;
+	filter->front[front / 64] |= UINT64_C(1) << front % 64;
 	for (int i = 0; i < 2; i++)
 		filter->words[bits[i] / 64] |= UINT64_C(1) << bits[i] % 64;
 	return 0;
