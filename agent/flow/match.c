@@ -229,6 +229,16 @@ work_all_keys(struct work *work, const struct syncline_value *values, struct led
 	return 0;
 }
 
+void
+work_find_key_fields(struct work *work)
+{
+	for (uint32_t rule = 0; rule < work->entity->match_count; rule++)
+		for (uint32_t i = 0; i < work->entity->matches[rule].exact.count; i++)
+			work->in_key[field_index(work->entity, config_field(work->entity, work->entity->matches[rule].exact.items[i]))] = 1;
+	for (uint32_t i = 0; i < work->entity->field_count; i++)
+		work->in_key[i] = work->in_key[i] || work_field(work, i)->unique;
+}
+
 int
 work_match_keys(struct work *work, struct work_record *record, struct error *err)
 {

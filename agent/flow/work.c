@@ -31,8 +31,10 @@ work_init(struct work *work, struct intake *intake, const struct intake_apply_op
 	buffer_init(&work->scratch, SYNCLINE_RECORD_MAX * 2);
 	buffer_init(&work->text, SYNCLINE_RECORD_MAX * 8);
 	buffer_init(&work->after, SYNCLINE_RECORD_MAX * 8);
-	if ((work->field_words = calloc(work->entity->field_count + 1u, sizeof *work->field_words)) == NULL)
+	if ((work->field_words = calloc(work->entity->field_count + 1u, sizeof *work->field_words)) == NULL ||
+	    (work->in_key = calloc(work->entity->field_count + 1u, 1)) == NULL)
 		return error_memory(err);
+	work_find_key_fields(work);
 	for (uint32_t i = 0; i < work->entity->field_count; i++)
 		work->field_words[i] = ledger_field_id(work->ledger, work->entity, &work->entity->fields[i]);
 	if (work->entity_id == 0)
@@ -44,6 +46,7 @@ void
 work_free(struct work *work)
 {
 	free(work->field_words);
+	free(work->in_key);
 	arena_free(&work->arena);
 	buffer_free(&work->scratch);
 	buffer_free(&work->text);
@@ -186,7 +189,7 @@ make_link(struct work *work, const struct ledger_link *from, const uint64_t *wor
 	if (link == NULL || (link->sent = arena_array(&work->arena, work->field_limit + 1u, sizeof *link->sent)) == NULL ||
 	    (link->seen = arena_array(&work->arena, work->field_limit + 1u, sizeof *link->seen)) == NULL)
 		return NULL;
-	link->at = *from;
+	link->at = link->row = *from;
 	link->was = from->state;
 	memcpy(link->sent, from->sent != NULL ? from->sent : words, size);
 	memcpy(link->seen, from->seen != NULL ? from->seen : words, size);
@@ -218,6 +221,7 @@ work_load_records(struct work *work, const int64_t *ids, uint32_t count, struct 
 		    (record->before = arena_array(&work->arena, work->entity->field_count + 1u, sizeof *record->before)) == NULL)
 			return error_memory(err);
 		record->at = found[i];
+		record->rules = found[i].version;
 		record->deleted = found[i].state == LEDGER_DELETED;
 		memcpy(record->before, found[i].values, size);
 		if (vector_of(work->ledger, work->entity, found[i].values, &work->scratch, record->words) != 0)
@@ -258,19 +262,19 @@ work_link_of(const struct work_record *record, int64_t id)
 int
 work_load_links(struct work *work, const struct syncline_slice *natives, uint32_t count, struct error *err)
 {
-	struct ledger_link *links = arena_array(&work->arena, count + 1u, sizeof *links);
+	int64_t *links = arena_array(&work->arena, count + 1u, sizeof *links), *records = arena_array(&work->arena, count + 1u, sizeof *records);
 	int64_t *ids = arena_array(&work->arena, count + 1u, sizeof *ids);
 	uint32_t wanted = 0;
 
-	if (links == NULL || ids == NULL)
+	if (links == NULL || records == NULL || ids == NULL)
 		return error_memory(err);
 	if (count == 0)
 		return 0;
-	if (ledger_links_get(work->ledger, work->entity, work->bound->object, work->intake->unit_id, natives, count, &work->arena, links, err) != 0)
+	if (ledger_links_find(work->ledger, work->bound->object, work->intake->unit_id, natives, count, links, records, err) != 0)
 		return -1;
 	for (uint32_t i = 0; i < count; i++)
-		if (links[i].id != 0 && work_loaded(work, links[i].record) == NULL)
-			ids[wanted++] = links[i].record;
+		if (links[i] != 0 && work_loaded(work, records[i]) == NULL)
+			ids[wanted++] = records[i];
 	if (work_load_records(work, ids, wanted, err) != 0)
 		return -1;
 	for (uint32_t i = 0; i < count; i++) {
@@ -278,12 +282,12 @@ work_load_links(struct work *work, const struct syncline_slice *natives, uint32_
 
 		if (slot == NULL)
 			return error_memory(err);
-		if (links[i].id == 0)
+		if (links[i] == 0)
 			continue;
-		slot->link = work_link_of(work_loaded(work, links[i].record), links[i].id);
+		slot->link = work_link_of(work_loaded(work, records[i]), links[i]);
 		if (slot->link == NULL)
 			return error_set(err, ERROR_INTERNAL, "`syncline doctor` checks the ledger.",
-			                 "the link %lld of the record %lld leads nowhere", (long long)links[i].id, (long long)links[i].record);
+			                 "the link %lld of the record %lld leads nowhere", (long long)links[i], (long long)records[i]);
 		slot->link->reader = work->bound;
 	}
 	return 0;
@@ -617,7 +621,8 @@ collect_links(struct work *work, struct work_record *record, bool changed, struc
 		link->at.sent = kept_vector(work, link->sent, record, fields);
 		link->at.seen = kept_vector(work, link->seen, record, fields);
 		from[*count] = link;
-		links[(*count)++] = link->at;
+		links[*count] = link->at;
+		links[(*count)++].was = link->row.id != 0 ? &link->row : NULL;
 	}
 	return 0;
 }
@@ -678,6 +683,19 @@ flush_understood(struct work *work, struct error *err)
 	return count > 0 ? ledger_links_understood(work->ledger, ids, (const uint8_t (*)[16])raws, versions, count, work->version, err) : 0;
 }
 
+/* Under other rules it may have other keys, though it is what it was; under the same ones only what they are made of gives it others. */
+static bool
+may_have_other_keys(const struct work *work, const struct work_record *record, bool state)
+{
+	if (record->fresh || state || record->rules != work->version || !work->bound->binding->reads)
+		return record->dirty || state || record->rules != work->version;
+	for (uint32_t i = 0; i < work->entity->field_count; i++)
+		/* To the letter: 1.10 is 1.1 to the merge, and another text. */
+		if (work->in_key[i] && !values_equal(&record->before[i], &record->at.values[i]))
+			return true;
+	return false;
+}
+
 int
 work_flush(struct work *work, struct error *err)
 {
@@ -709,9 +727,7 @@ work_flush(struct work *work, struct error *err)
 		}
 		record->dirty = record->fresh || changed;
 		/* Marking ends links of deleted records. */
-		if (tell_change(work, record, changed, err) != 0 ||
-		    /* Under other rules it may have other keys, though it is what it was. */
-		    ((record->dirty || state || record->at.version != work->version) && work_match_keys(work, record, err) != 0) ||
+		if (tell_change(work, record, changed, err) != 0 || (may_have_other_keys(work, record, state) && work_match_keys(work, record, err) != 0) ||
 		    marks_of_record(work, record, changed, state, err) != 0 ||
 		    collect_links(work, record, changed, &sets, links, from, &link_count, err) != 0)
 			return -1;
@@ -721,7 +737,10 @@ work_flush(struct work *work, struct error *err)
 	    (work->history_count > 0 && ledger_history_add(work->ledger, work->history, work->history_count, err) != 0) ||
 	    (work->mark_count > 0 && ledger_deliver(work->ledger, work->marks, work->mark_count, err) != 0))
 		return -1;
-	for (uint32_t i = 0; i < link_count; i++)
+	for (uint32_t i = 0; i < link_count; i++) {
 		from[i]->at.id = links[i].id;
+		from[i]->row = links[i];
+		from[i]->row.was = NULL;
+	}
 	return 0;
 }

@@ -26,6 +26,7 @@
 /* A link with its vectors as words, whatever the ledger keeps of them. */
 struct work_link {
 	struct ledger_link at;  /* its `sent` and `seen` are set when it is written back */
+	struct ledger_link row; /* as it was read or written last; id 0: not yet */
 	uint64_t *sent, *seen;  /* words by field id */
 	struct bound *reader;   /* whose rows made it known here; NULL: not in this batch */
 	bool dirty, understood; /* to be written back whole, or only its raw hash and version */
@@ -35,6 +36,7 @@ struct work_link {
 struct work_record {
 	struct ledger_record at;       /* its values are the present ones */
 	struct syncline_value *before; /* as they were loaded; NULL: fresh */
+	uint32_t rules;                /* the effective version as it was loaded */
 	uint64_t *words, *was;         /* of the present values, and as loaded */
 	struct work_link **links;
 	uint32_t link_count, link_room;
@@ -119,6 +121,7 @@ struct work {
 	const struct config_entity *entity;
 	uint32_t entity_id, field_limit;
 	uint32_t *field_words; /* of each of the entity's fields: its place in a vector */
+	uint8_t *in_key;       /* of each of the entity's fields: match keys are made of it */
 	enum intake_mode mode;
 	struct ledger_plan_draft *draft;
 	struct intake_result *result;
@@ -252,6 +255,8 @@ int work_record_keys(struct work *work, const struct syncline_value *values, str
 int work_note_keys(struct work *work, const struct work_record *record, struct error *err);
 uint32_t work_match_unit(const struct work *work); /* 0: of all units */
 int work_match_keys(struct work *work, struct work_record *record, struct error *err);
+/* Which fields match keys are made of: work->in_key. */
+void work_find_key_fields(struct work *work);
 
 /* merge.c: base false: this link is new, nothing was agreed before. */
 int work_merge(struct work *work, const struct row *row, struct work_link *link, struct work_record *record, bool base, struct error *err);

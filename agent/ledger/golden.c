@@ -435,6 +435,21 @@ select_text(struct ledger *ledger, const struct config_entity *entity, const cha
 	return keep(ledger, text);
 }
 
+/* The same where it changes neither unit nor state. */
+static const char *
+change_text(struct ledger *ledger, const struct buffer *update)
+{
+	struct buffer text;
+	const char *kept;
+
+	buffer_init(&text, 0);
+	buffer_append(&text, update->data, update->length);
+	buffer_text(&text, " AND _unit = ?2 AND _state = ?3");
+	kept = keep(ledger, &text);
+	buffer_free(&text);
+	return kept;
+}
+
 static void
 write_texts(struct ledger *ledger, struct golden *golden, const char *columns, struct buffer *text)
 {
@@ -460,6 +475,7 @@ write_texts(struct ledger *ledger, struct golden *golden, const char *columns, s
 		buffer_format(text, " = ?%u", GOLDEN_OWN + 1 + i);
 	}
 	buffer_text(text, " WHERE _id = ?1");
+	golden->change = text->failed ? NULL : change_text(ledger, text);
 	golden->update = keep(ledger, text);
 }
 
@@ -491,7 +507,7 @@ make_texts(struct ledger *ledger, struct golden *golden, struct error *err)
 	if ((list = buffer_string(&columns)) != NULL)
 		write_texts(ledger, golden, list, &text);
 	if (list == NULL || golden->range == NULL || golden->scan == NULL || golden->scan_unit == NULL || golden->state == NULL ||
-	    golden->exists == NULL || golden->generations == NULL || golden->insert == NULL || golden->update == NULL) {
+	    golden->exists == NULL || golden->generations == NULL || golden->insert == NULL || golden->update == NULL || golden->change == NULL) {
 		error_memory(err);
 		goto out;
 	}

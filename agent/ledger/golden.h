@@ -28,6 +28,7 @@ struct golden {
 	const char *scan_unit;
 	const char *insert;  /* nothing happens when the id is there */
 	const char *update;
+	const char *change;  /* the same where unit and state are what they were; else nothing happens */
 	const char *state;   /* unit and state of id ?1 */
 	const char *exists;
 	const char *generations; /* ids ?1 to ?2 */

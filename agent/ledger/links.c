@@ -309,6 +309,81 @@ ledger_links_get(struct ledger *ledger, const struct config_entity *entity, uint
 	return link_look_end(ledger, own, get_all(ledger, entity, object, unit, natives, count, arena, ret_links, err));
 }
 
+static int
+find_all(struct ledger *ledger, uint32_t object, uint32_t unit, const struct syncline_slice *natives, uint32_t count, int64_t *ret_links,
+         int64_t *ret_records, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger,
+		"SELECT id, record, state FROM link INDEXED BY link_native WHERE object = ?1 AND unit = ?2 AND native = ?3", err);
+	int step;
+
+	if (statement == NULL)
+		return link_failed(ledger, err);
+	sqlite3_bind_int64(statement, 1, object);
+	sqlite3_bind_int64(statement, 2, unit);
+	for (uint32_t i = 0; i < count; i++) {
+		struct ledger_link best = { 0 };
+
+		link_bind_native(statement, 3, natives[i]);
+		while ((step = ledger_step(ledger, statement, err)) == 1) {
+			const struct ledger_link link = { .id = sqlite3_column_int64(statement, 0), .record = sqlite3_column_int64(statement, 1),
+				.state = (uint8_t)sqlite3_column_int(statement, 2) };
+
+			if (counts_more(&link, &best))
+				best = link;
+		}
+		if (step < 0)
+			return link_failed(ledger, err);
+		ret_links[i] = best.id;
+		ret_records[i] = best.record;
+	}
+	return 0;
+}
+
+int
+ledger_links_find(struct ledger *ledger, uint32_t object, uint32_t unit, const struct syncline_slice *natives, uint32_t count,
+                  int64_t *ret_links, int64_t *ret_records, struct error *err)
+{
+	bool own;
+
+	if (link_look_begin(ledger, &own, err) != 0)
+		return -1;
+	return link_look_end(ledger, own, find_all(ledger, object, unit, natives, count, ret_links, ret_records, err));
+}
+
+static int
+get_by_id(struct ledger *ledger, const struct config_entity *entity, const int64_t *ids, uint32_t count, struct arena *arena,
+          struct ledger_link *ret_links, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger, "SELECT " LINK_COLUMNS " FROM link WHERE id = ?1", err);
+	uint32_t words = link_words(ledger, entity);
+	int step, result = 0;
+
+	if (statement == NULL)
+		return -1;
+	for (uint32_t i = 0; i < count && result == 0; i++) {
+		ret_links[i] = (struct ledger_link){ 0 };
+		sqlite3_bind_int64(statement, 1, ids[i]);
+		if ((step = ledger_step(ledger, statement, err)) == 1)
+			result = link_read(statement, words, arena, &ret_links[i], err);
+		sqlite3_reset(statement);
+		if (step < 0)
+			return -1;
+	}
+	return result;
+}
+
+int
+ledger_links_by_id(struct ledger *ledger, const struct config_entity *entity, const int64_t *ids, uint32_t count, struct arena *arena,
+                   struct ledger_link *ret_links, struct error *err)
+{
+	bool own;
+
+	if (link_look_begin(ledger, &own, err) != 0)
+		return -1;
+	return link_look_end(ledger, own, get_by_id(ledger, entity, ids, count, arena, ret_links, err));
+}
+
 struct list {
 	struct arena *arena;
 	struct ledger_link *links;

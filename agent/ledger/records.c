@@ -413,12 +413,18 @@ static int
 replace(struct ledger *ledger, struct golden *golden, const struct ledger_record *record, struct buffer *stamps, struct tally *tally,
         struct error *err)
 {
-	sqlite3_stmt *statement = ledger_statement(ledger, golden->state, err);
+	sqlite3_stmt *statement = ledger_statement(ledger, golden->change, err);
 	uint32_t unit = 0;
 	bool live = false, inserted = false;
 	int step;
 
-	if (statement == NULL)
+	/* Most changes leave unit and state as they are. */
+	if (statement == NULL ||
+	    golden_bind(golden, statement, record, stamps, err) != 0 || ledger_run_statement(ledger, statement, err) != 0)
+		return -1;
+	if (sqlite3_changes(ledger->db) == 1)
+		return 0;
+	if ((statement = ledger_statement(ledger, golden->state, err)) == NULL)
 		return -1;
 	sqlite3_bind_int64(statement, 1, record->id);
 	if ((step = ledger_step(ledger, statement, err)) < 0)

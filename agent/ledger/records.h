@@ -100,6 +100,11 @@ struct ledger_link {
 	uint64_t created;   /* sequence */
 	uint64_t confirmed; /* sequence of our last confirmed write; 0: never written */
 	int64_t confirmed_us;
+	/*
+	 * For ledger_links_put(): as it was read in this transaction, which saves a look at what stands there.  It is believed no
+	 * further than the row bears it out.  NULL: not known.
+	 */
+	const struct ledger_link *was;
 };
 /* One look in the covering index for each row: what the unchanged path needs. */
 #define LEDGER_UNKNOWN 0u
@@ -111,6 +116,12 @@ struct ledger_glance {
 };
 int ledger_links_glance(struct ledger *ledger, uint32_t object, uint32_t unit, const struct syncline_slice *natives, const uint8_t (*raws)[16],
                         uint32_t count, uint32_t effective, struct ledger_glance *ret_glances, struct error *err);
+/* For each native id the link that counts, in any state, and its record; 0: none.  From the covering index alone. */
+int ledger_links_find(struct ledger *ledger, uint32_t object, uint32_t unit, const struct syncline_slice *natives, uint32_t count,
+                      int64_t *ret_links, int64_t *ret_records, struct error *err);
+/* For each id its link, or one with id 0. */
+int ledger_links_by_id(struct ledger *ledger, const struct config_entity *entity, const int64_t *ids, uint32_t count, struct arena *arena,
+                       struct ledger_link *ret_links, struct error *err);
 /* For each native id its link in any state, or one with id 0. */
 int ledger_links_get(struct ledger *ledger, const struct config_entity *entity, uint32_t object, uint32_t unit,
                      const struct syncline_slice *natives, uint32_t count, struct arena *arena, struct ledger_link *ret_links, struct error *err);

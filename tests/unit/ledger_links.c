@@ -439,6 +439,90 @@ live_links_are_counted(void **state)
 	assert_string_equal(bed_faults(), "");
 }
 
+static uint8_t
+look_at(const char *native, const uint8_t raw[16])
+{
+	struct syncline_slice slice = bed_slice(native);
+	struct ledger_glance glance;
+	struct error err;
+
+	assert_ok(ledger_links_glance(bed.ledger, bed.kunden, bed.berlin, &slice, (const uint8_t (*)[16])raw, 1, 1, &glance, &err));
+	return glance.what;
+}
+
+void
+what_was_read_of_a_link_is_believed_as_far_as_it_stands(void **state)
+{
+	struct ledger_link link = bed_link(bed.kunden, bed.berlin, "1", bed_customer("x", bed.berlin), 7), was, back;
+
+	(void)state;
+	link.id = bed_put_link(link);
+	link.was = &was;
+	/* As it stands: beside the index, and in it. */
+	was = get(bed.kunden, bed.berlin, "1");
+	link.confirmed = 12;
+	link.version = bed_slice("v2");
+	bed_put_link(link);
+	back = get(bed.kunden, bed.berlin, "1");
+	assert_true(back.confirmed == 12 && back.version.length == 2);
+	assert_int_equal(look_at("1", link.raw), LEDGER_UNCHANGED);
+	link.raw[3] = 99;
+	bed_put_link(link);
+	assert_int_equal(look_at("1", link.raw), LEDGER_UNCHANGED);
+	/* What is said to be the same there is another one: flags, hash, and all of it. */
+	was = get(bed.kunden, bed.berlin, "1");
+	was.flags = link.flags = LEDGER_LINK_HELD;
+	bed_put_link(link);
+	assert_int_equal(get(bed.kunden, bed.berlin, "1").flags, LEDGER_LINK_HELD);
+	assert_int_equal(look_at("1", link.raw), LEDGER_CHANGED);
+	link.flags = 0;
+	was.flags = 0;
+	was.raw[0] = link.raw[0] = 50;
+	bed_put_link(link);
+	assert_int_equal(look_at("1", link.raw), LEDGER_UNCHANGED);
+	link.native = was.native = bed_slice("2");
+	bed_put_link(link);
+	assert_int_equal(get(bed.kunden, bed.berlin, "1").id, 0);
+	assert_int_equal(get(bed.kunden, bed.berlin, "2").id, link.id);
+	/* It ended meanwhile, and lives again. */
+	link.was = NULL;
+	link.state = LEDGER_LINK_TOMBSTONE;
+	bed_put_link(link);
+	assert_int_equal(count(bed.kunden, bed.berlin), 0);
+	link.was = &was;
+	link.state = was.state = LEDGER_LINK_LIVE;
+	bed_put_link(link);
+	assert_int_equal(count(bed.kunden, bed.berlin), 1);
+	assert_int_equal(look_at("2", link.raw), LEDGER_UNCHANGED);
+	assert_string_equal(bed_faults(), "");
+}
+
+void
+links_are_found_by_native_id_alone(void **state)
+{
+	struct ledger_link first = bed_link(bed.kunden, bed.berlin, "1", bed_customer("x", bed.berlin), 7), second = first, found[3];
+	struct syncline_slice natives[2] = { bed_slice("1"), bed_slice("nobody") };
+	int64_t links[2], records[2], ids[3];
+	struct error err;
+
+	(void)state;
+	first.id = bed_put_link(first);
+	first.state = LEDGER_LINK_TOMBSTONE;
+	bed_put_link(first);
+	assert_ok(ledger_links_find(bed.ledger, bed.kunden, bed.berlin, natives, 2, links, records, &err));
+	assert_true(links[0] == first.id && records[0] == first.record && links[1] == 0 && records[1] == 0);
+	second.record = bed_customer("y", bed.berlin);
+	second.id = bed_put_link(second);
+	assert_ok(ledger_links_find(bed.ledger, bed.kunden, bed.berlin, natives, 2, links, records, &err));
+	assert_true(links[0] == second.id && records[0] == second.record);
+	ids[0] = second.id;
+	ids[1] = INT64_C(1) << 40;
+	ids[2] = first.id;
+	assert_ok(ledger_links_by_id(bed.ledger, bed.customer, ids, 3, &bed.arena, found, &err));
+	assert_true(found[0].record == second.record && found[0].state == LEDGER_LINK_LIVE && found[1].id == 0);
+	assert_true(found[2].record == first.record && found[2].state == LEDGER_LINK_TOMBSTONE);
+}
+
 void
 understood_links_take_the_new_hash(void **state)
 {

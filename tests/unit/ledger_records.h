@@ -44,6 +44,7 @@ const char *bed_faults(void);
 		BED_TEST(a_walk_finds_the_links_that_single_looks_find), BED_TEST(a_list_with_a_twin_is_refused_as_a_whole),           \
 		BED_TEST(a_glance_tells_what_is_unchanged), BED_TEST(a_walk_says_what_single_glances_say),                               \
 		BED_TEST(links_of_records_and_at_objects), BED_TEST(live_links_are_counted),                                          \
+		BED_TEST(what_was_read_of_a_link_is_believed_as_far_as_it_stands), BED_TEST(links_are_found_by_native_id_alone),     \
 		BED_TEST(understood_links_take_the_new_hash), BED_TEST(old_vectors_are_shorter), \
 		BED_TEST(match_keys_find_their_records), BED_TEST(links_that_a_full_read_did_not_show), \
 		BED_TEST(what_is_missing_does_not_depend_on_how_it_is_found), \
@@ -60,6 +61,8 @@ void a_list_with_a_twin_is_refused_as_a_whole(void **state);
 void a_walk_says_what_single_glances_say(void **state);
 void links_of_records_and_at_objects(void **state);
 void live_links_are_counted(void **state);
+void what_was_read_of_a_link_is_believed_as_far_as_it_stands(void **state);
+void links_are_found_by_native_id_alone(void **state);
 void understood_links_take_the_new_hash(void **state);
 void old_vectors_are_shorter(void **state);
 void match_keys_find_their_records(void **state);
