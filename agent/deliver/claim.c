@@ -293,8 +293,10 @@ make_vectors(struct outlet *outlet, struct claim *claim, struct error *err)
 		if (pick->fate != PICK_SEND)
 			continue;
 		if ((pick->vector = arena_array(&outlet->arena, outlet->words + 1u, sizeof *pick->vector)) == NULL ||
-		    vector_of(outlet->deliver->ledger, outlet->entity, pick->record->values, &outlet->scratch, pick->vector) != 0)
+		    (pick->golden = arena_array(&outlet->arena, outlet->words + 1u, sizeof *pick->golden)) == NULL ||
+		    vector_of(outlet->deliver->ledger, outlet->entity, pick->record->values, &outlet->scratch, pick->golden) != 0)
 			return error_memory(err);
+		memcpy(pick->vector, pick->golden, outlet->words * sizeof *pick->vector);
 		for (uint32_t f = 0; f < outlet->entity->field_count; f++)
 			if (!bound_has(outlet->bound->writes, f))
 				pick->vector[outlet->fields[f]] = VECTOR_UNKNOWN;

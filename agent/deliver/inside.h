@@ -103,7 +103,8 @@ struct pick {
 	uint64_t *outputs;              /* UPDATE: which of them are sent */
 	uint64_t *own;                  /* UPDATE of a whole record: which of them are what the target shows; NULL: none */
 	uint32_t there;                 /* its row in what the guard read; UINT32_MAX: it was not read */
-	uint64_t *vector;               /* golden words */
+	uint64_t *vector;               /* golden words of what may be written */
+	uint64_t *golden;               /* all of them */
 	struct syncline_slice version;  /* expected at the target */
 };
 
@@ -130,6 +131,7 @@ struct answer {
 	uint32_t index; /* in the attempt */
 	const struct ledger_attempt_item *item;
 	const uint64_t *vector;
+	const struct pick *pick;        /* that it was made of; NULL: it is found out what became of it */
 	uint32_t tries;
 	int64_t since_us;
 	uint8_t verdict;      /* enum deliver_verdict */

@@ -71,7 +71,7 @@ begin_answer(const struct parcel *parcel, uint32_t index, struct answer *answer)
 
 	*answer = (struct answer){ .index = index, .item = &parcel->attempt.items[index],
 		.vector = &parcel->attempt.vectors[(size_t)index * parcel->attempt.words], .tries = pick->due->tries,
-		.since_us = pick->due->since_us, .payload = parcel->payload, .native = claim_native(pick->link) };
+		.pick = pick, .since_us = pick->due->since_us, .payload = parcel->payload, .native = claim_native(pick->link) };
 }
 
 /* Nothing was sent. */

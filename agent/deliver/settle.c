@@ -331,6 +331,7 @@ confirm_all(struct outlet *outlet, const struct answer *answers, uint32_t count,
 		return error_memory(err);
 	for (uint32_t i = 0; i < count; i++) {
 		const struct answer *answer = &answers[i];
+		const struct pick *pick = answer->pick;
 
 		if (answer->verdict != DELIVER_CONFIRM || is_handed_over(outlet, answer))
 			continue;
@@ -341,7 +342,8 @@ confirm_all(struct outlet *outlet, const struct answer *answers, uint32_t count,
 		}
 		items[used++] = (struct intake_confirmation){ .record = answer->item->record, .bound = outlet->bound, .generation = answer->item->generation,
 			.op = answer->item->op, .deactivate = answer->item->deactivate, .native = answer->native, .version = answer->version,
-			.sent = answer->vector, .stored = answer->stored, .payload = answer->payload, .adopted = answer->adopted, .read_back = answer->read_back };
+			.sent = answer->vector, .golden = pick != NULL ? pick->golden : NULL, .link = pick != NULL && pick->link != NULL ? pick->link->id : 0,
+			.stored = answer->stored, .payload = answer->payload, .adopted = answer->adopted, .read_back = answer->read_back };
 	}
 	return used > 0 ? intake_confirm(outlet->deliver->intake, items, used, err) : 0;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flow/confirm.h"
 #include "flow/marks.h"
 #include "flow/values.h"
 #include "flow/vector.h"
@@ -16,14 +17,27 @@
 
 /* What the target stored of what was sent, in canonical words; left where the stored form doesn't say all that the rule reads. */
 
-/* The stored form as a native batch of one. */
-static struct batch *
-batch_of_stored(const struct intake_confirmation *item, struct error *err)
+static int
+add_stored(struct batch_builder *builder, const struct intake_confirmation *const *items, uint32_t count, struct error *err)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		struct syncline_record record = *items[i]->stored;
+
+		record.op = SYNCLINE_OP_SEEN;
+		record.note = (struct syncline_value){ .type = SYNCLINE_TYPE_ABSENT };
+		if (batch_builder_add(builder, &record, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+struct batch *
+confirm_stored(const struct intake_confirmation *const *items, uint32_t item_count, struct error *err)
 {
 	struct batch_builder *builder = batch_builder_new(err);
-	uint32_t count = item->payload->header->field_count;
+	const struct batch *payload = items[0]->payload;
+	uint32_t count = payload->header->field_count;
 	struct syncline_field *fields = calloc(count + 1u, sizeof *fields);
-	struct syncline_record record = *item->stored;
 	struct batch *batch = NULL;
 	struct arena names;
 	bool memory = builder != NULL && fields != NULL;
@@ -32,18 +46,16 @@ batch_of_stored(const struct intake_confirmation *item, struct error *err)
 	for (uint32_t i = 0; memory && i < count; i++) {
 		struct batch_field field;
 
-		batch_field(item->payload, i, &field);
+		batch_field(payload, i, &field);
 		fields[i] = (struct syncline_field){ .struct_size = sizeof *fields, .type = field.type, .flags = field.flags, .scale = field.scale,
 			.max_length = field.max_length, .name = arena_copy(&names, field.name, field.name_length) };
 		memory = fields[i].name != NULL;
 	}
-	record.op = SYNCLINE_OP_SEEN;
-	record.note = (struct syncline_value){ .type = SYNCLINE_TYPE_ABSENT };
 	if (memory)
-		batch_builder_expect(builder, 1);
+		batch_builder_expect(builder, item_count);
 	if (!memory)
 		error_fill_memory(err);
-	else if (batch_builder_set_fields(builder, fields, count, err) == 0 && batch_builder_add(builder, &record, err) == 0)
+	else if (batch_builder_set_fields(builder, fields, count, err) == 0 && add_stored(builder, items, item_count, err) == 0)
 		batch = batch_builder_finish(builder, err);
 	arena_free(&names);
 	free(fields);
@@ -51,9 +63,8 @@ batch_of_stored(const struct intake_confirmation *item, struct error *err)
 	return batch;
 }
 
-/* Does the stored form hold all native fields that this output of the read rules reads? */
-static bool
-says_all(const struct bound *reader, uint32_t output, const struct batch *stored)
+bool
+confirm_says_all(const struct bound *reader, uint32_t output, const struct batch *stored, uint32_t row)
 {
 	const struct config_contract *contract = reader->binding->object->contract;
 	struct rules_dependencies needs;
@@ -69,7 +80,7 @@ says_all(const struct bound *reader, uint32_t output, const struct batch *stored
 
 		if (i / 64 >= needs.words || (needs.fields[i / 64] >> (i % 64) & 1) == 0)
 			continue;
-		if ((at = batch_find_field(stored, name, strlen(name))) < 0 || batch_record(stored, 0)->cells[at].type == SYNCLINE_TYPE_ABSENT)
+		if ((at = batch_find_field(stored, name, strlen(name))) < 0 || batch_record(stored, row)->cells[at].type == SYNCLINE_TYPE_ABSENT)
 			return false;
 	}
 	return true;
@@ -115,7 +126,7 @@ take_unsent(struct work *work, const struct intake_confirmation *item, const str
 	bool still;
 
 	if (!item->read_back || (link->at.flags & LEDGER_LINK_REJECTED) != 0 || reader->binding->situations->linked == CONFIG_ACTION_HOLD ||
-	    link->seen[word] == stored || !says_all(reader, output, item->payload))
+	    link->seen[word] == stored || !confirm_says_all(reader, output, item->payload, 0))
 		return 0;
 	if (stands_still(work, field, link, &still, err) != 0)
 		return -1;
@@ -126,9 +137,8 @@ take_unsent(struct work *work, const struct intake_confirmation *item, const str
 	return 0;
 }
 
-/* One native row as the read rules say it: no record in it where they reject the row. */
-static struct batch *
-in_canonical_words(const struct intake *intake, struct bound *reader, const struct batch *native, struct error *err)
+struct batch *
+confirm_canonical(const struct intake *intake, struct bound *reader, const struct batch *native, uint32_t *ret_sources, struct error *err)
 {
 	struct batch_builder *builder = batch_builder_new(err);
 	struct rules_report report = { .rejected = NULL };
@@ -141,6 +151,9 @@ in_canonical_words(const struct intake *intake, struct bound *reader, const stru
 	world_read(&world, intake->engine, reader, intake->unit, intake->run_time_us);
 	if (mapping_run(intake->engine->rules, reader->read, &world.rules, native, builder, &report, err) == 0)
 		canonical = batch_builder_finish(builder, err);
+	/* The report lasts until the rules run again. */
+	if (canonical != NULL && ret_sources != NULL && report.source_count > 0)
+		memcpy(ret_sources, report.sources, report.source_count * sizeof *ret_sources);
 	world_free(&world);
 	batch_builder_free(builder);
 	return canonical;
@@ -151,8 +164,8 @@ static int
 stored_words(struct work *work, const struct intake_confirmation *item, struct bound *reader, const struct row *row, struct work_link *link,
              struct error *err)
 {
-	struct batch *stored = batch_of_stored(item, err);
-	struct batch *canonical = stored != NULL ? in_canonical_words(work->intake, reader, stored, err) : NULL;
+	struct batch *stored = confirm_stored(&item, 1, err);
+	struct batch *canonical = stored != NULL ? confirm_canonical(work->intake, reader, stored, NULL, err) : NULL;
 	int result = canonical != NULL ? 0 : -1;
 
 	/* A stored form that the rules reject says nothing; the next read will, with the reject's reason. */
@@ -162,7 +175,7 @@ stored_words(struct work *work, const struct intake_confirmation *item, struct b
 		uint32_t at = ledger_field_id(work->ledger, work->entity, field);
 		uint64_t word;
 
-		if (!says_all(reader, i, stored) || field->type == CONFIG_FIELD_REF || field->type == CONFIG_FIELD_CONTENT)
+		if (!confirm_says_all(reader, i, stored, 0) || field->type == CONFIG_FIELD_REF || field->type == CONFIG_FIELD_CONTENT)
 			continue;
 		if (vector_word(ledger_hash_key(work->ledger), &value, &work->scratch, &word) != 0)
 			result = error_memory(err);
@@ -232,8 +245,8 @@ confirmed_link(struct work *work, const struct intake_confirmation *item, struct
 	return 0;
 }
 
-static int
-tell(struct work *work, const struct intake_confirmation *item, struct syncline_slice native, struct error *err)
+int
+confirm_tell(struct work *work, const struct intake_confirmation *item, struct syncline_slice native, struct error *err)
 {
 	struct ledger_history row = { .record = item->record, .object = work->bound->object, .generation = item->generation,
 		.native = native, .note = item->note };
@@ -274,80 +287,7 @@ confirm_one(struct work *work, const struct intake_confirmation *item, struct er
 		if (confirm_words(work, item, link, err) != 0)
 			return -1;
 	}
-	return tell(work, item, link->at.native, err);
-}
-
-/*
- * The short way, which first loads go: a create whose record is as it was when it was sent, and has no link there in any state.
- * Its vectors are the record's own, so that nothing of the record has to be loaded.
- */
-
-/* Is everything that this object has to do with what was sent? */
-static bool
-sent_all(const struct work *work, const struct intake_confirmation *item, const uint64_t *fields)
-{
-	for (uint32_t i = 0; i < work->entity->field_count; i++)
-		if (bound_has(fields, i) && (!bound_has(item->bound->writes, i) || item->sent[work_word(work, i)] == VECTOR_UNKNOWN))
-			return false;
-	return true;
-}
-
-/* Those that may go it: ids[k] is the record of items[at[k]]. */
-static int
-find_plain(struct work *work, const struct intake_confirmation *items, uint32_t count, int64_t *ids, uint32_t *at, uint32_t *ret_count,
-           struct error *err)
-{
-	const struct bound *reader = intake_reader_of(work->engine, work->entity, work->bound->binding->object, work->intake->unit);
-	const uint64_t *fields = work_object_fields(work, work->bound->object);
-	uint64_t *generations = arena_array(&work->arena, count + 1u, sizeof *generations);
-	uint32_t *first = arena_array(&work->arena, count + 1u, sizeof *first), found = 0, plain = 0;
-	struct ledger_link *links;
-
-	if (fields == NULL || generations == NULL || first == NULL)
-		return error_memory(err);
-	for (uint32_t i = 0; i < count; i++) {
-		const struct intake_confirmation *item = &items[i];
-		bool stored = item->stored != NULL && reader != NULL && reader->read != NULL;
-
-		if (item->op != SYNCLINE_OP_CREATE || item->deactivate || item->native.length == 0 || stored || !sent_all(work, item, fields))
-			continue;
-		ids[found] = item->record;
-		at[found++] = i;
-	}
-	if (found > 0 && (ledger_records_generations(work->ledger, work->entity, ids, found, generations, err) != 0 ||
-	                  ledger_links_of_at(work->ledger, work->entity, work->bound->object, ids, found, &work->arena, &links, first, err) != 0))
-		return -1;
-	for (uint32_t k = 0; k < found; k++)
-		if (generations[k] == items[at[k]].generation && first[k] == first[k + 1])
-			at[plain++] = at[k];
-	*ret_count = plain;
-	return 0;
-}
-
-static int
-confirm_plain(struct work *work, const struct intake_confirmation *items, uint32_t count, uint8_t *ret_done, struct error *err)
-{
-	struct ledger_link *links = arena_array(&work->arena, count + 1u, sizeof *links);
-	int64_t *ids = arena_array(&work->arena, count + 1u, sizeof *ids);
-	uint32_t *at = arena_array(&work->arena, count + 1u, sizeof *at), plain;
-	uint64_t sequence = ledger_sequence(work->ledger);
-	int64_t now = ledger_now(work->ledger);
-
-	if (links == NULL || ids == NULL || at == NULL)
-		return error_memory(err);
-	if (find_plain(work, items, count, ids, at, &plain, err) != 0)
-		return -1;
-	for (uint32_t k = 0; k < plain; k++) {
-		const struct intake_confirmation *item = &items[at[k]];
-
-		links[k] = (struct ledger_link){ .object = work->bound->object, .unit = work->intake->unit_id, .native = item->native,
-			.record = item->record, .version = item->version, .state = LEDGER_LINK_LIVE, .flags = LEDGER_LINK_UNSEEN, .created = sequence,
-			.confirmed = sequence, .confirmed_us = now };
-		ret_done[at[k]] = 1;
-		if (tell(work, item, item->native, err) != 0)
-			return -1;
-	}
-	return plain > 0 ? ledger_links_put(work->ledger, work->entity, links, plain, err) : 0;
+	return confirm_tell(work, item, link->at.native, err);
 }
 
 /* The rest, with all that is known of their records. */
@@ -550,7 +490,9 @@ intake_confirm(struct intake *intake, const struct intake_confirmation *items, u
 		if ((done = arena_zalloc(&work->arena, count)) == NULL)
 			status = error_memory(err);
 		else
-			status = confirm_plain(work, items, count, done, err);
+			status = confirm_creates(work, items, count, done, err);
+		if (status == 0)
+			status = confirm_updates(work, items, count, done, err);
 		if (status == 0)
 			status = confirm_rest(work, items, count, done, err);
 		if (status == 0)

@@ -118,6 +118,8 @@ struct intake_confirmation {
 	struct syncline_slice native;   /* as the system said; empty: the link's own */
 	struct syncline_slice version;
 	const uint64_t *sent;
+	const uint64_t *golden; /* all words of the record at that generation, where they are at hand; else NULL */
+	int64_t link;           /* that was written to, where there was one and it is at hand; else 0 */
 	const struct syncline_record *stored;
 	const struct batch *payload;    /* whose fields `stored` has */
 	bool adopted;           /* found, not answered */

@@ -8,7 +8,8 @@ libflow_a_CFLAGS = $(AGENT_CFLAGS)
 libflow_a_SOURCES += agent/flow/vector.c agent/flow/vector.h
 libflow_a_SOURCES += agent/flow/bound.c agent/flow/bound.h agent/flow/engine.c agent/flow/engine.h agent/flow/world.c agent/flow/world.h
 libflow_a_SOURCES += agent/flow/ahead.c agent/flow/ahead.h agent/flow/apply.c agent/flow/apply.h agent/flow/apply_bulk.c \
-	agent/flow/confirm.c agent/flow/contents.c agent/flow/contents.h agent/flow/exchange.c agent/flow/gone.c agent/flow/guards.c agent/flow/handed.c \
+	agent/flow/confirm.c agent/flow/confirm.h agent/flow/confirm_short.c agent/flow/contents.c agent/flow/contents.h agent/flow/exchange.c agent/flow/gone.c \
+	agent/flow/guards.c agent/flow/handed.c \
 	agent/flow/intake.h agent/flow/lists.c agent/flow/unsure.c \
 	agent/flow/lists.h agent/flow/marks.c agent/flow/marks.h agent/flow/match.c agent/flow/merge.c agent/flow/resolve.c agent/flow/rewrite.c \
 	agent/flow/rows.c agent/flow/sides.c agent/flow/twins.c agent/flow/unique.c \
