@@ -29,20 +29,29 @@ folder_today(const struct folder *folder)
 	return folder_now_us(folder) / (INT64_C(86400) * 1000000);
 }
 
-/* The folder `.syncline/NAME`, made if need be; -1 when that isn't possible (a root that is only read). */
-static int
-state_folder(int root, const char *name)
+/*
+ * The folder `.syncline/NAME`, made if need be and kept open in *fd.  It is ours: that it isn't there says nothing of any record, so it
+ * is no reason to give one up.
+ */
+static uint32_t
+state_folder(const struct folder *folder, const char *name, int *fd, struct syncline_error *err)
 {
 	const char *last;
-	int parent, fd;
+	uint32_t result;
+	int parent;
 
-	if (syncline_open_parent_under(root, name, 0700, &parent, &last, NULL) != SYNCLINE_OK)
-		return -1;
-	fd = openat(parent, last, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT && mkdirat(parent, last, 0700) == 0 && fsync(parent) == 0)
-		fd = openat(parent, last, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	close(parent);
-	return fd;
+	if (*fd >= 0)
+		return SYNCLINE_OK;
+	result = syncline_open_parent_under(folder->root, name, 0700, &parent, &last, err);
+	if (result == SYNCLINE_OK) {
+		*fd = openat(parent, last, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (*fd < 0 && errno == ENOENT && mkdirat(parent, last, 0700) == 0 && fsync(parent) == 0)
+			*fd = openat(parent, last, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (*fd < 0)
+			result = syncline_fail_errno(err, errno, "%s/%s can't be used.", folder->directory, name);
+		close(parent);
+	}
+	return result == SYNCLINE_NOT_FOUND || result == SYNCLINE_INVALID ? SYNCLINE_RETRY : result;
 }
 
 static uint32_t
@@ -138,17 +147,17 @@ place_open(struct folder *folder, const struct syncline_object *object, int make
 		close(parent);
 	}
 	if (p.fd < 0) {
-		syncline_fail_errno(err, errno, "The folder \"%s\" of the object \"%s\" can't be opened in %s.", o.native, o.alias, folder->directory);
+		result = syncline_fail_errno(err, errno, "The folder \"%s\" of the object \"%s\" can't be opened in %s.", o.native, o.alias, folder->directory);
+		if (result == SYNCLINE_RETRY)
+			return result; /* a disk that fails is no mistake of the configuration */
 		syncline_hint(err, "Make the folder, or correct \"native\" of the object.");
 		return SYNCLINE_CONFIG;
 	}
 	if (make) {
-		if (folder->incoming < 0)
-			folder->incoming = state_folder(folder->root, ".syncline/incoming");
-		if (folder->by_id < 0)
-			folder->by_id = state_folder(folder->root, ".syncline/by-id");
-		if (folder->incoming < 0 || folder->by_id < 0) {
-			result = syncline_fail_errno(err, errno, "%s/.syncline can't be used.", folder->directory);
+		result = state_folder(folder, ".syncline/incoming", &folder->incoming, err);
+		if (result == SYNCLINE_OK)
+			result = state_folder(folder, ".syncline/by-id", &folder->by_id, err);
+		if (result != SYNCLINE_OK) {
 			place_close(&p);
 			return result;
 		}

@@ -507,7 +507,8 @@ class Bed:
     def check(self):
         """At rest: everything is right, nothing is open, and another run changes nothing."""
         self.compare()
-        findings = [f for f in self.findings() if not self.doubles or f[0] != "review" or f[4] != "disputed"]
+        # A double that was accepted is shown as one, or, where its record was deleted before anybody read it, as one that came back.
+        findings = [f for f in self.findings() if not self.doubles or f[0] != "review" or f[4] not in ("disputed", "resurrected")]
         if findings:
             raise Failure("findings: %s" % findings[:3])
         self.quiet()

@@ -86,6 +86,10 @@ FOUND = (
     "faults=,kind=none,phase=1,point=0,way=files",
     # Killed before a run's file had its name: it stayed hidden until something else was written there.
     "every=3,faults=refuses,kind=host,phase=1,point=193,seed=734,times=6,way=gathered",
+    # A double that was accepted by name, of a record that was deleted before the double was seen.
+    "every=2,faults=reads-fail,kind=stop,phase=1,point=77,seed=279,times=4,way=none",
+    # The disk failed while a folder of the connector's own was made, and the document was given up as one that is not there.
+    "every=3,faults=refuses,kind=disk,phase=1,point=237,seed=53,times=6,way=files",
 )
 
 
