@@ -67,10 +67,8 @@ connect_to(const struct ctl *ctl, struct error *err)
 		return fd;
 	failed = errno;
 	close(fd);
-	if (failed == EACCES || failed == EPERM)
-		error_fill(err, ERROR_CONTROL_DENIED, "Run it as root, or as a member of the group that agent.operators names.",
-		           "the agent's control socket %s may not be used by this user", address.sun_path);
-	else if (failed == EAGAIN)
+	/* Where this user may not even look, the ledger says so, whether an agent runs or not. */
+	if (failed == EAGAIN)
 		error_fill(err, ERROR_CONTROL_BUSY, "Try again in a moment.", "the agent that listens at %s has too many callers at once", address.sun_path);
 	return -1;
 }
