@@ -26,7 +26,8 @@ lint-cppcheck:
 	@sh "$(srcdir)/tests/lint.sh" cppcheck "$(abs_top_srcdir)"
 lint-tidy:
 	@sh "$(srcdir)/tests/lint.sh" tidy "$(abs_top_srcdir)" $(DEFS) $(DEFAULT_INCLUDES) $(UNIT_CPPFLAGS) -I$(top_srcdir)/sdk/lib $(UNIT_CFLAGS) \
-		-DSYNCLINE_VERSION='"$(PACKAGE_VERSION)"' -DSYNCLINE_STATE_DIR='"$(localstatedir)/lib/syncline"'
+		-DSYNCLINE_VERSION='"$(PACKAGE_VERSION)"' -DSYNCLINE_STATE_DIR='"$(localstatedir)/lib/syncline"' \
+		-DSYNCLINE_RUN_DIR='"$(runstatedir)/syncline"'
 lint: lint-cppcheck lint-tidy
 # The same tests with many times the kills; `make fuzz` in a build with fuzzers is the other half of a long look.
 LONG = 20

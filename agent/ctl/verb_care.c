@@ -34,27 +34,38 @@ say_file(const struct ctl *ctl, const char *what, const char *file)
 	return ctl_json_print(&json, CTL_DONE);
 }
 
+static enum ctl_exit
+back_up(struct ctl *ctl, struct opened *opened, const char *file)
+{
+	struct ledger_progress progress = { .step = step, .data = &opened->progress };
+	struct error err = { 0 };
+	int result;
+
+	progress_begin(&opened->progress, !ctl->quiet && !ctl->json, "copying the ledger");
+	result = ledger_backup(opened->ledger, file, &progress, &err);
+	progress_end(&opened->progress);
+	if (result == 0)
+		return say_file(ctl, "backed up into", file);
+	error_hint(&err, "The folder has to be there, with room for the ledger and the right to write.");
+	return opened_error(ctl, &err);
+}
+
 enum ctl_exit
 verb_backup(struct ctl *ctl)
 {
-	struct opened opened;
-	struct ledger_progress progress = { .step = step, .data = &opened.progress };
 	char *file = ctl_file_name(ctl, ctl->operands[0]);
+	struct opened opened;
 	struct error err = { 0 };
 	enum ctl_exit status;
 
-	if ((status = opened_begin(ctl, &opened, LEDGER_READER)) == CTL_DONE && (status = opened_may_act(ctl)) == CTL_DONE) {
-		progress_begin(&opened.progress, !ctl->quiet && !ctl->json, "copying the ledger");
-		if ((file == NULL ? error_memory(&err) : ledger_backup(opened.ledger, file, &progress, &err)) != 0) {
-			error_hint(&err, "The folder has to be there, with room for the ledger and the right to write.");
-			status = opened_error(ctl, &err);
-		}
-		progress_end(&opened.progress);
-		if (status == CTL_DONE)
-			status = say_file(ctl, "backed up into", file);
+	if (file == NULL) {
+		error_fill_memory(&err);
+		return opened_error(ctl, &err);
 	}
-	free(file);
+	if ((status = opened_begin(ctl, &opened, LEDGER_READER)) == CTL_DONE && (status = opened_may_act(ctl)) == CTL_DONE)
+		status = back_up(ctl, &opened, file);
 	opened_close(&opened);
+	free(file);
 	return status;
 }
 

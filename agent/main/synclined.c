@@ -441,7 +441,9 @@ begin_jobs(struct daemon *d)
 			return;
 		flow = job.flow;
 		if (taken < 0 || worker_begin(&options, &job, &d->at_work[d->worker_count].worker, &err) != 0) {
-			say_error(SYNCLINE_LOG_ERROR, "run-not-begun", taken > 0 ? &(struct log_about){ .flow = flow->head.name } : NULL, &err);
+			struct log_about about = { .flow = taken > 0 ? flow->head.name : NULL };
+
+			say_error(SYNCLINE_LOG_ERROR, "run-not-begun", &about, &err);
 			if (taken > 0) {
 				agenda_job_free(&job);
 				agenda_done(d->agenda, flow, false);

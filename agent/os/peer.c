@@ -34,7 +34,10 @@ os_peer(int fd, struct os_peer *ret_peer)
 	ret_peer->gid = found.gid;
 	return 0;
 #else
-#error "this system does not tell who is at the other end of a socket"
+	/* Nobody is let in where the system does not tell who it is. */
+	(void)fd;
+	(void)ret_peer;
+	return -1;
 #endif
 }
 
