@@ -111,8 +111,11 @@ ask(const struct ctl *ctl, int fd, int argc, const char *const *argv, struct err
 			error_fill_memory(err);
 		else if (out.length > WIRE_REQUEST_MAX)
 			error_fill(err, ERROR_USAGE, "Give shorter words.", "the command line is too long for the agent");
-		else if ((result = send_all(fd, out.data, out.length)) != 0)
-			error_fill_system(err, ERROR_CONTROL_LOST, errno, "the agent could not be asked");
+		else
+			result = 0;
+		/* Whoever is turned away was told why, and hung up on, before anything was asked. */
+		if (result == 0 && send_all(fd, out.data, out.length) != 0 && errno != EPIPE && errno != ECONNRESET)
+			result = error_system(err, ERROR_CONTROL_LOST, errno, "the agent could not be asked");
 	}
 	buffer_free(&out);
 	free(directory);
