@@ -122,6 +122,7 @@ code_of_class(uint32_t klass)
 	case SYNCLINE_INVALID: return ERROR_CONNECTOR_INVALID;
 	case SYNCLINE_CANCELLED: return ERROR_CONNECTOR_CANCELLED;
 	case SYNCLINE_INTERNAL: return ERROR_CONNECTOR_INTERNAL;
+	case SYNCLINE_REFERENCED: return ERROR_CONNECTOR_REFERENCED;
 	default: return ERROR_CONNECTOR_PERMANENT;
 	}
 }
@@ -164,7 +165,7 @@ const char *
 error_class_name(uint32_t klass)
 {
 	static const char *const names[SYNCLINE_CLASS_COUNT] = { "ok", "retry", "throttled", "auth", "config", "not_found",
-		"conflict", "invalid", "permanent", "cancelled", "internal" };
+		"conflict", "invalid", "permanent", "cancelled", "internal", "referenced" };
 
 	return klass < SYNCLINE_CLASS_COUNT ? names[klass] : "unknown";
 }

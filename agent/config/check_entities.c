@@ -220,9 +220,25 @@ check_one_field(struct loader *l, const struct config_entity *entity, struct con
 	if (field->policy == CONFIG_POLICY_UNION && type_known(field) && field->type != CONFIG_FIELD_LIST && field->type != CONFIG_FIELD_JSON)
 		report(l, &place, CONTRADICTION, "Only what has elements can be united.", "%s has policy union but is neither a list nor json", field->head.name);
 	if (field->owner == NULL)
-		field->owner = entity->owner;
+		field->owner = field->assigned_by != NULL ? field->assigned_by : entity->owner;
 	if (tree_find(field->head.node, "edits") == NULL)
 		field->edits = entity->edits;
+}
+
+/* What a system makes by itself is never written there, so nobody else's value may count. */
+static void
+check_assigned(struct loader *l, const struct config_field *field)
+{
+	struct config_place place = config_setting_place(&field->head, "assigned_by");
+
+	if (field->assigned_by == NULL || config_system(l->model, field->assigned_by) == NULL)
+		return;
+	if (field->owner != NULL && strcmp(field->owner, field->assigned_by) != 0)
+		report(l, &place, CONTRADICTION, "Make the system that assigns it its owner.", "%s is assigned by %s and owned by %s, so what is assigned would not count",
+		       field->head.name, field->assigned_by, field->owner);
+	else if (field->policy != CONFIG_POLICY_OWNER)
+		report(l, &place, CONTRADICTION, "Leave the policy out.", "%s is assigned by %s, and by its policy other systems' values would count", field->head.name,
+		       field->assigned_by);
 }
 
 static void
@@ -307,6 +323,8 @@ check_entities(struct loader *l)
 			check_one_field(l, entity, &entity->fields[k]);
 		for (uint32_t k = 0; k < entity->group_count; k++)
 			check_group(l, entity, &entity->groups[k]);
+		for (uint32_t k = 0; k < entity->field_count; k++)
+			check_assigned(l, &entity->fields[k]);
 		for (uint32_t k = 0; k < entity->match_count; k++)
 			check_match(l, entity, &entity->matches[k]);
 	}

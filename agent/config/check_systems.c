@@ -259,6 +259,10 @@ check_owner(struct loader *l, const struct config_owner *owner)
 	else if (config_field(entity, owner->field) != NULL && config_field(entity, owner->field)->group != NULL)
 		report(l, &owner->place, CONTRADICTION, "Name the group: its fields have one owner.", "%s belongs to the group %s", owner->field,
 		       config_field(entity, owner->field)->group->head.name);
+	if (entity != NULL && config_field(entity, owner->field) != NULL && config_field(entity, owner->field)->assigned_by != NULL &&
+	    strcmp(config_field(entity, owner->field)->assigned_by, owner->system) != 0)
+		report(l, &owner->place, CONTRADICTION, "Make the system that assigns it its owner.", "%s is assigned by %s and owned by %s, so what is assigned would not count",
+		       owner->field, config_field(entity, owner->field)->assigned_by, owner->system);
 	if (config_system(model, owner->system) == NULL)
 		report_no_such(l, &owner->place, "system", owner->system, NAMES_OF(l, model->systems, model->system_count), model->system_count);
 }

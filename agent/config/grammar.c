@@ -119,10 +119,10 @@ static const struct grammar_setting in_webhook[] = {
 #undef GROUP
 #define GROUP config_limits
 static const struct grammar_setting in_limits[] = {
-	RANGE("per_second", NUMBER, 0, per_second, "0", 0, 1000000000, "Calls a second; 0 is no limit."),
-	RANGE("per_day", INTEGER, 0, per_day, "0", 0, INT64_C(1000000000), "Calls a day; 0 is no limit."),
+	RANGE("per_second", NUMBER, 0, per_second, "0", 0, 1000000000, "Calls a second, of all flows together; 0 is no limit."),
+	RANGE("per_day", INTEGER, 0, per_day, "0", 0, INT64_C(1000000000), "Calls a day of the system's clock, of all flows together; 0 is no limit."),
 	RANGE("timeout", DURATION, SETTING_SECONDS, timeout_ms, "60s", 100, DAY, "How long one call may take."),
-	RANGE("parallel", INTEGER, 0, parallel, "1", 1, 64, "Connector processes that write at the same time."),
+	RANGE("parallel", INTEGER, 0, parallel, "1", 1, 64, "Connector processes that write at the same time, of all flows together."),
 	RANGE("attempts", INTEGER, 0, attempts, "20", 1, 1000, "Tries of one delivery until it is a dead letter."),
 	RANGE("max_age", DURATION, 0, max_age_ms, "7d", 1000, YEAR, "Age of one delivery until it is a dead letter."),
 	RANGE("backoff_max", DURATION, 0, backoff_max_ms, "15m", 1000, 7 * DAY, "The longest wait between two tries."),
@@ -172,6 +172,7 @@ static const struct grammar_setting in_entity[] = {
 	PLAIN("title", TEXT, 0, title, NULL, "What people call it."),
 	PLAIN("owner", NAME, SETTING_REQUIRED, owner, NULL, "The system whose values count."),
 	CHOICE("scope", CHOICE, 0, shared, scopes, "unit", "Whether records are matched inside their unit or over all units."),
+	PLAIN("booked", BOOLEAN, 0, booked, "false", "Its records are bookings, such as invoices: a rollback takes none of them back."),
 	PLAIN("rank", NAMES, 0, rank, NULL, "The order in which systems are asked for a first value, behind the owner."),
 	CHOICE("edits", CHOICE, 0, edits, edit_modes, "restore", "What happens when somebody else changes what the owner owns."),
 	MANY("fields", NAMED, SETTING_FIELDS | SETTING_REQUIRED, fields, field_count, FIELD, "Its fields."),
@@ -201,7 +202,7 @@ static const struct grammar_setting in_field[] = {
 	PLAIN("rank", NAMES, 0, rank, NULL, "As for the entity, for this field."),
 	PLAIN("unique", BOOLEAN, 0, unique, "false", "No two records of a unit have the same value; a row that would make it so is rejected."),
 	PLAIN("clear", BOOLEAN, 0, clear, "true", "Whether it may be made empty; if not, the value is written back."),
-	PLAIN("assigned_by", NAME, 0, assigned_by, NULL, "The system that makes its value when a record is created there."),
+	PLAIN("assigned_by", NAME, 0, assigned_by, NULL, "The system that makes its value when a record is created there: it owns the field, and `map` only reads it there."),
 	PLAIN("entity", NAME, 0, entity, NULL, "The entity that a ref points to."),
 	RANGE("wait", DURATION, 0, wait_ms, "7d", 0, YEAR, "How long a record waits for the one that its ref points to."),
 	PLAIN("key", NAMES, 0, key, NULL, "The fields that tell the elements of a list apart."),

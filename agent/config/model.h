@@ -306,6 +306,7 @@ struct config_entity {
 	const char *title;
 	const char *owner; /* a system */
 	bool shared;       /* scope = "shared": matched over all units */
+	bool booked;       /* never taken back by a rollback */
 	struct config_texts rank;
 	uint8_t edits;
 	struct config_field *fields;

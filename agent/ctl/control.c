@@ -11,7 +11,6 @@
 #include "ctl/control.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -23,7 +22,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/text.h"
 #include "ctl/service.h"
 #include "ctl/wire.h"
 #include "os/os.h"
@@ -42,7 +40,8 @@ struct caller {
 	int fd;
 	struct os_peer peer;
 	char who[160];
-	bool may_act;
+	bool may_look, may_act;
+	bool too_many;             /* of this user's */
 	int64_t since_ms, told_ms; /* of the thread of control */
 	struct buffer in;
 	bool begun;                /* its verb has, or had, a thread */
@@ -142,6 +141,11 @@ do_verb(struct caller *caller, const char **ret_verb)
 	ctl.state_dir = base->state_dir;
 	ctl.connector_dir = base->connector_dir;
 	ctl.service = &caller->service;
+	if (!caller->may_look)
+		return refuse(&ctl, ERROR_CONTROL_DENIED, "Run it as root, or as a member of the group that agent.operators names.",
+		              "the agent does not talk to this user");
+	if (caller->too_many)
+		return refuse(&ctl, ERROR_CONTROL_BUSY, "Wait until some of them are done.", "this user asks the agent for too much at once");
 	if (!ctl.verb->served)
 		return refuse(&ctl, ERROR_USAGE, "Update whichever of syncline and synclined is older.", "the agent does not do this verb for others");
 	if (caller->request.config_dir[0] != '\0' && (realpath(base->config_dir, own) == NULL || strcmp(own, caller->request.config_dir) != 0)) {
@@ -167,7 +171,7 @@ serve(void *data)
 	o->give_back(o->data, caller->service.loaded);
 	(void)ctl_print_to(NULL);
 	o->told(o->data, caller->who, verb, status);
-	if (caller->may_act)
+	if (service_has_acted(&caller->service))
 		o->acted(o->data);
 	byte = (char)status;
 	pthread_mutex_lock(&control->lock);
@@ -201,7 +205,71 @@ drop(struct control *control, struct caller *caller)
 	free(caller);
 }
 
-/* An error for a caller that has no verb; it is hung up on when it was sent. */
+static void
+judge_caller(struct caller *caller)
+{
+	const struct control_options *o = &caller->control->options;
+	const struct loaded *loaded = o->borrow(o->data);
+	const struct config_agent *agent = loaded->model->agent;
+
+	os_user_name(caller->peer.uid, caller->who, sizeof caller->who);
+	caller->may_act = caller->peer.uid == 0 || caller->peer.uid == geteuid() ||
+	                  (agent->operators != NULL && os_is_member(&caller->peer, agent->operators));
+	caller->may_look = caller->may_act || agent->look == CONFIG_LOOK_ANYONE;
+	o->give_back(o->data, loaded);
+}
+
+/* Of a user with many callers the one that has been there longest and asked for nothing goes; if all of them asked, the new one is refused. */
+static void
+make_room(struct control *control, struct caller *caller)
+{
+	struct caller *idle = NULL;
+	unsigned same = 0;
+
+	for (struct caller *other = control->callers; other != NULL; other = other->next) {
+		if (other == caller || other->gone || other->peer.uid != caller->peer.uid)
+			continue;
+		same++;
+		if (!other->begun)
+			idle = other; /* the newest come first */
+	}
+	if (same < CALLERS_EACH || caller->peer.uid == 0)
+		return;
+	if (idle != NULL)
+		idle->gone = true;
+	else
+		caller->too_many = true;
+}
+
+static void
+accept_caller(struct control *control)
+{
+	int fd = accept(control->listener, NULL, NULL);
+	struct caller *caller;
+
+	if (fd < 0)
+		return;
+	os_close_on_exec(fd);
+	os_nonblocking(fd);
+	if ((caller = calloc(1, sizeof *caller)) == NULL || os_peer(fd, &caller->peer) != 0) {
+		free(caller);
+		close(fd);
+		return;
+	}
+	caller->control = control;
+	caller->fd = fd;
+	caller->since_ms = caller->told_ms = os_monotonic_ms();
+	buffer_init(&caller->in, WIRE_REQUEST_MAX + WIRE_HEAD);
+	buffer_init(&caller->out, 0);
+	service_init(&caller->service);
+	caller->next = control->callers;
+	control->callers = caller;
+	control->count++;
+	judge_caller(caller);
+	make_room(control, caller);
+}
+
+/* An error for a caller whose verb can't be begun; it is hung up on when it was sent. */
 static void
 turn_away(struct caller *caller, enum error_code code, const char *hint, const char *message)
 {
@@ -215,56 +283,6 @@ turn_away(struct caller *caller, enum error_code code, const char *hint, const c
 	wire_put(&caller->out, 'X', &status, 1);
 	buffer_free(&text);
 	caller->begun = caller->over = true;
-}
-
-static void
-judge_caller(struct caller *caller)
-{
-	const struct control_options *o = &caller->control->options;
-	const struct loaded *loaded = o->borrow(o->data);
-	const struct config_agent *agent = loaded->model->agent;
-	bool may_look;
-
-	os_user_name(caller->peer.uid, caller->who, sizeof caller->who);
-	caller->may_act = caller->peer.uid == 0 || caller->peer.uid == geteuid() ||
-	                  (agent->operators != NULL && os_is_member(&caller->peer, agent->operators));
-	may_look = caller->may_act || agent->look == CONFIG_LOOK_ANYONE;
-	o->give_back(o->data, loaded);
-	if (!may_look)
-		turn_away(caller, ERROR_CONTROL_DENIED, "Run it as root, or as a member of the group that agent.operators names.",
-		          "the agent does not talk to this user");
-}
-
-static void
-accept_caller(struct control *control)
-{
-	int fd = accept(control->listener, NULL, NULL);
-	struct caller *caller;
-	unsigned same = 0;
-
-	if (fd < 0)
-		return;
-	os_close_on_exec(fd);
-	os_nonblocking(fd);
-	if ((caller = calloc(1, sizeof *caller)) == NULL || os_peer(fd, &caller->peer) != 0) {
-		free(caller);
-		close(fd);
-		return;
-	}
-	for (const struct caller *other = control->callers; other != NULL; other = other->next)
-		same += other->peer.uid == caller->peer.uid;
-	caller->control = control;
-	caller->fd = fd;
-	caller->since_ms = caller->told_ms = os_monotonic_ms();
-	buffer_init(&caller->in, WIRE_REQUEST_MAX + WIRE_HEAD);
-	buffer_init(&caller->out, 0);
-	service_init(&caller->service);
-	caller->next = control->callers;
-	control->callers = caller;
-	control->count++;
-	judge_caller(caller);
-	if (!caller->begun && same >= CALLERS_EACH && caller->peer.uid != 0)
-		turn_away(caller, ERROR_CONTROL_BUSY, "Wait until some of them are done.", "this user asks the agent for too much at once");
 }
 
 static void

@@ -130,6 +130,8 @@ listing_say_next(const struct ctl *ctl, const char *next, const char *off)
 {
 	if (off != NULL)
 		ctl_say(ctl, "the flow is %s, and no run carries it out before it is on again: `%s`, and then `syncline run`", off, next);
+	else if (ctl->service != NULL)
+		ctl_say(ctl, "the agent carries it out now");
 	else
 		ctl_say(ctl, "`%s` carries it out", next);
 }

@@ -49,6 +49,10 @@ void listing_json_time(struct buffer *json, const char *name, int64_t us);
  */
 int listing_next(const struct listing *listing, uint32_t flow, uint32_t unit, char text[512], const char **ret_off, struct error *err);
 void listing_say_next(const struct ctl *ctl, const char *next, const char *off);
+/* verb_plans.c: a plan's items behind `after`, printed; and all of them, added to the open array in listing->json. */
+#define LISTING_ITEMS 1000u /* that people get at once */
+enum ctl_exit listing_items(const struct ctl *ctl, struct opened *opened, int64_t plan, uint32_t limit, int64_t after);
+int listing_json_items(struct listing *listing, int64_t plan, struct error *err);
 /* Bytes that are text as far as they are. */
 void listing_json_slice(struct buffer *json, const char *name, struct syncline_slice slice);
 

@@ -40,6 +40,7 @@ enum ctl_exit verb_convert(struct ctl *ctl);
 enum ctl_exit verb_explain(struct ctl *ctl);
 enum ctl_exit verb_run(struct ctl *ctl);
 enum ctl_exit verb_apply(struct ctl *ctl);
+enum ctl_exit verb_rollback(struct ctl *ctl);
 enum ctl_exit verb_flag(struct ctl *ctl);
 enum ctl_exit verb_runs(struct ctl *ctl);
 enum ctl_exit verb_plans(struct ctl *ctl);

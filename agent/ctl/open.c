@@ -5,35 +5,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/text.h"
+#include "ctl/interrupt.h"
+#include "manners/manners.h"
 
 /* The agent's own runs hold the ledger for as long as a dry pass takes. */
 #define SERVED_BUSY_MS 60000u
 
-static volatile sig_atomic_t interrupted;
-static volatile sig_atomic_t wake_fd = -1;
-
-static void
-interrupt(int number)
-{
-	int kept = errno;
-
-	(void)number;
-	interrupted = 1;
-	if (wake_fd >= 0 && write(wake_fd, "", 1) < 0)
-		interrupted = 1; /* nothing more can be done here */
-	errno = kept;
-}
-
 static bool
 is_interrupted(const struct opened *opened)
 {
-	return opened->service != NULL ? service_is_stopped(opened->service) : interrupted != 0;
+	return opened->service != NULL ? service_is_stopped(opened->service) : interrupt_came();
 }
 
 /* Tells the engine, which may be waiting for a system; a handler may not.  Ends when the other end is closed. */
@@ -63,7 +49,7 @@ begin_passing_on(struct opened *opened)
 	if (opened->passes_on && opened->service != NULL)
 		service_waits(opened->service, opened->wake[1]);
 	else if (opened->passes_on)
-		wake_fd = opened->wake[1];
+		interrupt_wakes(opened->wake[1]);
 	if (opened->passes_on)
 		return;
 	close(opened->wake[0]);
@@ -78,24 +64,11 @@ end_passing_on(struct opened *opened)
 	if (opened->service != NULL)
 		service_waits(opened->service, -1);
 	else
-		wake_fd = -1;
+		interrupt_wakes(-1);
 	close(opened->wake[1]);
 	pthread_join(opened->passing, NULL);
 	close(opened->wake[0]);
 	opened->passes_on = false;
-}
-
-/* The first signal ends the work between two steps; the second ends the program as usual. */
-static void
-catch_signals(void)
-{
-	struct sigaction action;
-
-	memset(&action, 0, sizeof action);
-	action.sa_handler = interrupt;
-	action.sa_flags = SA_RESETHAND | SA_RESTART;
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
 }
 
 static void
@@ -137,6 +110,8 @@ opened_begin(const struct ctl *ctl, struct opened *opened, enum ledger_mode mode
 	if (opened->service != NULL) {
 		if (mode != LEDGER_READER && (status = opened_may_act(ctl)) != CTL_DONE)
 			return status;
+		if (mode != LEDGER_READER)
+			service_acts(ctl->service);
 		snprintf(opened->who, sizeof opened->who, "%s", opened->service->who);
 		options.busy_ms = SERVED_BUSY_MS;
 		opened->loaded.systems = opened->service->loaded->systems;
@@ -192,8 +167,13 @@ opened_engine(const struct ctl *ctl, struct opened *opened)
 		.progress = progressed, .say = say, .data = opened };
 	struct error err = { 0 };
 
-	if (opened->service == NULL)
-		catch_signals();
+	if (opened->service == NULL) {
+		interrupt_catch();
+		if ((opened->loaded.systems.manners = opened->manners = manners_new(NULL, NULL)) == NULL) {
+			(void)error_memory(&err);
+			return opened_error(ctl, &err);
+		}
+	}
 	progress_begin(&opened->progress, !ctl->quiet && !ctl->json, opened->what);
 	if (engine_open(&options, &opened->engine, &err) != 0)
 		return opened_error(ctl, &err);
@@ -208,6 +188,8 @@ opened_close(struct opened *opened)
 	end_passing_on(opened);
 	engine_close(opened->engine);
 	ledger_close(opened->ledger);
+	manners_free(opened->manners);
+	opened->manners = NULL;
 	if (opened->service == NULL)
 		loaded_free(&opened->loaded);
 	opened->engine = NULL;

@@ -15,6 +15,7 @@ struct opened {
 	struct loaded loaded;
 	struct ledger *ledger;
 	struct engine *engine;
+	struct manners *manners; /* of this program; the agent has its own */
 	struct progress progress;
 	char who[160];
 	char what[400]; /* the progress line's words */

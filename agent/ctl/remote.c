@@ -3,50 +3,35 @@
 #include "ctl/remote.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "ctl/interrupt.h"
 #include "ctl/wire.h"
 #include "os/os.h"
 
 /* The agent says that it goes on every few seconds. */
 #define SILENCE_MS 60000
 
-static int interrupt_pipe[2] = { -1, -1 };
-
-static void
-interrupt(int number)
+/* Readable when the first interrupt has come; -1: nothing tells. */
+static int
+catch_interrupt(void)
 {
-	int kept = errno;
+	int ends[2];
 
-	(void)number;
-	if (write(interrupt_pipe[1], "", 1) < 0)
-		errno = kept;
-	errno = kept;
-}
-
-static void
-catch_signals(void)
-{
-	struct sigaction action;
-
-	if (pipe(interrupt_pipe) != 0)
-		return;
+	if (pipe(ends) != 0)
+		return -1;
 	for (int i = 0; i < 2; i++) {
-		os_close_on_exec(interrupt_pipe[i]);
-		os_nonblocking(interrupt_pipe[i]);
+		os_close_on_exec(ends[i]);
+		os_nonblocking(ends[i]);
 	}
-	memset(&action, 0, sizeof action);
-	action.sa_handler = interrupt;
-	action.sa_flags = SA_RESETHAND | SA_RESTART;
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+	interrupt_wakes(ends[1]);
+	interrupt_catch();
+	return ends[0];
 }
 
 /* A socket to the agent; -1: none runs, or what went wrong is in err. */
@@ -113,9 +98,10 @@ ask(const struct ctl *ctl, int fd, int argc, const char *const *argv, struct err
 			error_fill(err, ERROR_USAGE, "Give shorter words.", "the command line is too long for the agent");
 		else
 			result = 0;
-		/* Whoever is turned away was told why, and hung up on, before anything was asked. */
-		if (result == 0 && send_all(fd, out.data, out.length) != 0 && errno != EPIPE && errno != ECONNRESET)
+		if (result == 0 && send_all(fd, out.data, out.length) != 0) {
 			result = error_system(err, ERROR_CONTROL_LOST, errno, "the agent could not be asked");
+			error_hint(err, "It may be about to end; `syncline status` tells whether it runs.");
+		}
 	}
 	buffer_free(&out);
 	free(directory);
@@ -154,9 +140,9 @@ take_messages(struct buffer *in, bool *ret_over, enum ctl_exit *ret_status, stru
 }
 
 static int
-listen_to(int fd, enum ctl_exit *ret_status, struct error *err)
+listen_to(int fd, int interrupted, enum ctl_exit *ret_status, struct error *err)
 {
-	struct pollfd polled[2] = { { .fd = fd, .events = POLLIN }, { .fd = interrupt_pipe[0], .events = POLLIN } };
+	struct pollfd polled[2] = { { .fd = fd, .events = POLLIN }, { .fd = interrupted, .events = POLLIN } };
 	char chunk[16384], byte;
 	struct buffer in;
 	bool over = false;
@@ -164,7 +150,7 @@ listen_to(int fd, enum ctl_exit *ret_status, struct error *err)
 
 	buffer_init(&in, 0);
 	while (result == 0 && !over) {
-		int ready = poll(polled, interrupt_pipe[0] >= 0 ? 2 : 1, SILENCE_MS);
+		int ready = poll(polled, 2, SILENCE_MS);
 		ssize_t got;
 
 		if (ready < 0 && errno == EINTR)
@@ -174,7 +160,7 @@ listen_to(int fd, enum ctl_exit *ret_status, struct error *err)
 			                   SILENCE_MS / 1000);
 			break;
 		}
-		if (polled[1].revents != 0 && read(interrupt_pipe[0], &byte, 1) == 1) {
+		if (polled[1].revents != 0 && read(interrupted, &byte, 1) == 1) {
 			static const char stop[WIRE_HEAD] = { 'S', 0, 0, 0, 0 };
 
 			if (send_all(fd, stop, sizeof stop) != 0)
@@ -201,7 +187,7 @@ bool
 remote_do(const struct ctl *ctl, int argc, const char *const *argv, enum ctl_exit *ret_status)
 {
 	struct error err = { 0 };
-	int fd;
+	int fd, interrupted;
 
 	if (!ctl->verb->served || ctl_value(ctl, "foreground") != NULL)
 		return false;
@@ -212,8 +198,8 @@ remote_do(const struct ctl *ctl, int argc, const char *const *argv, enum ctl_exi
 		*ret_status = CTL_FAILED;
 		return true;
 	}
-	catch_signals();
-	if (ask(ctl, fd, argc, argv, &err) != 0 || listen_to(fd, ret_status, &err) != 0) {
+	interrupted = catch_interrupt();
+	if (ask(ctl, fd, argc, argv, &err) != 0 || listen_to(fd, interrupted, ret_status, &err) != 0) {
 		ctl_say_error(ctl, &err);
 		*ret_status = err.code == ERROR_USAGE ? CTL_USAGE : CTL_FAILED;
 	}

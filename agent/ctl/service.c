@@ -57,6 +57,25 @@ service_is_stopped(const struct ctl_service *service)
 }
 
 void
+service_acts(const struct ctl_service *service)
+{
+	pthread_mutex_lock(&own(service)->lock);
+	own(service)->acts = true;
+	pthread_mutex_unlock(&own(service)->lock);
+}
+
+bool
+service_has_acted(const struct ctl_service *service)
+{
+	bool acts;
+
+	pthread_mutex_lock(&own(service)->lock);
+	acts = service->acts;
+	pthread_mutex_unlock(&own(service)->lock);
+	return acts;
+}
+
+void
 service_waits(const struct ctl_service *service, int wake)
 {
 	pthread_mutex_lock(&own(service)->lock);

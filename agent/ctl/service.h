@@ -20,7 +20,7 @@ struct ctl_service {
 	const char *directory;       /* of who asked: what names of files are relative to */
 	/* Private. */
 	pthread_mutex_t lock;
-	bool stopped;
+	bool stopped, acts;
 	int wake; /* written to when it is to stop, or -1 */
 };
 
@@ -29,6 +29,9 @@ void service_free(struct ctl_service *service);
 /* The verb ends between two steps, and what waits for a system gives up. */
 void service_stop(struct ctl_service *service);
 bool service_is_stopped(const struct ctl_service *service);
+/* It may change what there is to do. */
+void service_acts(const struct ctl_service *service);
+bool service_has_acted(const struct ctl_service *service);
 /* From now on a byte is written to `wake` when it is to stop, at once if it is already; -1: no more. */
 void service_waits(const struct ctl_service *service, int wake);
 

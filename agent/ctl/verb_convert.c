@@ -2,7 +2,6 @@
 /* verb_convert.c: `syncline convert`: the main job in its plainest form, and what became of every record. */
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include <time.h>
 
 #include "base/text.h"
+#include "ctl/interrupt.h"
 #include "ctl/load.h"
 #include "ctl/progress.h"
 #include "flow/convert.h"
@@ -41,15 +41,6 @@ struct conversion_view {
 	int file_errno;
 	int64_t began_us;
 };
-
-static volatile sig_atomic_t interrupted;
-
-static void
-interrupt(int number)
-{
-	(void)number;
-	interrupted = 1;
-}
 
 static int64_t
 now_us(void)
@@ -182,7 +173,7 @@ progressed(void *data, const struct convert_counts *counts)
 	struct conversion_view *view = data;
 
 	progress_show(&view->progress, counts->read, counts->expected, counts->rejected[0] + counts->rejected[1] + counts->rejected[2]);
-	return !interrupted;
+	return !interrupt_came();
 }
 
 static void
@@ -352,19 +343,6 @@ close_rejects_file(struct conversion_view *view, struct error *err)
 	return -1;
 }
 
-/* The first signal ends the conversion between two batches; the second ends the program as usual. */
-static void
-catch_signals(void)
-{
-	struct sigaction action;
-
-	memset(&action, 0, sizeof action);
-	action.sa_handler = interrupt;
-	action.sa_flags = SA_RESETHAND | SA_RESTART;
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-}
-
 /* What the flag of the flow and target allows for a unit (NULL: the house), and that no runs keep what is there. */
 static int
 allow_unit(struct ledger *ledger, const struct config_flow *flow, const struct config_binding *to, const struct config_unit *unit, struct error *err)
@@ -442,7 +420,7 @@ verb_convert(struct ctl *ctl)
 		loaded_free(&loaded);
 		return status;
 	}
-	catch_signals();
+	interrupt_catch();
 	options.model = loaded.model;
 	options.systems = &loaded.systems;
 	options.limit = (uint32_t)limit;

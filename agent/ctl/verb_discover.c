@@ -347,7 +347,7 @@ run(struct discovery *d, struct loaded *loaded, struct error *err)
 	if (ctl->operand_count > 1 && (object = config_object(d->system, ctl->operands[1])) == NULL)
 		return error_set(err, ERROR_DISCOVER, "`syncline discover SYSTEM` lists what the system has; name it in `objects`.",
 		                 "the system \"%s\" has no object \"%s\"", ctl->operands[0], ctl->operands[1]);
-	if (systems_start(&loaded->systems, d->system, NULL, false, NULL, &connector, err) != 0)
+	if (systems_start(&loaded->systems, d->system, NULL, false, NULL, NULL, &connector, err) != 0)
 		return -1;
 	if (object != NULL)
 		discover_object(d, connector, loaded->model, object);

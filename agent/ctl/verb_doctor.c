@@ -304,7 +304,7 @@ check_system(struct doctor *doctor, const struct config_system *system, const st
 	bool checked = false, good;
 	char place[300];
 
-	good = systems_start(&doctor->listing.opened->loaded.systems, system, unit, system->access == CONFIG_ACCESS_WRITE, NULL, &connector, &err) == 0;
+	good = systems_start(&doctor->listing.opened->loaded.systems, system, unit, system->access == CONFIG_ACCESS_WRITE, NULL, NULL, &connector, &err) == 0;
 	if (good && (checked = connector_offers(connector, "check/1")))
 		good = connector_check(connector, &findings, &err) == 0;
 	connector_stop(connector);

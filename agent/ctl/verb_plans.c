@@ -8,7 +8,6 @@
 #include "ledger/runs.h"
 #include "schedule/run.h"
 
-#define PAGE 1000u /* items that people get at once */
 
 static void
 hex(const uint8_t hash[16], char text[33])
@@ -47,6 +46,7 @@ json_plan(struct listing *listing, const struct ledger_plan *plan)
 	ctl_json_text(json, "state", ledger_plan_state_name((enum ledger_plan_state)plan->state));
 	listing_json_time(json, "made", plan->made_us);
 	listing_json_time(json, "frozen", plan->frozen_us);
+	ctl_json_number(json, "rollback", plan->rollback);
 	ctl_json_text(json, "reason", plan->reason);
 	ctl_json_text(json, "hash", hash);
 	ctl_json_number(json, "items", (long long)plan->items);
@@ -101,33 +101,55 @@ struct items {
 	uint64_t last;
 };
 
+static void
+json_item(struct buffer *json, const struct ledger *ledger, const struct ledger_plan_item *item)
+{
+	char hash[33];
+
+	ctl_json_open(json, NULL, '{');
+	ctl_json_number(json, "number", (long long)item->number);
+	ctl_json_text(json, "what", ledger_count_name(item->what));
+	ctl_json_text(json, "object", item->object != 0 ? ledger_object_name(ledger, item->object) : NULL);
+	listing_json_slice(json, "native", item->native);
+	ctl_json_number(json, "record", item->record);
+	ctl_json_number(json, "generation", (long long)item->generation);
+	ctl_json_key(json, "before");
+	buffer_text(json, item->before != NULL ? item->before : "null");
+	ctl_json_key(json, "after");
+	buffer_text(json, item->after != NULL ? item->after : "null");
+	listing_json_slice(json, "version", item->version);
+	if (item->payload != NULL)
+		hex(item->payload, hash);
+	ctl_json_text(json, "payload", item->payload != NULL ? hash : NULL);
+	ctl_json_text(json, "note", item->note);
+	ctl_json_close(json, '}');
+}
+
+static int
+add_item(void *data, const struct ledger_plan_item *item)
+{
+	struct listing *listing = data;
+
+	json_item(&listing->json, listing->ledger, item);
+	return 0;
+}
+
+int
+listing_json_items(struct listing *listing, int64_t plan, struct error *err)
+{
+	return ledger_plan_items(listing->ledger, plan, 0, 0, add_item, listing, err);
+}
+
 static int
 show_item(void *data, const struct ledger_plan_item *item)
 {
 	struct items *items = data;
 	struct listing *listing = &items->listing;
-	struct buffer *json = &listing->json;
-	char native[128], number[24], hash[33];
+	char native[128], number[24];
 
 	items->last = item->number;
 	if (listing->ctl->json) {
-		ctl_json_open(json, NULL, '{');
-		ctl_json_number(json, "number", (long long)item->number);
-		ctl_json_text(json, "what", ledger_count_name(item->what));
-		ctl_json_text(json, "object", item->object != 0 ? ledger_object_name(listing->ledger, item->object) : NULL);
-		listing_json_slice(json, "native", item->native);
-		ctl_json_number(json, "record", item->record);
-		ctl_json_number(json, "generation", (long long)item->generation);
-		ctl_json_key(json, "before");
-		buffer_text(json, item->before != NULL ? item->before : "null");
-		ctl_json_key(json, "after");
-		buffer_text(json, item->after != NULL ? item->after : "null");
-		listing_json_slice(json, "version", item->version);
-		if (item->payload != NULL)
-			hex(item->payload, hash);
-		ctl_json_text(json, "payload", item->payload != NULL ? hash : NULL);
-		ctl_json_text(json, "note", item->note);
-		ctl_json_close(json, '}');
+		json_item(&listing->json, listing->ledger, item);
 		return 0;
 	}
 	snprintf(native, sizeof native, "%.*s", (int)(item->native.length < 100 ? item->native.length : 100),
@@ -140,7 +162,7 @@ show_item(void *data, const struct ledger_plan_item *item)
 
 /* What the page doesn't show, and how to see it. */
 static void
-tell_rest(struct ctl *ctl, const struct ledger_plan *plan, uint64_t last)
+tell_rest(const struct ctl *ctl, const struct ledger_plan *plan, uint64_t last)
 {
 	if (plan->bulk)
 		ctl_say(ctl, "it is a first load: of %" PRIu64 " records that are created the first are listed",
@@ -150,8 +172,8 @@ tell_rest(struct ctl *ctl, const struct ledger_plan *plan, uint64_t last)
 		        plan->items - last, plan->items, last, plan->items);
 }
 
-static enum ctl_exit
-list_items(struct ctl *ctl, struct opened *opened, int64_t number, uint32_t limit, int64_t after)
+enum ctl_exit
+listing_items(const struct ctl *ctl, struct opened *opened, int64_t number, uint32_t limit, int64_t after)
 {
 	static const char *const heads[] = { "ITEM", "WHAT", "OBJECT", "KEY", "BEFORE", "AFTER", "NOTE" };
 	struct items items = { .last = (uint64_t)after };
@@ -205,11 +227,11 @@ verb_plans(struct ctl *ctl)
 	}
 	if ((text != NULL && (status = opened_number(ctl, "number of a plan", text, &number)) != CTL_DONE) ||
 	    (behind != NULL && (status = opened_number(ctl, "number of an item", behind, &after)) != CTL_DONE) ||
-	    (status = listing_limit(ctl, ctl->json ? 0 : PAGE, &limit)) != CTL_DONE || (drops && (status = opened_why(ctl, &why)) != CTL_DONE))
+	    (status = listing_limit(ctl, ctl->json ? 0 : LISTING_ITEMS, &limit)) != CTL_DONE || (drops && (status = opened_why(ctl, &why)) != CTL_DONE))
 		return status;
 	if ((status = opened_begin(ctl, &opened, drops ? LEDGER_VISITOR : LEDGER_READER)) == CTL_DONE)
 		status = drops ? drop(ctl, &opened, number, why) :
-		         text != NULL ? list_items(ctl, &opened, number, limit, after) : list_plans(ctl, &opened, ctl_value(ctl, "all") != NULL);
+		         text != NULL ? listing_items(ctl, &opened, number, limit, after) : list_plans(ctl, &opened, ctl_value(ctl, "all") != NULL);
 	opened_close(&opened);
 	return status;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* verb_run.c: `syncline run` and `syncline apply`: one run of a flow, here and now, and what came of it. */
+/* verb_run.c: `syncline run`, `apply` and `rollback`: one run of a flow, here and now, and what came of it. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +15,7 @@ struct run_view {
 	struct buffer stale_items; /* JSON */
 	struct error said; /* last */
 	bool told; /* an error is all that there is to say */
+	int64_t plan; /* of the run that ended; 0: none */
 };
 
 static void
@@ -53,6 +54,7 @@ ended(void *data, const struct ledger_run *run, const struct ledger_plan *plan, 
 {
 	struct run_view *view = data;
 
+	view->plan = plan != NULL ? plan->number : 0;
 	progress_end(&view->opened->progress);
 	if (!view->ctl->json) {
 		print_run(view, run, plan, why);
@@ -241,6 +243,70 @@ verb_apply(struct ctl *ctl)
 	if (status == CTL_DONE && view.stale > 0)
 		status = CTL_FINDINGS;
 	if (ctl->json && result.runs > 0)
+		return ctl_json_print(&view.json, status);
+	buffer_free(&view.json);
+	return status;
+}
+
+/* What it would take back, and what it leaves and why. */
+static enum ctl_exit
+show_rollback(struct ctl *ctl, struct opened *opened, struct run_view *view, enum ctl_exit status)
+{
+	struct listing listing = { .ctl = ctl, .opened = opened, .ledger = opened->ledger };
+	struct error err = { 0 };
+
+	if (!ctl->json) {
+		enum ctl_exit shown = view->plan != 0 ? listing_items(ctl, opened, view->plan, LISTING_ITEMS, 0) : CTL_DONE;
+
+		return shown != CTL_DONE ? shown : status;
+	}
+	ctl_json_close(&view->json, ']');
+	ctl_json_number(&view->json, "plan", view->plan);
+	ctl_json_open(&view->json, "items", '[');
+	listing.json = view->json;
+	if (view->plan != 0 && listing_json_items(&listing, view->plan, &err) != 0) {
+		view->json = listing.json;
+		view->told = true;
+		return opened_error(ctl, &err);
+	}
+	view->json = listing.json;
+	ctl_json_close(&view->json, ']');
+	ctl_json_close(&view->json, '}');
+	return status;
+}
+
+enum ctl_exit
+verb_rollback(struct ctl *ctl)
+{
+	struct opened opened;
+	struct run_view view = { .ctl = ctl, .opened = &opened };
+	struct rollback_options options = { .ended = ended, .data = &view };
+	struct run_result result = { .failed = 0 };
+	struct error err = { 0 };
+	enum ctl_exit status;
+
+	if ((status = opened_number(ctl, "number of a run", ctl->operands[0], &options.run)) != CTL_DONE)
+		return status;
+	status = opened_begin(ctl, &opened, LEDGER_ENGINE);
+	buffer_init(&view.json, 0);
+	ctl_json_open(&view.json, NULL, '{');
+	ctl_json_open(&view.json, "runs", '[');
+	if (status == CTL_DONE && (status = opened_engine(ctl, &opened)) == CTL_DONE) {
+		options.engine = opened.engine;
+		if (run_rollback(&options, &result, &err) != 0) {
+			view.told = true;
+			status = opened_error(ctl, &err);
+		} else {
+			status = status_of(&result);
+			/* Nothing can be taken back: why, is for a person to read. */
+			status = status == CTL_DONE && view.plan != 0 ? CTL_FINDINGS : status;
+			status = show_rollback(ctl, &opened, &view, status);
+		}
+	} else {
+		view.told = true;
+	}
+	opened_close(&opened);
+	if (ctl->json && !view.told)
 		return ctl_json_print(&view.json, status);
 	buffer_free(&view.json);
 	return status;

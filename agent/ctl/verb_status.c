@@ -344,7 +344,9 @@ take_plan(void *data, const struct ledger_plan *plan)
 			           .since_us = plan->made_us }, true);
 		return 0;
 	}
-	place->reason = keep(view, plan->reason);
+	/* A rollback's plan may wait beside the flow's own. */
+	if (plan->run == place->last.number)
+		place->reason = keep(view, plan->reason);
 	snprintf(command, sizeof command, "syncline plans %" PRId64 "; syncline apply %" PRId64, plan->number, plan->number);
 	add_wait(view, place, &(struct wait){ .kind = "plan", .cause = "held", .example = plan->reason, .command = command, .count = plan->items,
 		.since_us = plan->made_us });

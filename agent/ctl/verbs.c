@@ -120,6 +120,7 @@ const struct ctl_verb ctl_verbs[] = {
 	{ "run", "run", "FLOW", 1, 1, "reads, compares, decides and delivers, once", run_options, verb_run, true },
 	{ "plans", "run", "[[drop] PLAN]", 0, 2, "lists plans that wait, or what one would do, or drops one", plans_options, verb_plans, true },
 	{ "apply", "run", "PLAN", 1, 1, "does what a plan says, as far as it still holds", apply_options, verb_apply, true },
+	{ "rollback", "run", "RUN", 1, 1, "plans to take back what a run did, and tells what stays and why", NULL, verb_rollback, true },
 	{ "flag", "run", "[FLOW [MODE [N%]]]", 0, 3, "shows or switches flows: off, preview, canary N%, on, paused", flag_options, verb_flag, true },
 	{ "runs", "watch", "[FLOW]", 0, 1, "lists what ran", runs_options, verb_runs, true },
 	{ "status", "watch", "[FLOW]", 0, 1, "what is on, what ran, what targets lack, what waits for a person", status_options, verb_status, true },

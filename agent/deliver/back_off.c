@@ -21,6 +21,8 @@ static const uint8_t not_applied[SYNCLINE_CLASS_COUNT][3] = {
 	[SYNCLINE_PERMANENT] = { DELIVER_DEAD,   DELIVER_DEAD,    DELIVER_DEAD },
 	[SYNCLINE_CANCELLED] = { DELIVER_AGAIN,  DELIVER_AGAIN,   DELIVER_AGAIN },
 	[SYNCLINE_INTERNAL]  = { DELIVER_AGAIN,  DELIVER_AGAIN,   DELIVER_AGAIN },
+	/* What refers to it may be deleted yet: by another flow, a later run, or there. */
+	[SYNCLINE_REFERENCED] = { DELIVER_DEAD,  DELIVER_DEAD,    DELIVER_AGAIN },
 };
 
 enum deliver_verdict

@@ -5,7 +5,7 @@
  *
  *     wanted        no live link               live link
  *     write         create if create_if holds  update of what the target lacks
- *     delete        nothing to do: dropped     deletes.do: delete, deactivate, unlink, or dropped
+ *     delete        nothing to do: dropped     deletes.do: delete (after what refers to it: children.c), deactivate, unlink, or dropped
  *     deactivate    nothing to do: dropped     deletes.set, as an update
  */
 #include <sodium.h>
@@ -261,14 +261,14 @@ load(struct outlet *outlet, const struct ledger_due *due, uint32_t count, struct
 			return -1;
 		claim->picks[i].link_flags = claim->picks[i].link != NULL ? claim->picks[i].link->flags : 0;
 	}
-	return find_asked(outlet, claim, err);
+	return children_wait(outlet, claim, err) != 0 ? -1 : find_asked(outlet, claim, err);
 }
 
 /* Reads what is due. */
 static int
 gather(struct outlet *outlet, struct claim *claim, struct error *err)
 {
-	uint32_t max = outlet->claim_max != 0 ? outlet->claim_max : outlet_batch_max(outlet), count;
+	uint32_t max = outlet->claim_max != 0 ? outlet->claim_max : outlet_claim_max(outlet), count;
 	struct ledger_due *due = arena_array(&outlet->arena, max, sizeof *due);
 	int64_t next;
 
@@ -618,6 +618,9 @@ keep_drop(struct outlet *outlet, const struct pick *pick, struct error *err)
 	/* That it is given up no more is told with its end. */
 	if (note == NULL && was_dead)
 		note = not_needed;
+	/* What waits for it to be deleted need not any more. */
+	if (pick->due->op == LEDGER_WANT_DELETE && ledger_deliveries_wake(outlet->deliver->ledger, outlet->id, &pick->due->record, 1, err) != 0)
+		return -1;
 	if (pick->record->id != 0 && note != NULL && add_history(outlet, pick, LEDGER_EVENT_DROPPED, note, err) != 0)
 		return -1;
 	if (pick->counted)
@@ -641,7 +644,7 @@ keep_state(struct outlet *outlet, const struct pick *pick, enum ledger_delivery_
 	}
 	if (state == LEDGER_DELIVERY_PENDING && pick->why != NULL)
 		delivery.tries++;
-	if (state == LEDGER_DELIVERY_WAITING) {
+	if (state == LEDGER_DELIVERY_WAITING && pick->why == NULL) {
 		delivery.cause = "waiting";
 		delivery.reason = "the record that it refers to is not at the target yet";
 	}

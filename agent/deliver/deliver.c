@@ -128,6 +128,17 @@ has_due(struct outlet *outlet, bool *ret_due, struct error *err)
 	return 0;
 }
 
+/* What other runs have learnt of the system. */
+static void
+heed_others(struct outlet *outlet)
+{
+	struct deliver *deliver = outlet->deliver;
+	int64_t wait_us = engine_left_alone_us(deliver->engine, outlet->binding->system, deliver->intake->unit), until;
+
+	if (wait_us > 0 && (until = ledger_now(deliver->ledger) + wait_us) > outlet->system->not_before_us)
+		outlet->system->not_before_us = until;
+}
+
 /* May this outlet be used now?  What is due, and the system asked to be left alone, is due when it may be asked again. */
 static int
 is_open(struct outlet *outlet, bool *ret_open, struct error *err)
@@ -138,6 +149,7 @@ is_open(struct outlet *outlet, bool *ret_open, struct error *err)
 	*ret_open = false;
 	if (outlet->flag.mode == LEDGER_FLAG_PREVIEW || outlet->system->parked || outlet->system->down)
 		return 0;
+	heed_others(outlet);
 	*ret_open = outlet->system->not_before_us <= ledger_now(deliver->ledger);
 	if (*ret_open)
 		return 0;
@@ -214,7 +226,7 @@ make_trip(struct outlet *outlet, struct trip *trip, struct error *err)
 
 	if (make_claim(outlet, &trip->claim, &aside, err) != 0)
 		return -1;
-	if (flying && outlet->air == NULL)
+	if (flying && outlet->air == NULL && outlet->heard == NULL)
 		doubt_missing(&trip->claim);
 	if (claim_keep(outlet, &trip->claim, err) != 0) {
 		claim_free(&trip->claim);
@@ -245,7 +257,8 @@ turn(struct outlet *outlet, bool *ret_any, struct error *err)
 	trip = send_lend(outlet);
 	result = make_trip(outlet, trip, err);
 	send_return(outlet, trip);
-	if (result != 0 || ledger_sync(deliver->ledger, err) != 0)
+	/* What is in the air will be heard of, and that is kept for good, with all before it. */
+	if (result != 0 || (outlet->air == NULL && ledger_sync(deliver->ledger, err) != 0))
 		return -1;
 	snprintf(what, sizeof what, "writing %s.%s", outlet->binding->system->head.name, outlet->binding->object->head.name);
 	(void)engine_progress(deliver->engine, what, deliver->sent, 0);
@@ -269,7 +282,7 @@ pass(struct deliver *deliver, bool *ret_any, struct error *err)
 				return -1;
 			*ret_any = *ret_any || (open && any);
 		}
-		if (send_land(outlet, err) != 0)
+		if (send_rest(outlet, err) != 0 || ledger_sync(deliver->ledger, err) != 0)
 			return -1;
 	}
 	return 0;

@@ -104,7 +104,7 @@ carry(struct outlet *outlet, const struct content *content, struct syncline_valu
 	};
 	char reference[SYNCLINE_CONTENT_REF_MAX];
 	size_t length = sizeof reference;
-	unsigned lane = content->object->system == outlet->binding->system ? 1 : 0;
+	unsigned lane = content->object->system == outlet->binding->system ? ENGINE_LANE_CONTENT : ENGINE_LANE_MAIN;
 
 	memcpy(document.sha256, content->sha256, sizeof document.sha256);
 	if (engine_connector(deliver->engine, content->object->system, deliver->intake->unit, lane, &document.from, err) != 0 ||

@@ -222,6 +222,33 @@ gate_waited_enough(const struct outlet *outlet, const struct ledger_record *reco
 	return field != NULL && field->wait_ms > 0 && ledger_now(outlet->deliver->ledger) - since_us >= field->wait_ms * 1000;
 }
 
+/*
+ * A delete that waits for others: these may be gone by now, or need none, as when their record came back.  Who is waited for, and why
+ * that takes so long, is told as it is now.
+ */
+static int
+look_at_children(struct outlet *outlet, const struct ledger_delivery *row, struct error *err)
+{
+	struct ledger *ledger = outlet->deliver->ledger;
+	struct ledger_delivery delivery = *row;
+	char reason[sizeof ((struct error *)NULL)->message];
+
+	if (children_find(outlet, row->record, row->since_us, &delivery.parent, reason, sizeof reason, err) != 0)
+		return -1;
+	if (delivery.parent == 0)
+		return make_pending(outlet, row, err);
+	if (row->reason != NULL && strcmp(row->reason, reason) == 0)
+		return 0;
+	delivery.reason = reason;
+	if (ledger_begin(ledger, err) != 0)
+		return -1;
+	if (ledger_delivery_set(ledger, &delivery, err) != 0) {
+		ledger_rollback(ledger);
+		return -1;
+	}
+	return ledger_commit(ledger, err);
+}
+
 /* Waiting for a parent has an end; what is over is judged anew. */
 static int
 end_waiting(struct outlet *outlet, struct error *err)
@@ -239,6 +266,11 @@ end_waiting(struct outlet *outlet, struct error *err)
 			bool required;
 
 			after = rows.items[i].record;
+			if (rows.items[i].op == LEDGER_WANT_DELETE) {
+				if (look_at_children(outlet, &rows.items[i], err) != 0)
+					return -1;
+				continue;
+			}
 			if (ledger_records_get(ledger, outlet->entity, &rows.items[i].record, 1, &outlet->arena, &record, err) != 0)
 				return -1;
 			if (record.id == 0 || !gate_waited_enough(outlet, &record, rows.items[i].parent, rows.items[i].since_us, &required))

@@ -229,7 +229,7 @@ guard_check(struct outlet *outlet, struct parcel *parcel, struct batch **ret_the
 	uint32_t *row = arena_array(&outlet->arena, parcel->count + 1u, sizeof *row), count = 0;
 	struct error why = { 0 };
 	struct batch *rows = NULL;
-	uint8_t (*raws)[16] = NULL, *changed;
+	uint8_t (*raws)[16] = NULL, *changed, any = 0;
 	int result = 0;
 
 	*ret_there = NULL;
@@ -251,7 +251,7 @@ guard_check(struct outlet *outlet, struct parcel *parcel, struct batch **ret_the
 	}
 	if (count == 0)
 		return 0;
-	if (send_land(outlet, err) != 0)
+	if (send_hear(outlet, err) != 0)
 		return -1;
 	if (guard_read(outlet, natives, count, &rows, row, &raws, &why) != 0) {
 		if (why.code == ERROR_MEMORY) {
@@ -268,8 +268,11 @@ guard_check(struct outlet *outlet, struct parcel *parcel, struct batch **ret_the
 		checked[i]->there = row[i];
 		result = judge_row(outlet, checked[i], rows, row[i], raws, &now_changed, err);
 		if (now_changed)
-			changed[row[i]] = 1;
+			any = changed[row[i]] = 1;
 	}
+	/* Others may meet in these rows what was just written. */
+	if (result == 0 && any)
+		result = send_land(outlet, err);
 	if (result == 0)
 		result = guard_observe(outlet, rows, changed, err);
 	if (result == 0)

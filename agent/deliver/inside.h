@@ -6,6 +6,7 @@
  *     outlet.c     one binding's way out: its connector, what that can do, its guard
  *     gate.c       flags, canaries, what is held and what was parked
  *     claim.c      marks that are due -> golden records -> what is to be written
+ *     children.c   what is deleted waits for what refers to it
  *     payload.c    write rules -> the exact bytes
  *     aside.c      a claim of plain creates is packed in a thread of its own
  *     preview.c    what would be sent, for a plan
@@ -28,6 +29,7 @@
 #include "ledger/runs.h"
 
 #define DELIVER_CLAIM_MAX 1000u
+#define DELIVER_LANES_MAX 64u
 #define DELIVER_SPAN_MAX 5000u
 #define DELIVER_FAILURES_MAX 3u /* calls in a row that failed, until a system is left alone for a while */
 #define DELIVER_ASIDE_LEAST 500u /* creates that are worth a thread */
@@ -150,6 +152,7 @@ struct answer {
 struct flight {
 	struct parcel *parcel;
 	uint32_t first, count;             /* of the parcel */
+	struct connector *lane;            /* that writes it; NULL: those before it have the connectors */
 	struct connector_writing *writing; /* NULL: nothing was sent, or it was heard of */
 	struct connector_results *results;
 	struct answer *answers;
@@ -159,7 +162,9 @@ struct flight {
 /* A claim on its way.  What it is made of lives in its arena, which is the outlet's while it is made and sent. */
 struct trip {
 	struct claim claim;
-	struct flight flight;
+	struct flight *flights; /* the claim's first parcel in parts, which several connectors write at the same time */
+	uint32_t flight_count;
+	uint32_t lanes;         /* so many of the outlet's write them by turns */
 	struct arena arena;
 };
 
@@ -191,6 +196,10 @@ struct outlet {
 	bool forgotten;                     /* of the claim at hand: CLAIM_FORGOTTEN */
 	/* outlet_open() */
 	struct connector *sink;
+	struct connector *lanes[DELIVER_LANES_MAX]; /* the sink, and more of the same that write beside it */
+	uint32_t lane_count;                /* that are there */
+	uint32_t lane_max;                  /* as the system's limits and the connector allow */
+	uint32_t slots;                     /* of those that all runs share, as long as something is in the air */
 	struct syncline_capabilities can;
 	uint8_t guard;                      /* CONFIG_GUARD_VERSION, REREAD, NONE */
 	struct mapping *deactivate;
@@ -223,8 +232,11 @@ void outlet_free(struct outlet *outlet);
 void outlet_heard(struct outlet *outlet, const struct error *why);
 /* The same for a question that can be asked again later.  -1: it was our own memory, which ends the run. */
 int outlet_in_vain(struct outlet *outlet, const struct error *why, struct error *err);
-/* Items that one write may have. */
+/* Items that one write may have; that one claim may have, which is written in as many parts as connectors write at the same time. */
 uint32_t outlet_batch_max(const struct outlet *outlet);
+uint32_t outlet_claim_max(const struct outlet *outlet);
+/* So many connectors to write with at the same time, as far as they are to be had: at least one. */
+uint32_t outlet_lanes(struct outlet *outlet, uint32_t wanted);
 
 /* gate.c */
 /* Has this mark waited for its parent as long as the ref allows? */
@@ -240,6 +252,7 @@ int claim_asked_missing(const struct outlet *outlet, int64_t record, bool *ret_a
 #define CLAIM_MISSING "missing" /* the record is, and a person decides what that means */
 #define CLAIM_ASKED "asked"     /* a person is asked whether a record that is there is this one */
 #define CLAIM_FORGOTTEN "forgotten" /* a person is asked about what we made there and do not know: it may be any that is to be created */
+#define CLAIM_CHILDREN "children" /* WAITING, a delete: others that refer to the record are deleted before */
 /* Reads what is due and decides what can be told without rules; all memory is the outlet's arena.  count 0: nothing is due. */
 int claim_gather(struct outlet *outlet, struct claim *claim, struct error *err);
 /* Decides about the rest, and makes what is to be sent. */
@@ -256,6 +269,12 @@ int claim_keep(struct outlet *outlet, struct claim *claim, struct error *err);
 /* An error that lives in the arena. */
 const struct error *claim_error(struct arena *arena, const struct error *why);
 struct syncline_slice claim_native(const struct ledger_link *link);
+
+/* children.c */
+/* The record that is to be deleted there before this one may be, and a sentence that says so; 0: none.  since_us: as the mark has it. */
+int children_find(struct outlet *outlet, int64_t record, int64_t since_us, int64_t *ret_child, char *reason, size_t size, struct error *err);
+/* Deletes that are to be sent and have such a one wait. */
+int children_wait(struct outlet *outlet, struct claim *claim, struct error *err);
 
 /* aside.c */
 /*
@@ -303,8 +322,12 @@ void send_return(struct outlet *outlet, struct trip *trip);
 int send_claim(struct outlet *outlet, struct trip *trip, bool later, struct error *err);
 /* Keeps what was heard. */
 int send_settle(struct outlet *outlet, struct error *err);
-/* Waits for what is in the air and keeps what became of it and of what was heard: before the target is asked anything else. */
+/* Waits for what is in the air: before the target is asked anything else.  What it said is kept while it takes what comes next, if that may be. */
+int send_hear(struct outlet *outlet, struct error *err);
+/* Waits for it and keeps what became of it and of what was heard. */
 int send_land(struct outlet *outlet, struct error *err);
+/* The same, and others may have its turn at the system. */
+int send_rest(struct outlet *outlet, struct error *err);
 /* Waits for it and keeps nothing: the next run finds out. */
 void send_abandon(struct outlet *outlet);
 /* Judges a failed item: verdict, and over what limits it dies. */

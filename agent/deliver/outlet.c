@@ -122,6 +122,40 @@ choose_guard(const struct outlet *outlet)
 	return CONFIG_GUARD_NONE;
 }
 
+/*
+ * What is published as a whole is written by one process, and so is what keeps something for itself from call to call: of two that begin with
+ * the same, one would undo what the other kept.
+ */
+static uint32_t
+choose_lanes(const struct outlet *outlet)
+{
+	int64_t parallel = outlet->system->system->limits->parallel;
+	bool alone = (connector_info(outlet->sink)->optional & CONNECTOR_HAS_FINISH) != 0 || engine_keeps_state(outlet->deliver->engine, outlet->sink);
+
+	return alone || parallel < 1 ? 1 : parallel > (int64_t)DELIVER_LANES_MAX ? DELIVER_LANES_MAX : (uint32_t)parallel;
+}
+
+uint32_t
+outlet_lanes(struct outlet *outlet, uint32_t wanted)
+{
+	struct deliver *deliver = outlet->deliver;
+	struct error why = { 0 };
+
+	if (wanted > outlet->lane_max)
+		wanted = outlet->lane_max;
+	while (outlet->lane_count < wanted) {
+		if (engine_connector(deliver->engine, outlet->binding->system, deliver->intake->unit, ENGINE_LANE_WRITE + outlet->lane_count - 1,
+		                     &outlet->lanes[outlet->lane_count], &why) != 0) {
+			engine_say(deliver->engine, SYNCLINE_LOG_WARNING, "%s is written to by %u processes at a time instead of %u: %s",
+			           outlet->binding->system->head.name, outlet->lane_count, outlet->lane_max, why.message);
+			outlet->lane_max = outlet->lane_count;
+			break;
+		}
+		outlet->lane_count++;
+	}
+	return wanted < outlet->lane_count ? wanted : outlet->lane_count;
+}
+
 int
 outlet_builders(struct outlet *outlet, struct error *err)
 {
@@ -147,7 +181,7 @@ outlet_open(struct outlet *outlet, struct error *err)
 
 	if (outlet->sink != NULL)
 		return 0;
-	if (engine_connector(deliver->engine, outlet->binding->system, deliver->intake->unit, 0, &outlet->sink, err) != 0) {
+	if (engine_connector(deliver->engine, outlet->binding->system, deliver->intake->unit, ENGINE_LANE_MAIN, &outlet->sink, err) != 0) {
 		outlet->sink = NULL;
 		return -1;
 	}
@@ -159,6 +193,9 @@ outlet_open(struct outlet *outlet, struct error *err)
 		*err = ignored;
 		return -1;
 	}
+	outlet->lanes[0] = outlet->sink;
+	outlet->lane_count = 1;
+	outlet->lane_max = choose_lanes(outlet);
 	outlet->guard = choose_guard(outlet);
 	if (outlet->guard == CONFIG_GUARD_NONE && outlet->binding->guard != CONFIG_GUARD_NONE && outlet->reader != NULL)
 		engine_say(deliver->engine, SYNCLINE_LOG_WARNING,
@@ -274,4 +311,12 @@ outlet_batch_max(const struct outlet *outlet)
 	uint32_t most = outlet->can.write_batch_max;
 
 	return most == 0 || most > DELIVER_SPAN_MAX ? DELIVER_SPAN_MAX : most;
+}
+
+uint32_t
+outlet_claim_max(const struct outlet *outlet)
+{
+	uint64_t most = (uint64_t)outlet_batch_max(outlet) * (outlet->lane_max > 0 ? outlet->lane_max : 1);
+
+	return most > DELIVER_SPAN_MAX ? DELIVER_SPAN_MAX : (uint32_t)most;
 }

@@ -225,6 +225,8 @@ note_of(const struct outlet *outlet, const struct pick *pick, char *note, size_t
 {
 	if (pick->fate == PICK_DEAD)
 		snprintf(note, size, "it would be given up: %s", pick->why != NULL ? pick->why->message : "its rules fail");
+	else if (pick->fate == PICK_WAIT && pick->why != NULL)
+		snprintf(note, size, "it waits: %s", pick->why->message);
 	else if (pick->fate == PICK_WAIT)
 		snprintf(note, size, "it waits until the record that it refers to is there");
 	else if (pick->fate == PICK_HOLD && pick->why != NULL)

@@ -14,13 +14,24 @@
  *     thread            | pack 3           |          | pack 4
  *     target   write 2                       write 3
  *
- * Two attempts are open at most.  What needs the target itself (a guard, a document, a batch in halves) first waits for what is in
- * the air.
+ * A guard asks the target itself, which answers when it has written what is in the air; what it said of that is kept while it writes the next:
+ *
+ *     agent    gather 3 | hear 2  ask 3  open 3 | settle 2  gather 4 | hear 3 ...
+ *     target   write 2           | get 3        | write 3            | get 4
+ *
+ * Two attempts are open at most.  Other things that need the target (a document, a batch in halves, rows that a guard found changed) wait
+ * until what is in the air is settled.  What was heard need not have reached the disk by itself: the attempt that is opened next brings
+ * it there, or what is kept of the last one in the air.
  */
+#include <errno.h>
+#include <poll.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "deliver/inside.h"
+
+#define TURN_MS 50 /* between two looks whether another run's writes are over */
 
 static bool
 can_be_found(const struct outlet *outlet)
@@ -45,6 +56,7 @@ send_judge(const struct outlet *outlet, struct answer *answer, const struct erro
 	if (verdict == DELIVER_SLOWER && now - answer->since_us > limits->max_age_ms * 1000)
 		verdict = DELIVER_DEAD;
 	answer->verdict = (uint8_t)verdict;
+	answer->due_us = 0;
 	switch (verdict) {
 	case DELIVER_AGAIN:
 		answer->due_us = now + deliver_pause_us(limits, answer->tries, randombytes_random());
@@ -53,13 +65,15 @@ send_judge(const struct outlet *outlet, struct answer *answer, const struct erro
 		answer->due_us = answer->tries == 0 ? 0 : now + deliver_pause_us(limits, answer->tries - 1, randombytes_random());
 		break;
 	case DELIVER_SLOWER:
+		/* It was not asked; when it may be is known of the system, not of the record. */
+		if (why->code == ERROR_SYSTEM_SILENT || why->code == ERROR_SYSTEM_SPENT)
+			break;
 		answer->due_us = outlet->system->not_before_us > now ? outlet->system->not_before_us : now + (int64_t)why->retry_after_ms * 1000;
 		break;
 	case DELIVER_PARK:
 		answer->due_us = now + DELIVER_PARKED_US;
 		break;
 	default:
-		answer->due_us = 0;
 		break;
 	}
 }
@@ -76,9 +90,9 @@ begin_answer(const struct parcel *parcel, uint32_t index, struct answer *answer)
 
 /* Nothing was sent. */
 static int
-not_sent(struct parcel *parcel, uint32_t first, uint32_t count, struct answer *answers, const struct error *said, struct error *err)
+not_sent(struct parcel *parcel, uint32_t first, uint32_t count, struct arena *arena, struct answer *answers, const struct error *said, struct error *err)
 {
-	struct error *why = (struct error *)(void *)arena_copy(&parcel->outlet->arena, said, sizeof *said);
+	struct error *why = (struct error *)(void *)arena_copy(arena, said, sizeof *said);
 
 	if (why == NULL)
 		return error_memory(err);
@@ -135,7 +149,8 @@ is_split(const struct outlet *outlet, const struct connector_results *results)
 
 	return results->call_failed && results->count > 1 && outlet->can.batch_atomic != SYNCLINE_NONE && results->committed == 0 &&
 	       results->uncertain == 0 && why->applied == SYNCLINE_APPLIED_NO &&
-	       (why->klass == SYNCLINE_INVALID || why->klass == SYNCLINE_PERMANENT || why->klass == SYNCLINE_CONFLICT || why->klass == SYNCLINE_NOT_FOUND);
+	       (why->klass == SYNCLINE_INVALID || why->klass == SYNCLINE_PERMANENT || why->klass == SYNCLINE_CONFLICT || why->klass == SYNCLINE_NOT_FOUND ||
+	        why->klass == SYNCLINE_REFERENCED);
 }
 
 /* Records that others changed are read again, now that their attempts are decided, and merged. */
@@ -211,22 +226,24 @@ part_of(struct parcel *parcel, uint32_t first, uint32_t count, struct error *err
 
 /* One write. */
 
+/* With that connector from now on.  What is remembered of it lives in `arena`. */
 static int
-begin(struct flight *flight, struct parcel *parcel, uint32_t first, uint32_t count, struct error *err)
+begin(struct flight *flight, struct connector *lane, struct arena *arena, struct error *err)
 {
+	struct parcel *parcel = flight->parcel;
 	struct outlet *outlet = parcel->outlet;
 	struct batch *part = parcel->payload;
 	struct error why = { 0 };
 	int result = 0;
 
-	*flight = (struct flight){ .parcel = parcel, .first = first, .count = count };
-	if ((flight->answers = arena_array(&outlet->arena, count, sizeof *flight->answers)) == NULL)
+	flight->lane = lane;
+	if ((flight->answers = arena_array(arena, flight->count, sizeof *flight->answers)) == NULL)
 		return error_memory(err);
-	if (count < parcel->count && (part = part_of(parcel, first, count, err)) == NULL)
+	if (flight->count < parcel->count && (part = part_of(parcel, flight->first, flight->count, err)) == NULL)
 		return -1;
 	outlet->wrote = true;
-	if (connector_write_begin(outlet->sink, outlet->object, part, &flight->writing, &why) != 0)
-		result = not_sent(parcel, first, count, flight->answers, &why, err);
+	if (connector_write_begin(lane, outlet->object, part, &flight->writing, &why) != 0)
+		result = not_sent(parcel, flight->first, flight->count, arena, flight->answers, &why, err);
 	if (part != parcel->payload)
 		batch_free(part);
 	return result;
@@ -269,9 +286,9 @@ end(struct flight *flight, struct error *err)
 static int
 send_range(struct parcel *parcel, uint32_t first, uint32_t count, struct error *err)
 {
-	struct flight flight;
+	struct flight flight = { .parcel = parcel, .first = first, .count = count };
 
-	if (begin(&flight, parcel, first, count, err) != 0)
+	if (begin(&flight, parcel->outlet->sink, &parcel->outlet->arena, err) != 0)
 		return -1;
 	hear(&flight);
 	return end(&flight, err);
@@ -307,16 +324,89 @@ open_attempt(struct parcel *parcel, struct error *err)
 	return 1;
 }
 
-/* Claims in the air. */
+/* Claims in the air: each in parts, which the outlet's lanes write at the same time, and by turns where there are more parts than lanes. */
+
+static uint32_t
+part_size(const struct outlet *outlet, uint32_t count, uint32_t lanes)
+{
+	uint32_t share = (count + lanes - 1) / lanes, most = outlet_batch_max(outlet);
+
+	return share < most ? share : most;
+}
+
+/* As many as are wanted and free; the first is waited for, while nothing of ours is in the air that others could wait for.  0: it was stopped. */
+static int
+take_slots(struct outlet *outlet, uint32_t wanted, uint32_t *ret_lanes, struct error *err)
+{
+	struct engine *engine = outlet->deliver->engine;
+	char what[160];
+
+	while (outlet->slots < wanted && engine_take_slot(engine, outlet->sink))
+		outlet->slots++;
+	snprintf(what, sizeof what, "waiting for a turn at %s", outlet->binding->system->head.name);
+	while (outlet->slots == 0 && engine_progress(engine, what, 0, 0)) {
+		if (engine_take_slot(engine, outlet->sink))
+			outlet->slots++;
+		else if (poll(NULL, 0, TURN_MS) < 0 && errno != EINTR)
+			return error_system(err, ERROR_SYSTEM, errno, "waiting for a turn at a system");
+		if (ledger_leases_keep(outlet->deliver->ledger, err) != 0)
+			return -1;
+	}
+	*ret_lanes = outlet->slots < wanted ? outlet->slots : wanted;
+	return 0;
+}
+
+static void
+give_slots(struct outlet *outlet)
+{
+	for (; outlet->slots > 0; outlet->slots--)
+		engine_give_slot(outlet->deliver->engine, outlet->sink);
+}
+
+static int
+take_off(struct outlet *outlet, struct trip *trip, uint32_t lanes, struct error *err)
+{
+	struct parcel *parcel = &trip->claim.parcels[0];
+	uint32_t size = part_size(outlet, parcel->count, lanes);
+
+	trip->lanes = lanes;
+	if ((trip->flights = arena_array(&outlet->arena, (parcel->count + size - 1) / size, sizeof *trip->flights)) == NULL)
+		return error_memory(err);
+	for (uint32_t first = 0; first < parcel->count; first += size)
+		trip->flights[trip->flight_count++] =
+			(struct flight){ .parcel = parcel, .first = first, .count = parcel->count - first < size ? parcel->count - first : size };
+	for (uint32_t i = 0; i < lanes && i < trip->flight_count; i++)
+		if (begin(&trip->flights[i], outlet->lanes[i], &outlet->arena, err) != 0)
+			return -1;
+	return 0;
+}
+
+/* Of all of it; a lane that is free begins with its next part. */
+static int
+hear_all(struct outlet *outlet, struct trip *trip, struct error *err)
+{
+	for (uint32_t i = 0; i < trip->flight_count; i++) {
+		uint32_t next = i + trip->lanes;
+
+		hear(&trip->flights[i]);
+		if (next < trip->flight_count && trip->flights[next].lane == NULL && begin(&trip->flights[next], trip->flights[i].lane, &trip->arena, err) != 0)
+			return -1;
+	}
+	return 0;
+}
 
 static bool
-must_land(const struct flight *flight)
+must_land(const struct trip *trip)
 {
-	if (flight->split)
-		return true;
-	for (uint32_t i = 0; i < flight->count; i++)
-		if (flight->answers[i].verdict == DELIVER_REREAD)
+	for (uint32_t f = 0; f < trip->flight_count; f++) {
+		const struct flight *flight = &trip->flights[f];
+
+		if (flight->split)
 			return true;
+		for (uint32_t i = 0; i < flight->count; i++)
+			if (flight->answers[i].verdict == DELIVER_REREAD)
+				return true;
+	}
 	return false;
 }
 
@@ -326,13 +416,28 @@ may_send(const struct outlet *outlet)
 	return !outlet->system->parked && !outlet->system->down && outlet->system->not_before_us <= ledger_now(outlet->deliver->ledger);
 }
 
+static void
+abandon(struct trip *trip)
+{
+	if (trip == NULL)
+		return;
+	for (uint32_t i = 0; i < trip->flight_count; i++) {
+		if (trip->flights[i].writing != NULL)
+			connector_results_free(connector_write_end(trip->flights[i].writing));
+		connector_results_free(trip->flights[i].results);
+	}
+	trip->flight_count = 0;
+	claim_free(&trip->claim);
+}
+
 static int
 end_trip(struct trip *trip, struct error *err)
 {
-	int result = end(&trip->flight, err);
+	int result = 0;
 
-	claim_free(&trip->claim);
-	trip->flight.parcel = NULL;
+	for (uint32_t i = 0; i < trip->flight_count && result == 0; i++)
+		result = end(&trip->flights[i], err);
+	abandon(trip);
 	return result;
 }
 
@@ -355,19 +460,35 @@ send_land(struct outlet *outlet, struct error *err)
 	if (trip == NULL)
 		return 0;
 	outlet->air = NULL;
-	hear(&trip->flight);
-	return end_trip(trip, err);
+	if (hear_all(outlet, trip, err) == 0)
+		return end_trip(trip, err);
+	abandon(trip);
+	return -1;
 }
 
-static void
-abandon(struct trip *trip)
+int
+send_rest(struct outlet *outlet, struct error *err)
 {
+	int result = send_land(outlet, err);
+
+	give_slots(outlet);
+	return result;
+}
+
+int
+send_hear(struct outlet *outlet, struct error *err)
+{
+	struct trip *trip = outlet->air;
+
 	if (trip == NULL)
-		return;
-	if (trip->flight.writing != NULL)
-		connector_results_free(connector_write_end(trip->flight.writing));
-	connector_results_free(trip->flight.results);
-	claim_free(&trip->claim);
+		return 0;
+	if (hear_all(outlet, trip, err) != 0)
+		return -1;
+	if (outlet->heard != NULL || must_land(trip))
+		return send_land(outlet, err);
+	outlet->air = NULL;
+	outlet->heard = trip;
+	return 0;
 }
 
 void
@@ -376,6 +497,7 @@ send_abandon(struct outlet *outlet)
 	abandon(outlet->heard);
 	abandon(outlet->air);
 	outlet->heard = outlet->air = NULL;
+	give_slots(outlet);
 }
 
 static void
@@ -426,12 +548,28 @@ static int
 send_off(struct outlet *outlet, struct trip *trip, struct error *err)
 {
 	struct parcel *parcel = &trip->claim.parcels[0];
-	int result = may_send(outlet) ? open_attempt(parcel, err) : 0;
+	uint32_t lanes = 0;
+	int result = 0;
 
-	if (result == 1 && (result = begin(&trip->flight, parcel, 0, parcel->count, err)) == 0)
+	trip->flight_count = 0;
+	if (parcel->count > 0 && may_send(outlet) && (result = take_slots(outlet, outlet_lanes(outlet, parcel->count), &lanes, err)) == 0 && lanes > 0)
+		result = open_attempt(parcel, err);
+	if (result == 1 && (result = take_off(outlet, trip, lanes, err)) == 0)
 		outlet->air = trip;
 	else
-		claim_free(&trip->claim);
+		abandon(trip);
+	return result;
+}
+
+/* What the target said of the one before is kept while it takes this one, which makes it durable, or ledger_sync() does. */
+static int
+keep_before(struct outlet *outlet, struct trip *before, struct error *err)
+{
+	int result;
+
+	outlet->follows = outlet->air != NULL;
+	result = end_trip(before, err);
+	outlet->follows = false;
 	return result;
 }
 
@@ -443,9 +581,11 @@ send_claim(struct outlet *outlet, struct trip *trip, bool later, struct error *e
 	struct error second = { 0 };
 	int result, kept = 0;
 
-	if (before != NULL)
-		hear(&before->flight);
-	if (before != NULL && (in_turn || must_land(&before->flight))) {
+	if (before != NULL && hear_all(outlet, before, err) != 0) {
+		claim_free(&trip->claim);
+		return -1;
+	}
+	if ((before != NULL || outlet->heard != NULL) && (in_turn || (before != NULL && must_land(before)))) {
 		if (send_land(outlet, err) != 0) {
 			claim_free(&trip->claim);
 			return -1;
@@ -454,12 +594,16 @@ send_claim(struct outlet *outlet, struct trip *trip, bool later, struct error *e
 	}
 	if (in_turn)
 		return send_in_turn(outlet, &trip->claim, err);
+	/* A guard may have heard it already. */
+	if (before == NULL) {
+		before = outlet->heard;
+		outlet->heard = NULL;
+	}
 	outlet->air = NULL;
 	result = send_off(outlet, trip, err);
-	/* While the target takes this one, what it said of the one before is kept; or while the next one is packed. */
 	if (before != NULL && later && result == 0)
 		outlet->heard = before;
 	else if (before != NULL)
-		kept = end_trip(before, result == 0 ? err : &second);
+		kept = keep_before(outlet, before, result == 0 ? err : &second);
 	return result == 0 ? kept : result;
 }

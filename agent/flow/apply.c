@@ -33,9 +33,8 @@ object_id(const struct work *work, const struct config_binding *binding)
 	return ledger_object_id(work->ledger, binding->object);
 }
 
-/* One more than the flow has bindings: the last takes what belongs to other flows. */
-static int
-make_result(struct intake *intake, struct intake_result *result, struct error *err)
+int
+apply_result(struct intake *intake, struct intake_result *result, struct error *err)
 {
 	const struct config_flow *flow = intake->flow;
 
@@ -311,6 +310,7 @@ decide_row(struct work *work, struct bound *bound, const struct ledger_finding *
 		work->rows[i].decided_field = finding->field;
 		work->rows[i].decided_about = finding->has_about ? finding->about : NULL;
 		work->rows[i].finding = finding->id;
+		work->rows[i].put_back = text == NULL && finding->cause != NULL && strcmp(finding->cause, error_name(ERROR_ROW_OLDER)) == 0;
 	}
 	if (apply_load(work, err) != 0)
 		return -1;
@@ -608,9 +608,8 @@ apply_all(struct work *work, struct error *err)
 	return 0;
 }
 
-/* What deliveries do is counted when they are done. */
-static void
-add_counts(struct ledger_run *run, const struct intake_result *result)
+void
+apply_count(struct ledger_run *run, const struct intake_result *result)
 {
 	for (int i = 0; i < LEDGER_COUNT_COUNT; i++)
 		if (i != LEDGER_COUNT_SENT_CREATES && i != LEDGER_COUNT_SENT_UPDATES && i != LEDGER_COUNT_SENT_DELETES)
@@ -629,7 +628,7 @@ end_dry(struct work *work, const struct intake_apply_options *options, int resul
 		result = options->may_keep(options->may_keep_data, work->result, err);
 	if (result == 1 && whole && (result = ledger_commit(ledger, err)) == 0) {
 		work->result->kept = true;
-		add_counts(work->intake->run, work->result);
+		apply_count(work->intake->run, work->result);
 		return 0;
 	}
 	ledger_rollback(ledger);
@@ -656,7 +655,7 @@ apply_pass(struct work *work, struct intake *intake, const struct intake_apply_o
 		} else if (options->mode == INTAKE_DRY) {
 			status = end_dry(work, options, status, err);
 		} else {
-			add_counts(intake->run, result);
+			apply_count(intake->run, result);
 		}
 	}
 	work_free(work);
@@ -673,7 +672,7 @@ intake_apply(struct intake *intake, const struct intake_apply_options *options, 
 	if (work == NULL)
 		return error_memory(err);
 	while (result == 0 && again) {
-		if ((result = make_result(intake, ret_result, err)) != 0)
+		if ((result = apply_result(intake, ret_result, err)) != 0)
 			break;
 		if ((result = apply_pass(work, intake, options, ret_result, &again, err)) != 0 || again)
 			intake_result_free(ret_result);
@@ -707,7 +706,7 @@ intake_observe(struct intake *intake, struct bound *bound, const struct batch *r
 
 	if (work == NULL)
 		return error_memory(err);
-	if (make_result(intake, &counted, err) != 0) {
+	if (apply_result(intake, &counted, err) != 0) {
 		free(work);
 		return -1;
 	}
@@ -715,7 +714,7 @@ intake_observe(struct intake *intake, struct bound *bound, const struct batch *r
 	if (result == 0 && (result = ledger_begin(intake->engine->ledger, err)) == 0)
 		result = apply_end(work, apply_rows(work, bound, rows, sequence, ledger_now(intake->engine->ledger), false, err), err);
 	if (result == 0)
-		add_counts(intake->run, &counted);
+		apply_count(intake->run, &counted);
 	work_free(work);
 	free(work);
 	intake_result_free(&counted);

@@ -5,6 +5,11 @@
 
 #include "flow/work.h"
 
+/* One place more than the flow has bindings: the last takes what belongs to other flows.  intake_result_free() frees it. */
+int apply_result(struct intake *intake, struct intake_result *result, struct error *err);
+/* What it counted, to the run; what deliveries do is counted when they are done. */
+void apply_count(struct ledger_run *run, const struct intake_result *result);
+
 /* A transaction of a step; in a dry pass there is one around all.  end takes the step's result and gives it back. */
 int apply_begin(struct work *work, struct error *err);
 int apply_end(struct work *work, int result, struct error *err);

@@ -414,10 +414,15 @@ wake(struct work *work, const int64_t *parents, uint32_t created, struct error *
 	return 0;
 }
 
-/* Does this link live since this batch? */
+/*
+ * Does this link live since this batch?  So does one that was imported, as soon as it is heard of: what was written without it says
+ * so now.
+ */
 static bool
 lives_now(const struct work_link *link)
 {
+	if (link != NULL && link->unheard && (link->dirty || link->understood) && link->at.state == LEDGER_LINK_LIVE)
+		return true;
 	return link != NULL && link->dirty && (link->at.id == 0 || link->was != LEDGER_LINK_LIVE);
 }
 
@@ -436,6 +441,30 @@ wake_created(struct work *work, const struct intake_confirmation *items, uint32_
 			parents[created++] = items[i].record;
 	}
 	return wake(work, parents, created, err);
+}
+
+/*
+ * Of these the target has no more: what waits for that goes on, and what was refused since they refer to it is tried again at once.
+ * That ledger and target agree on who refers to whom is not sure; what is refused once more waits once more.
+ */
+static int
+wake_deleted(struct work *work, const struct intake_confirmation *items, uint32_t count, struct error *err)
+{
+	uint32_t target = count > 0 ? items[0].bound->id : 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct work_record *record = work_loaded(work, items[i].record);
+
+		if (items[i].op != SYNCLINE_OP_DELETE)
+			continue;
+		if (ledger_deliveries_wake(work->ledger, target, &items[i].record, 1, err) != 0)
+			return -1;
+		for (uint32_t f = 0; record != NULL && f < work->entity->field_count; f++)
+			if (work_field(work, f)->type == CONFIG_FIELD_REF && record->at.values[f].type == SYNCLINE_TYPE_INTEGER &&
+			    ledger_deletes_hasten(work->ledger, target, &record->at.values[f].u.integer, 1, error_name(ERROR_CONNECTOR_REFERENCED), err) != 0)
+				return -1;
+	}
+	return 0;
 }
 
 int
@@ -497,6 +526,8 @@ intake_confirm(struct intake *intake, const struct intake_confirmation *items, u
 			status = confirm_rest(work, items, count, done, err);
 		if (status == 0)
 			status = wake_created(work, items, count, err);
+		if (status == 0)
+			status = wake_deleted(work, items, count, err);
 		if (status == 0)
 			status = flush(work, err);
 	}

@@ -290,7 +290,7 @@ confirm_updates(struct work *work, const struct intake_confirmation *items, uint
 		const struct update *update = &updates[k];
 		struct ledger_link *link = &links[used];
 
-		if (update->left || lacks_any(work, update))
+		if (update->left || work_is_unheard(&update->row) || lacks_any(work, update))
 			continue;
 		*link = update->row;
 		link->was = &update->row;

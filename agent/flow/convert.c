@@ -276,7 +276,7 @@ prepare(struct conversion *c, struct error *err)
 	if (mappings_write(o->model, to, &c->lookups, NULL, &c->write, err) != 0)
 		return -1;
 	unit = choice_unit(&c->choice);
-	if (systems_start(o->systems, from->system, unit, false, NULL, &c->source, err) != 0 ||
+	if (systems_start(o->systems, from->system, unit, false, NULL, NULL, &c->source, err) != 0 ||
 	    target_start(&c->target, o->systems, from, to, unit, err) != 0)
 		return -1;
 	clock_gettime(CLOCK_REALTIME, &now);

@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flow/admission.h"
 #include "flow/bound.h"
+#include "os/os.h"
 
 struct engine_connector {
 	struct engine_connector *next;
@@ -19,6 +21,8 @@ struct engine_connector {
 	const struct config_system *system;
 	uint32_t credentials;
 	unsigned lane;
+	bool keeps_state;
+	struct admission admission;
 	struct connector *connector;
 };
 
@@ -92,6 +96,7 @@ engine_close(struct engine *engine)
 	for (struct engine_connector *next, *c = engine->connectors; c != NULL; c = next) {
 		next = c->next;
 		connector_stop(c->connector);
+		admission_free(&c->admission);
 		free(c);
 	}
 	for (uint32_t i = 0; i < engine->bound_count; i++)
@@ -159,9 +164,7 @@ engine_writers(struct engine *engine, const struct config_entity *entity, const 
 uint32_t
 engine_credentials(const struct engine *engine, const struct config_system *system, const struct config_unit *unit)
 {
-	const struct config_unit_system *mine = unit != NULL ? config_unit_system(unit, system->head.name) : NULL;
-
-	return mine != NULL && mine->has_settings ? ledger_unit_id(engine->ledger, unit) : 0;
+	return ledger_credentials(engine->ledger, system, unit);
 }
 
 uint32_t
@@ -288,7 +291,7 @@ know_system(struct engine *engine, const struct config_system *system, const str
 static int
 commit_state(void *data, const struct connector_state *changes, uint32_t count, struct error *err)
 {
-	const struct engine_connector *made = data;
+	struct engine_connector *made = data;
 	struct ledger_connector_state *states = calloc(count + 1u, sizeof *states);
 	int result;
 
@@ -296,6 +299,7 @@ commit_state(void *data, const struct connector_state *changes, uint32_t count, 
 		return error_memory(err);
 	for (uint32_t i = 0; i < count; i++)
 		states[i] = (struct ledger_connector_state){ changes[i].key, changes[i].value };
+	made->keeps_state = made->keeps_state || count > 0;
 	result = ledger_connector_state_put(made->engine->ledger, made->system, made->credentials, states, count, err);
 	free(states);
 	return result;
@@ -304,8 +308,9 @@ commit_state(void *data, const struct connector_state *changes, uint32_t count, 
 static int
 start(struct engine *engine, struct engine_connector *made, const struct config_unit *unit, struct error *err)
 {
-	bool writes = made->lane == 0 && made->system->access == CONFIG_ACCESS_WRITE;
+	bool writes = made->lane != ENGINE_LANE_CONTENT && made->system->access == CONFIG_ACCESS_WRITE;
 	struct systems_state state = { .commit = commit_state, .data = made };
+	const struct systems_admission admission = { .ask = admission_ask, .heard = admission_heard, .data = &made->admission };
 	struct ledger_connector_state *kept;
 	struct connector_state *states;
 	struct arena arena;
@@ -319,7 +324,8 @@ start(struct engine *engine, struct engine_connector *made, const struct config_
 		states[i] = (struct connector_state){ kept[i].key, kept[i].value };
 	if (result == 0) {
 		state.states = states;
-		result = systems_start(engine->options.systems, made->system, unit, writes, &state, &made->connector, err);
+		made->keeps_state = state.count > 0;
+		result = systems_start(engine->options.systems, made->system, unit, writes, &state, &admission, &made->connector, err);
 	}
 	arena_free(&arena);
 	return result;
@@ -345,7 +351,8 @@ engine_connector(struct engine *engine, const struct config_system *system, cons
 	made->credentials = credentials;
 	made->lane = lane;
 	made->engine = engine;
-	if (start(engine, made, unit, err) != 0) {
+	if (admission_init(&made->admission, engine, system, credentials, err) != 0 || start(engine, made, unit, err) != 0) {
+		admission_free(&made->admission);
 		free(made);
 		return -1;
 	}
@@ -353,6 +360,58 @@ engine_connector(struct engine *engine, const struct config_system *system, cons
 	engine->connectors = made;
 	*ret_connector = made->connector;
 	return 0;
+}
+
+void
+engine_forgive(const struct engine *engine, const struct config_flow *flow)
+{
+	for (uint32_t b = 0; engine->options.systems->manners != NULL && b < flow->binding_count; b++)
+		manners_forgive(engine->options.systems->manners, flow->bindings[b].system->head.name);
+}
+
+int64_t
+engine_left_alone_us(const struct engine *engine, const struct config_system *system, const struct config_unit *unit)
+{
+	enum manners_state state;
+
+	if (engine->options.systems->manners == NULL)
+		return 0;
+	return manners_wait_us(engine->options.systems->manners, system->head.name, engine_credentials(engine, system, unit), os_monotonic_ms() * 1000, &state);
+}
+
+static struct admission *
+admission_of(const struct engine *engine, const struct connector *connector)
+{
+	for (struct engine_connector *c = engine->connectors; c != NULL; c = c->next)
+		if (c->connector == connector)
+			return &c->admission;
+	return NULL;
+}
+
+bool
+engine_take_slot(struct engine *engine, const struct connector *connector)
+{
+	const struct admission *a = admission_of(engine, connector);
+
+	return a == NULL || a->account == NULL || manners_take_slot(a->account, a->system->limits);
+}
+
+void
+engine_give_slot(struct engine *engine, const struct connector *connector)
+{
+	const struct admission *a = admission_of(engine, connector);
+
+	if (a != NULL && a->account != NULL)
+		manners_give_slot(a->account);
+}
+
+bool
+engine_keeps_state(const struct engine *engine, const struct connector *connector)
+{
+	for (const struct engine_connector *c = engine->connectors; c != NULL; c = c->next)
+		if (c->connector == connector)
+			return c->keeps_state;
+	return false;
 }
 
 /* ---- interrupting ---- */

@@ -90,12 +90,24 @@ int engine_bind_late(struct engine *engine, struct bound *bound, const struct ba
 void engine_flow_version(const struct engine *engine, const struct config_flow *flow, uint8_t ret_version[RULES_VERSION_BYTES]);
 
 /*
- * The connector of (system, credentials of the unit), started when it is needed and kept.  `lane` 1 is a second process of the
- * same, for reading a document while the first writes it.  The system's fingerprint is held against the ledger before anything
+ * The connector of (system, credentials of the unit), started when it is needed and kept.  Lanes are processes of the same that work at
+ * the same time: one reads a document while the first writes it, others write beside the first.  The system's fingerprint is held against the ledger before anything
  * is asked of it (ERROR_LEDGER_FINGERPRINT).  Read-only systems get a connector that cannot write.
  */
+#define ENGINE_LANE_MAIN 0u
+#define ENGINE_LANE_CONTENT 1u
+#define ENGINE_LANE_WRITE 2u /* and those above */
 int engine_connector(struct engine *engine, const struct config_system *system, const struct config_unit *unit, unsigned lane,
                      struct connector **ret_connector, struct error *err);
+/* A person started what runs now: systems of the flow that are left alone because of what they said before are tried at once. */
+void engine_forgive(const struct engine *engine, const struct config_flow *flow);
+/* How many microseconds the system is left alone for the unit; 0: it may be asked. */
+int64_t engine_left_alone_us(const struct engine *engine, const struct config_system *system, const struct config_unit *unit);
+/* One more process writes to the system: may it?  What was taken is given back. */
+bool engine_take_slot(struct engine *engine, const struct connector *connector);
+void engine_give_slot(struct engine *engine, const struct connector *connector);
+/* Does it keep something for itself from call to call, as far as it has shown? */
+bool engine_keeps_state(const struct engine *engine, const struct connector *connector);
 /* The ledger's id of whose credentials those are: the unit's own, or 0 for the system's. */
 uint32_t engine_credentials(const struct engine *engine, const struct config_system *system, const struct config_unit *unit);
 /* The same of a unit by the ledger's id; 0, and one that is not configured: the house. */

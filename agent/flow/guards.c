@@ -80,7 +80,7 @@ see_plan(void *data, const struct ledger_plan *plan)
 {
 	struct former *former = data;
 
-	former->any = former->any || plan->state == LEDGER_PLAN_APPLIED;
+	former->any = former->any || (plan->state == LEDGER_PLAN_APPLIED && plan->rollback == 0);
 	return 0;
 }
 

@@ -9,14 +9,27 @@
 #include "flow/work.h"
 
 /*
+ * Is what the target shows our value as it keeps it?  Which value was sent is known as long as it is the record's; a target that rounds it
+ * to what was there before shows the same whether the import came or not, so it says neither.
+ */
+static bool
+may_be_kept_so(const struct work_record *record, uint32_t field, uint32_t word, uint64_t sent, const struct row *row)
+{
+	const struct syncline_value *ours = &record->at.values[field], *theirs = &row->values[field];
+
+	return record->words[word] == sent && (values_is_coarser(ours, theirs) || values_is_rounded(ours, theirs));
+}
+
+/*
  * A row shows our write when no value that it changed is as it was before.  One that is says that the import has not come yet, or that
  * somebody has put it back, which nobody can tell apart: one value that is as we sent it proves nothing, for people enter the same
  * change here and there.
  */
 static bool
-is_in_it(const struct work *work, const struct row *row, const struct work_link *link, const struct ledger_uncertain *open)
+is_in_it(const struct work *work, const struct row *row, const struct work_link *link, const struct work_record *record,
+         const struct ledger_uncertain *open)
 {
-	uint32_t known = 0;
+	uint32_t known = 0, changed = 0, rounded = 0;
 
 	for (uint32_t i = 0; i < work->entity->field_count; i++) {
 		uint32_t word = work_word(work, i);
@@ -24,11 +37,16 @@ is_in_it(const struct work *work, const struct row *row, const struct work_link 
 
 		if (sent == VECTOR_UNKNOWN || row->values[i].type == SYNCLINE_TYPE_ABSENT)
 			continue;
-		if (sent != link->seen[word] && row->words[word] == link->seen[word])
-			return false;
+		if (sent != link->seen[word] && row->words[word] == link->seen[word]) {
+			if (!may_be_kept_so(record, i, word, sent, row))
+				return false;
+			rounded++;
+			continue;
+		}
+		changed += sent != link->seen[word];
 		known++;
 	}
-	return known > 0;
+	return rounded > 0 ? changed > 0 : known > 0;
 }
 
 /*
@@ -51,7 +69,7 @@ take_in(struct work *work, const struct row *row, struct work_link *link, const 
 			continue;
 		if (sent == link->seen[word] || link->seen[word] == VECTOR_UNKNOWN || row->values[i].type == SYNCLINE_TYPE_ABSENT || row->words[word] == sent) {
 			link->sent[word] = link->seen[word] = sent;
-		} else if (record->words[word] == sent && values_is_coarser(&record->at.values[i], &row->values[i])) {
+		} else if (may_be_kept_so(record, i, word, sent, row)) {
 			link->sent[word] = sent;
 			link->seen[word] = row->words[word];
 		} else {
@@ -80,7 +98,7 @@ work_confirm_handed(struct work *work, const struct row *row, struct work_link *
 		return -1;
 	if (open.attempt == 0)
 		return 0;
-	if (!open.item.deactivate && is_in_it(work, row, link, &open))
+	if (!open.item.deactivate && is_in_it(work, row, link, record, &open))
 		result = take_in(work, row, link, record, &open, err);
 	batch_free(open.payload);
 	return result;

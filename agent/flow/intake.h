@@ -86,6 +86,24 @@ int intake_apply(struct intake *intake, const struct intake_apply_options *optio
 void intake_result_free(struct intake_result *result);
 
 /*
+ * ROLLBACK (rollback.c).  Takes back what a run of this flow and unit did to its records, as far as nothing happened to them since:
+ * in one transaction, which DRY takes back.  ERROR_ROLLBACK_NOTHING, ERROR_ROLLBACK_PRUNED: nothing was done.
+ */
+struct intake_rollback {
+	enum intake_mode mode;
+	const struct ledger_run *run;    /* that is taken back */
+	struct ledger_plan_draft *draft; /* takes the items; may be NULL */
+	/* Both in the transaction, when all is done (may be NULL).  DRY: looks at it; REAL: what is to be durable with it. */
+	int (*done)(void *data, const struct intake_result *result, struct error *err);
+	/* Records that it must leave alone (stale entries of a plan).  NULL: none. */
+	bool (*leave)(void *data, int64_t record);
+	void *data;
+};
+int intake_rollback(struct intake *intake, const struct intake_rollback *options, struct intake_result *ret_result, struct error *err);
+/* Whether there is anything to be looked at, by the same errors. */
+int intake_rollback_check(struct ledger *ledger, const struct ledger_run *run, struct error *err);
+
+/*
  * GUARDS (guards.c).  1 when the run may write; 0 when it is held, with the sentence why in ret_why: the first full run of
  * (flow, unit) whose version no plan was applied for, a change of rules, owners, lookups or matches since, or a limit exceeded.
  */

@@ -359,8 +359,10 @@ mappings_write(const struct model *model, const struct config_binding *binding, 
 	canonical_fields(&draft, binding->flow->entity);
 	draft.outputs = array(&draft, (size_t)binding->map_count + binding->write_count + 2, sizeof *draft.outputs);
 	draft.spec.outputs = draft.outputs;
+	/* What the system assigns itself is not written by a pair that goes both ways: it is only read. */
 	for (uint32_t i = 0; !draft.no_memory && i < binding->map_count; i++)
-		write_output(&draft, object, binding->maps[i].native, copy_of(&draft, binding->maps[i].head.name), &binding->maps[i].head.place);
+		if (binding->maps[i].field->assigned_by == NULL || strcmp(binding->maps[i].field->assigned_by, binding->system->head.name) != 0)
+			write_output(&draft, object, binding->maps[i].native, copy_of(&draft, binding->maps[i].head.name), &binding->maps[i].head.place);
 	for (uint32_t i = 0; !draft.no_memory && i < binding->write_count; i++)
 		write_output(&draft, object, binding->write[i].head.name, binding->write[i].rule.text, &binding->write[i].rule.place)->create_only =
 			binding->write[i].create_only;

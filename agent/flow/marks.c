@@ -153,7 +153,7 @@ mark_unlinked(struct work *work, const struct bound *target, struct work_record 
 		return 0;
 	if (deactivated)
 		return mark(work, target, record, last, LEDGER_WANT_WRITE, err);
-	if (target->condition < 0 || (last != NULL && !record->wanted && !(ended && record->restored)))
+	if (target->condition < 0 || (last != NULL && !record->wanted && !(ended && record->restored && !last->spared)))
 		return 0;
 	return mark(work, target, record, NULL, LEDGER_WANT_WRITE, err);
 }
@@ -232,7 +232,9 @@ marks_of_record(struct work *work, struct work_record *record, bool changed, boo
 		struct work_link *link = work_link_at(record, ledger_object_id(work->ledger, (*targets)->binding->object));
 		int result = 0;
 
-		if (!record->deleted)
+		if (record->deleted && state && link != NULL && link->spared)
+			result = ledger_delivery_drop(work->ledger, (*targets)->id, record->at.id, err);
+		else if (!record->deleted)
 			result = mark_live(work, *targets, record, link, changed, err);
 		else if (state)
 			result = mark_deleted(work, *targets, record, link, err);

@@ -338,7 +338,7 @@ reading_open(struct reading *r, struct intake *const *intakes, uint32_t count, u
 		*ret_idle = true;
 		return READ_GOOD;
 	}
-	if (engine_connector(r->engine, r->system, r->first->unit, 0, &connector, err) != 0)
+	if (engine_connector(r->engine, r->system, r->first->unit, ENGINE_LANE_MAIN, &connector, err) != 0)
 		return READ_FAILED;
 	engine_reading(r->engine, connector);
 	r->connector = connector;

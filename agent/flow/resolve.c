@@ -182,7 +182,40 @@ compare_version(const struct work *work, const struct row *row, const struct wor
 static bool
 is_older(const struct work *work, const struct row *row, const struct work_link *link)
 {
-	return row->decision == NULL && link->at.state != LEDGER_LINK_UNLINKED && compare_version(work, row, link) < 0;
+	return row->decision == NULL && !row->put_back && link->at.state != LEDGER_LINK_UNLINKED && compare_version(work, row, link) < 0;
+}
+
+/*
+ * All of the object was read, and that began after the last that we know of the row: it is no late sight of an older state, the system has
+ * gone back to it.  Nothing is taken of it by itself, for nobody but a person knows which of the two states is meant.  1: a
+ * person said it, and it is taken.
+ */
+static int
+older(struct work *work, struct row *row, struct work_link *link, struct error *err)
+{
+	struct ledger_finding finding = { .kind = LEDGER_FINDING_REJECT, .flow = work->intake->flow_id, .unit = work->intake->unit_id,
+		.object = work->bound->object, .native = row->native, .cause = error_name(ERROR_ROW_OLDER),
+		.hint = "`syncline explain row-older` tells how to go on; a retry takes the row as it is." };
+	char message[300];
+
+	if (!work->full || row->finding != 0 || row->in_flight || row->handed || link->at.confirmed > work->started) {
+		work_count(work, LEDGER_COUNT_INDETERMINATE, 1);
+		return row->finding != 0 ? settle(work, row, err) : 0;
+	}
+	/* A person said to take it, and here it is once more. */
+	memcpy(finding.raw, row->raw, sizeof finding.raw);
+	if (ledger_reject_retried(work->ledger, &finding, &row->put_back, err) != 0)
+		return -1;
+	if (row->put_back)
+		return 1;
+	snprintf(message, sizeof message, "it shows the version %.*s, and %.*s was there before", (int)(row->version.length < 80 ? row->version.length : 80),
+	         (const char *)row->version.data, (int)(link->at.version.length < 80 ? link->at.version.length : 80), (const char *)link->at.version.data);
+	finding.message = message;
+	if ((link->at.flags & LEDGER_LINK_REJECTED) == 0) {
+		link->at.flags |= LEDGER_LINK_REJECTED;
+		link->dirty = true;
+	}
+	return work_reject(work, row, &finding, err);
 }
 
 /*
@@ -311,7 +344,8 @@ bring_back(struct work *work, const struct row *row, struct work_record *record,
 			memset(record->links[i]->at.raw, 0, sizeof record->links[i]->at.raw);
 			record->links[i]->dirty = true;
 		}
-	return work_history(work, &event, err);
+	/* If it was a rollback that deleted it, that is over. */
+	return work_history(work, &event, err) != 0 ? -1 : ledger_undone_end(work->ledger, record->at.id, err);
 }
 
 /* 1: it is to live again; 0: handled otherwise; -1. */
@@ -390,6 +424,26 @@ hold_linked(struct work *work, struct row *row, struct work_link *link, bool oth
 	return work_set_held(work, row, NULL, err);
 }
 
+/*
+ * A rollback deleted the record, and its source has it still: as it was, which says nothing, or with another value, which counts as if the
+ * record had never been away.
+ */
+static int
+deleted_here(struct work *work, struct row *row, struct work_link *link, struct work_record *record, struct error *err)
+{
+	bool undone = false, other;
+	int refused;
+
+	if (row->what == ROW_SEEN && says_something(work, row, link, &other) &&
+	    ledger_undone(work->ledger, record->at.id, link->at.object, &undone, err) != 0)
+		return -1;
+	if (!undone)
+		return ignore(work, row, link);
+	if ((refused = work_unique(work, row, record, link, err)) != 0)
+		return refused < 0 ? -1 : 0;
+	return bring_back(work, row, record, err) != 0 ? -1 : merge(work, row, link, record, true, err);
+}
+
 static int
 linked(struct work *work, struct row *row, struct error *err)
 {
@@ -401,10 +455,8 @@ linked(struct work *work, struct row *row, struct error *err)
 	if (record == NULL)
 		return error_set(err, ERROR_INTERNAL, "`syncline doctor` checks the ledger.", "the record %lld of a link is not there",
 		                 (long long)link->at.record);
-	if (is_older(work, row, link)) {
-		work_count(work, LEDGER_COUNT_INDETERMINATE, 1);
-		return row->finding != 0 ? settle(work, row, err) : 0;
-	}
+	if (is_older(work, row, link) && (refused = older(work, row, link, err)) <= 0)
+		return refused;
 	switch (link->at.state) {
 	case LEDGER_LINK_UNLINKED:
 		work_count(work, LEDGER_COUNT_IGNORED, 1);
@@ -432,7 +484,7 @@ linked(struct work *work, struct row *row, struct error *err)
 	if (row->handed && work_confirm_handed(work, row, link, record, err) != 0)
 		return -1;
 	if (record->deleted)
-		return ignore(work, row, link);
+		return deleted_here(work, row, link, record, err);
 	if (work->bound->binding->situations->linked == CONFIG_ACTION_HOLD && says_something(work, row, link, &other))
 		return hold_linked(work, row, link, other, err);
 	if (is_indeterminate(work, row, link))

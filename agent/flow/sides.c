@@ -53,8 +53,8 @@ read_text(const struct config_field *field, const char *text, struct syncline_va
 	return true;
 }
 
-static bool
-read_value(struct arena *arena, const struct config_field *field, struct json_object *json, struct syncline_value *ret_value)
+bool
+work_value_of(struct arena *arena, const struct config_field *field, struct json_object *json, struct syncline_value *ret_value)
 {
 	const char *text;
 
@@ -87,7 +87,7 @@ look_at(struct former *former, const char *event)
 	struct syncline_value value;
 
 	if (all != NULL && json_object_is_type(all, json_type_object) && json_object_object_get_ex(all, former->field->head.name, &member) &&
-	    read_value(&former->work->arena, former->field, member, &value))
+	    work_value_of(&former->work->arena, former->field, member, &value))
 		is_former(former, &value);
 	json_object_put(all);
 }

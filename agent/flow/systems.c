@@ -91,7 +91,7 @@ open_secrets(const struct systems *systems, const struct config_settings *settin
 
 int
 systems_start(const struct systems *systems, const struct config_system *system, const struct config_unit *unit, bool writes,
-              const struct systems_state *state, struct connector **ret_connector, struct error *err)
+              const struct systems_state *state, const struct systems_admission *admission, struct connector **ret_connector, struct error *err)
 {
 	const struct config_settings *settings = config_settings(system, unit);
 	struct connector_secret *secrets = NULL;
@@ -115,6 +115,11 @@ systems_start(const struct systems *systems, const struct config_system *system,
 			options.state_count = state->count;
 			options.commit = state->commit;
 			options.commit_data = state->data;
+		}
+		if (admission != NULL) {
+			options.admit = admission->ask;
+			options.heard = admission->heard;
+			options.admit_data = admission->data;
 		}
 		result = connector_start(&options, ret_connector, err);
 	}

@@ -9,6 +9,7 @@
 #include "config/model.h"
 #include "host/connector.h"
 
+struct manners;
 struct systems {
 	const char *connector_dir; /* where NAME.so are */
 	const char *agent_version;
@@ -18,6 +19,7 @@ struct systems {
 	void *secret_data;
 	void (*log)(void *data, const char *system, uint32_t level, const char *text);
 	void *log_data;
+	struct manners *manners; /* of this process; NULL: calls are not counted */
 };
 
 /* "DIR/NAME.so", absolute; buffer_string() of `ret_path` then is the path. */
@@ -31,8 +33,17 @@ struct systems_state {
 	int (*commit)(void *data, const struct connector_state *changes, uint32_t count, struct error *err);
 	void *data; /* as long as the connector runs */
 };
-/* Starts a connector for a system with the settings that hold for `unit` (NULL: none).  `writes`: it will be written to. */
+/* What its calls ask before they are made, and who hears what came of them (host/connector.h). */
+struct systems_admission {
+	int (*ask)(void *data, uint32_t calls, struct error *err);
+	void (*heard)(void *data, uint32_t klass, uint32_t retry_after_ms);
+	void *data; /* as long as the connector runs */
+};
+/*
+ * Starts a connector for a system with the settings that hold for `unit` (NULL: none).  `writes`: it will be written to.  `state` and
+ * `admission` may be NULL.
+ */
 int systems_start(const struct systems *systems, const struct config_system *system, const struct config_unit *unit, bool writes,
-                  const struct systems_state *state, struct connector **ret_connector, struct error *err);
+                  const struct systems_state *state, const struct systems_admission *admission, struct connector **ret_connector, struct error *err);
 
 #endif

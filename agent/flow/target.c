@@ -15,7 +15,7 @@ target_start(struct target *target, const struct systems *systems, const struct 
 	target->from = from;
 	target->to = to;
 	target->unit = unit;
-	return systems_start(systems, to->system, unit, true, NULL, &target->sink, err);
+	return systems_start(systems, to->system, unit, true, NULL, NULL, &target->sink, err);
 }
 
 void
@@ -86,7 +86,7 @@ copy_document(struct target *target, struct item *item, const struct syncline_sl
 static int
 prepare_documents(struct target *target, struct error *err)
 {
-	return target->documents != NULL ? 0 : systems_start(target->systems, target->from->system, target->unit, false, NULL, &target->documents, err);
+	return target->documents != NULL ? 0 : systems_start(target->systems, target->from->system, target->unit, false, NULL, NULL, &target->documents, err);
 }
 
 static bool

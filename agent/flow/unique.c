@@ -122,6 +122,21 @@ find_others(struct work *work, const struct row *row, const struct work_record *
 	return 0;
 }
 
+int
+work_unique_holder(struct work *work, const struct row *row, const struct work_record *record, uint32_t field, int64_t *ret_holder, struct error *err)
+{
+	struct work_claim claim = { .field = field, .word = row->words[work_word(work, field)] };
+
+	*ret_holder = 0;
+	if (!work_field(work, field)->unique || row->values[field].type <= SYNCLINE_TYPE_NULL)
+		return 0;
+	if (find_others(work, row, record, &claim, err) != 0)
+		return -1;
+	for (uint32_t i = 0; i < claim.holder_count && *ret_holder == 0; i++)
+		*ret_holder = claim.holders[i] != record->at.id ? claim.holders[i] : 0;
+	return 0;
+}
+
 /* So that people find it: its number, and under which native ids it is known. */
 static const char *
 name_of(struct work *work, int64_t id)

@@ -115,7 +115,7 @@ look_at_all(struct work *work, struct bound *bound, struct unsure *page, struct 
 	struct error why = { 0 };
 	int result;
 
-	if (engine_connector(work->engine, bound->binding->system, work->intake->unit, 0, &connector, &why) != 0)
+	if (engine_connector(work->engine, bound->binding->system, work->intake->unit, ENGINE_LANE_MAIN, &connector, &why) != 0)
 		return in_vain(work, bound, &why, err);
 	do {
 		struct syncline_slice last = page->natives[page->count - 1];

@@ -157,3 +157,102 @@ values_is_coarser(const struct syncline_value *ours, const struct syncline_value
 	}
 	return false;
 }
+
+#define DIGITS_MAX 64u
+
+/* A decimal as its digits without the point and without zeros at either end: of 12.50, "125" with one decimal.  false: it has too many. */
+struct digits {
+	char text[DIGITS_MAX + 1]; /* begins with a 0, which a carry goes into */
+	uint32_t count, decimals;
+	uint32_t written; /* decimals with the zeros at the end: whoever writes them keeps so many */
+	bool negative;
+};
+
+static bool
+take_digits(const struct syncline_value *value, struct digits *ret_digits)
+{
+	const char *text = value->u.data;
+	struct digits d = { .text = "0", .count = 1 };
+	bool point = false;
+
+	if (value->type != SYNCLINE_TYPE_DECIMAL)
+		return false;
+	for (uint32_t i = 0; i < value->length; i++) {
+		if (text[i] == '-' && i == 0) {
+			d.negative = true;
+		} else if (text[i] == '.' && !point) {
+			point = true;
+		} else if (text[i] >= '0' && text[i] <= '9' && d.count < DIGITS_MAX) {
+			if (d.count > 1 || text[i] != '0' || point)
+				d.text[d.count++] = text[i];
+			d.decimals += point;
+		} else {
+			return false;
+		}
+	}
+	d.written = d.decimals;
+	for (; d.decimals > 0 && d.text[d.count - 1] == '0'; d.count--)
+		d.decimals--;
+	*ret_digits = d;
+	return true;
+}
+
+/* One more in the last place. */
+static void
+count_up(struct digits *d)
+{
+	uint32_t at = d->count;
+
+	while (at-- > 0) {
+		if (d->text[at] != '9') {
+			d->text[at]++;
+			return;
+		}
+		d->text[at] = '0';
+	}
+}
+
+static bool
+are_equal(struct digits a, const struct digits *b)
+{
+	const char *one = a.text, *other = b->text;
+	uint32_t other_count = b->count;
+
+	for (; a.decimals > 0 && a.text[a.count - 1] == '0'; a.count--)
+		a.decimals--;
+	for (; a.count > 1 && *one == '0'; a.count--)
+		one++;
+	for (; other_count > 1 && *other == '0'; other_count--)
+		other++;
+	return a.decimals == b->decimals && a.count == other_count && memcmp(one, other, other_count) == 0;
+}
+
+static bool
+is_zero(const struct digits *d)
+{
+	for (uint32_t i = 0; i < d->count; i++)
+		if (d->text[i] != '0')
+			return false;
+	return true;
+}
+
+bool
+values_is_rounded(const struct syncline_value *ours, const struct syncline_value *theirs)
+{
+	struct digits mine, shown;
+
+	if (!take_digits(ours, &mine) || !take_digits(theirs, &shown) || (mine.negative != shown.negative && !is_zero(&shown)))
+		return false;
+	while (mine.decimals > shown.written) {
+		char last = mine.text[mine.count - 1];
+		struct digits up;
+
+		mine.count--;
+		mine.decimals--;
+		up = mine;
+		count_up(&up);
+		if (are_equal(mine, &shown) || (last >= '5' && are_equal(up, &shown)))
+			return true;
+	}
+	return false;
+}

@@ -16,5 +16,7 @@ bool values_stamp(const struct syncline_value *value, int64_t *ret_us);
 bool values_equal(const struct syncline_value *a, const struct syncline_value *b);
 /* Is theirs our time as a system keeps it that knows milliseconds, seconds, minutes or days: cut off, or of the first two the nearest one? */
 bool values_is_coarser(const struct syncline_value *ours, const struct syncline_value *theirs);
+/* Is theirs our number with fewer decimals: cut off, or rounded? */
+bool values_is_rounded(const struct syncline_value *ours, const struct syncline_value *theirs);
 
 #endif

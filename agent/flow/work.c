@@ -191,6 +191,7 @@ make_link(struct work *work, const struct ledger_link *from, const uint64_t *wor
 		return NULL;
 	link->at = link->row = *from;
 	link->was = from->state;
+	link->unheard = work_is_unheard(from);
 	memcpy(link->sent, from->sent != NULL ? from->sent : words, size);
 	memcpy(link->seen, from->seen != NULL ? from->seen : words, size);
 	return link;
@@ -393,6 +394,13 @@ work_history(struct work *work, const struct ledger_history *row, struct error *
 	work->history[work->history_count].entity = work->entity_id;
 	work->history[work->history_count].unit = work->intake->unit_id;
 	work->history[work->history_count].run = work->intake->run->number;
+	if (work->undoes != NULL && (row->event == LEDGER_EVENT_CREATED || row->event == LEDGER_EVENT_CHANGED || row->event == LEDGER_EVENT_DELETED ||
+	    row->event == LEDGER_EVENT_RESTORED)) {
+		work->history[work->history_count].object = 0;
+		work->history[work->history_count].native = (struct syncline_slice){ NULL, 0 };
+		work->history[work->history_count].who = ledger_who(work->ledger);
+		work->history[work->history_count].note = work->undoes;
+	}
 	work->history[work->history_count++].version = work->version;
 	return 0;
 }
@@ -522,6 +530,8 @@ work_item(struct work *work, enum ledger_count what, uint32_t object, struct syn
 {
 	struct ledger_plan_item item = { .what = what, .object = object, .native = native, .before = before, .after = after, .note = note };
 
+	if (note == NULL)
+		item.note = work->undoes;
 	return add_item(work, &item, record, err);
 }
 

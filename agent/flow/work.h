@@ -12,10 +12,13 @@
  *     merge.c    a row into its record: whose value counts
  *     sides.c    what both sides of a question show, and agreed on before
  *     gone.c     rows that were deleted, or that a full read no longer showed
+ *     undo.c     what a run did to a record, from its history; rollback.c: and taking it back
  *     work.c     loading, and writing back: records, links, history, marks
  */
 #ifndef FLOW_WORK_H
 #define FLOW_WORK_H
+
+#include <string.h>
 
 #include "flow/ahead.h"
 #include "flow/intake.h"
@@ -30,7 +33,9 @@ struct work_link {
 	uint64_t *sent, *seen;  /* words by field id */
 	struct bound *reader;   /* whose rows made it known here; NULL: not in this batch */
 	bool dirty, understood; /* to be written back whole, or only its raw hash and version */
+	bool spared;            /* by a rollback: what it takes back came from there, where the record is neither deleted nor created again */
 	uint8_t was;            /* its state as it was loaded */
+	bool unheard;           /* as loaded: made by hand, and nothing was read or written there since */
 };
 
 struct work_record {
@@ -75,8 +80,20 @@ struct row {
 	const char *decision;         /* "link 4711", "create", NULL */
 	const char *decided_field;    /* that "take" and "keep" are about; NULL: all */
 	const uint8_t *decided_about; /* what both sides showed then (work_about); NULL: not known */
+	bool put_back;                /* older than what is known, and a person said to take it */
 	bool outdated;                /* we wrote to its native record since it was read */
 };
+
+/* Was it made by hand, and nothing read or written there since? */
+static inline bool
+work_is_unheard(const struct ledger_link *link)
+{
+	static const uint8_t none[sizeof link->raw];
+
+	return link->id != 0 && link->confirmed == 0 && memcmp(link->raw, none, sizeof none) == 0;
+}
+
+struct json_object; /* json-c */
 
 /* A native id of this batch's object and the link that it has, or gets. */
 struct work_slot {
@@ -160,6 +177,7 @@ struct work {
 	const struct row *odd_row;  /* whose stamp was told to be none */
 	bool locked;                /* a lock held something of the row that was merged last */
 	struct ahead_rows *ahead;   /* what the rules gave for this batch already; NULL: they run in work_rows() */
+	const char *undoes;         /* "rollback of run 17": what changes comes from no system; NULL: from a row */
 	bool bulk;                  /* rows need no words: there is nothing to compare them with */
 	struct buffer scratch, text, after;
 };
@@ -245,6 +263,8 @@ int work_unique_keys(struct work *work, const struct syncline_value *values, str
 uint32_t work_unique_count(const struct work *work);
 /* Would the row give its record (NULL: a new one) a value that another one has?  1: it is rejected.  `link`: NULL while it is none. */
 int work_unique(struct work *work, struct row *row, const struct work_record *record, const struct work_link *link, struct error *err);
+/* Which other live record has this row's value of a unique field; 0: none. */
+int work_unique_holder(struct work *work, const struct row *row, const struct work_record *record, uint32_t field, int64_t *ret_holder, struct error *err);
 /* The cause of such a reject. */
 const char *work_unique_cause(struct arena *arena, const struct config_field *field);
 /* merge.c: does the row's value of this field count? */
@@ -270,6 +290,8 @@ int work_agreed(struct work *work, const struct work_record *record, const struc
                 bool *ret_found, struct error *err);
 int work_sides(struct work *work, const struct row *row, const struct work_record *record, const struct work_link *link, const uint32_t *fields,
                uint32_t count, const char **ret_text, struct error *err);
+/* A value as values_json() wrote it, of a field of this type; false: it is none. */
+bool work_value_of(struct arena *arena, const struct config_field *field, struct json_object *json, struct syncline_value *ret_value);
 void work_about(const struct work *work, const struct row *row, const struct work_record *record, const uint32_t *fields, uint32_t count,
                 uint8_t ret_about[16]);
 int work_first_stamps(struct work *work, const struct row *row, struct ledger_record *record, struct error *err);

@@ -65,6 +65,13 @@ struct connector_options {
 	int (*commit)(void *data, const struct connector_state *changes, uint32_t count, struct error *err);
 	void *commit_data;
 	const struct syncline_expr_service_v1 *expr; /* for direct; the host program brings its own */
+	/*
+	 * Before each call to the system, in the thread of the call: -1 keeps it from being made.  `calls`: how many it counts for; 0: it is
+	 * made ready for some.  After it: what came of it, as a class; SYNCLINE_CANCELLED: it was not made after all.  Both, or NULL.
+	 */
+	int (*admit)(void *data, uint32_t calls, struct error *err);
+	void (*heard)(void *data, uint32_t klass, uint32_t retry_after_ms);
+	void *admit_data;
 };
 
 /*

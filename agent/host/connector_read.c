@@ -15,6 +15,7 @@ struct connector_read {
 	struct connector *connector;
 	uint32_t number;
 	uint32_t incarnation;
+	bool begun; /* its first batch was asked for */
 	bool ended;
 	bool failed;
 	struct message *message; /* of the last batch: its state points there */
@@ -188,7 +189,13 @@ connector_read_next(struct connector_read *read, struct batch **ret_batch, struc
 		                 "the process that read system %s is gone; the read ended with it", c->system);
 	message_free(read->message);
 	read->message = NULL;
-	result = next(read, ret_batch, ret_state, err);
+	/* The first batch comes with the opening. */
+	result = read->begun ? proxy_admit(c, CALL_READ_OPEN, err) : 0;
+	if (result == 0) {
+		result = next(read, ret_batch, ret_state, err);
+		proxy_heard(c, CALL_READ_OPEN, result == 0 ? NULL : err);
+	}
+	read->begun = true;
 	read->failed = result != 0;
 	return result;
 }

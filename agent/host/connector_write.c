@@ -209,6 +209,20 @@ settle(struct connector_writing *w)
 	}
 }
 
+/* A call that was answered, and by what it says of items the system wants no more of them. */
+static void
+hear_items(const struct connector_writing *w)
+{
+	for (uint32_t i = 0; i < w->results->count && !w->results->call_failed; i++) {
+		const struct connector_result *item = &w->items[i];
+
+		if (item->outcome != CONNECTOR_FAILED || (item->error->klass != SYNCLINE_THROTTLED && item->error->klass != SYNCLINE_AUTH))
+			continue;
+		proxy_heard(w->connector, CALL_WRITE, item->error);
+		return;
+	}
+}
+
 static void
 forget(struct connector_writing *w)
 {
@@ -288,6 +302,7 @@ connector_write_end(struct connector_writing *w)
 	results->call_failed = result != 0;
 	results->call_error = failure;
 	settle(w);
+	hear_items(w);
 	w->results = NULL;
 	forget(w);
 	return results;

@@ -420,6 +420,39 @@ look_for_ending(struct connector *c, enum call_id id)
 	}
 }
 
+/* What asks the system for something; what only prepares or ends it costs nothing, and what ends it is always done. */
+static int
+price(enum call_id id)
+{
+	switch (id) {
+	case CALL_OPEN:
+		return 0;
+	case CALL_READ_OPEN: case CALL_CHECK: case CALL_DISCOVER_OBJECTS: case CALL_DISCOVER_FIELDS: case CALL_GET: case CALL_WRITE: case CALL_FIND: case CALL_COUNT:
+	case CALL_DIGEST: case CALL_CONTENT_OPEN: case CALL_CONTENT_CREATE:
+		return 1;
+	default:
+		return -1;
+	}
+}
+
+int
+proxy_admit(struct connector *c, enum call_id id, struct error *err)
+{
+	int calls = price(id);
+
+	return c->options.admit != NULL && calls >= 0 ? c->options.admit(c->options.admit_data, (uint32_t)calls, err) : 0;
+}
+
+void
+proxy_heard(struct connector *c, enum call_id id, const struct error *err)
+{
+	int calls = price(id);
+
+	/* That it could be opened says little of a system that has to be asked for that. */
+	if (c->options.heard != NULL && calls >= 0 && (calls > 0 || err != NULL))
+		c->options.heard(c->options.admit_data, err != NULL ? err->klass : SYNCLINE_OK, err != NULL ? err->retry_after_ms : 0);
+}
+
 static int
 ready(struct connector *c, enum call_id id, struct error *err)
 {
@@ -437,7 +470,7 @@ proxy_send(struct connector *c, enum call_id id, uint32_t number, struct buffer 
 	struct proxy_sent sent = { .id = id, .number = number, .until = os_monotonic_ms() + c->timeout_ms };
 	struct message *message;
 
-	if (ready(c, id, err) != 0 || not_stopped(c, what, err) != 0) {
+	if (ready(c, id, err) != 0 || proxy_admit(c, id, err) != 0 || not_stopped(c, what, err) != 0) {
 		buffer_free(head);
 		free(body);
 		return -1;
@@ -464,6 +497,7 @@ int
 proxy_answer(struct connector *c, const struct proxy_sent *sent, int (*on_event)(void *data, const struct message *message, struct error *err),
              void *data, struct reply *ret_reply, struct error *err)
 {
+	static const struct error lost = { .klass = SYNCLINE_RETRY };
 	const char *what = call_row((uint32_t)sent->id)->name;
 	int result;
 
@@ -478,6 +512,7 @@ proxy_answer(struct connector *c, const struct proxy_sent *sent, int (*on_event)
 	}
 	if (fault_point_of("call", what, "after") != 0)
 		result = answer_lost(c, what, err);
+	proxy_heard(c, sent->id, result == 0 ? NULL : err != NULL ? err : &lost);
 	if (c->link != NULL) {
 		if (sent->id != CALL_READ_OPEN || result != 0)
 			c->link->op->forget(c->link, sent->number);

@@ -51,6 +51,10 @@ struct reply {
 };
 void reply_free(struct reply *reply);
 
+/* May the call be made (connector.h, `admit`)?  And what came of it; err NULL: it was answered.  What is admitted has to be heard of. */
+int proxy_admit(struct connector *connector, enum call_id id, struct error *err);
+void proxy_heard(struct connector *connector, enum call_id id, const struct error *err);
+
 /* Like connector_start(), over any link, and with a connector that is linked in (or NULL). */
 int connector_start_over(const struct connector_options *options, struct link *(*open_link)(const struct link_setup *, struct error *),
                          const struct syncline_connector *(*built_in)(void), struct connector **ret_connector, struct error *err);

@@ -132,7 +132,7 @@ ledger_prune(struct ledger *ledger, uint32_t budget, bool *ret_more, struct erro
 	} stories[] = {
 		{ ledger_prune_staging, keep->staging_ms }, { ledger_prune_plans, keep->plans_ms },     { ledger_prune_runs, keep->runs_ms },
 		{ ledger_prune_history, keep->history_ms }, { prune_leases, INT64_C(7) * 24 * 3600 * 1000 },
-		{ prune_review_keys, 0 },
+		{ ledger_prune_findings, keep->history_ms },             { prune_review_keys, 0 },
 	};
 
 	if (ledger_begin(ledger, err) != 0)

@@ -21,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CARRY_FRAMES 8192u /* of 8 KiB, when nothing else is said: from so many on it is worth while */
+#define CARRY_FRAMES 16384u /* of 4 KiB, when nothing else is said: from so many on it is worth while */
 #define LONGEST 8u         /* times that: the engine waits for the thread, for disks that are slower than it */
 #define REST 4u            /* the fourth part of that is little */
 

@@ -200,6 +200,19 @@ int ledger_uncertain_creates(struct ledger *ledger, uint32_t object, uint64_t *r
 
 /* A parent was linked at the target: what waited for it is pending, in every binding of the system of `binding` (0: of any). */
 int ledger_deliveries_wake(struct ledger *ledger, uint32_t binding, const int64_t *parents, uint32_t count, struct error *err);
+/*
+ * Records of the binding's entity that refer to `parent` by this ref field, whichever state they are in, and that are to be deleted
+ * at the binding's target, or are being deleted; in the order of records, those above `after`.
+ */
+struct ledger_leaving {
+	int64_t record;
+	uint32_t unit; /* of the mark */
+	uint8_t state; /* enum ledger_delivery_state */
+};
+int ledger_deletes_referring(struct ledger *ledger, uint32_t binding, const struct config_entity *entity, const struct config_field *field,
+                             int64_t parent, int64_t after, struct ledger_leaving *ret_rows, uint32_t max, uint32_t *ret_count, struct error *err);
+/* Deletes of these records that were put off for `cause` are due now, in every binding of the system of `binding`. */
+int ledger_deletes_hasten(struct ledger *ledger, uint32_t binding, const int64_t *records, uint32_t count, const char *cause, struct error *err);
 /* PARKED or HELD ones of a binding (0: all) and unit (0: all) are pending again. */
 int ledger_deliveries_release(struct ledger *ledger, enum ledger_delivery_state state, uint32_t binding, uint32_t unit, uint64_t *ret_count,
                               struct error *err);

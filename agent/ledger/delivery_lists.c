@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* delivery_lists.c: waking and releasing many, counting and listing all, and the rules that hold between marks and attempts. */
 #include "ledger/deliveries_inside.h"
+#include "ledger/golden.h"
 
 #include <stdlib.h>
 
@@ -80,6 +81,82 @@ ledger_deliveries_wake(struct ledger *ledger, uint32_t binding, const int64_t *p
 	for (uint32_t i = 0; any && i < count; i++)
 		if (parents[i] != 0 && wake(ledger, binding, parents[i], err) != 0)
 			return -1;
+	return 0;
+}
+
+int
+ledger_deletes_referring(struct ledger *ledger, uint32_t binding, const struct config_entity *entity, const struct config_field *field,
+                         int64_t parent, int64_t after, struct ledger_leaving *ret_rows, uint32_t max, uint32_t *ret_count, struct error *err)
+{
+	struct golden *golden = golden_of(ledger, entity, err);
+	sqlite3_stmt *statement = NULL;
+	struct buffer text;
+	const char *sql;
+	uint32_t count = 0;
+	int step = 0;
+
+	if (golden == NULL)
+		return -1;
+	if (!golden->there) {
+		*ret_count = 0;
+		return 0;
+	}
+	/* From the few that refer to it to their marks. */
+	buffer_init(&text, 0);
+	buffer_text(&text, "SELECT g._id, d.unit, d.state FROM ");
+	golden_quote(&text, "golden_", entity->head.name);
+	buffer_text(&text, " g CROSS JOIN delivery d ON d.binding = ?4 AND d.record = g._id WHERE g.");
+	golden_quote(&text, "", field->head.name);
+	buffer_text(&text, " = ?1 AND g._id > ?2 AND d.operation = 2 ORDER BY g._id LIMIT ?3");
+	if ((sql = buffer_string(&text)) == NULL || text.failed)
+		error_memory(err);
+	else
+		statement = ledger_statement(ledger, sql, err);
+	buffer_free(&text);
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, parent);
+	sqlite3_bind_int64(statement, 2, after);
+	sqlite3_bind_int64(statement, 3, max);
+	sqlite3_bind_int64(statement, 4, binding);
+	while (count < max && (step = ledger_step(ledger, statement, err)) == 1)
+		ret_rows[count++] = (struct ledger_leaving){ .record = sqlite3_column_int64(statement, 0),
+			.unit = (uint32_t)sqlite3_column_int64(statement, 1), .state = (uint8_t)sqlite3_column_int(statement, 2) };
+	sqlite3_reset(statement);
+	if (step < 0)
+		return -1;
+	*ret_count = count;
+	return 0;
+}
+
+static int
+hasten_one(struct ledger *ledger, uint32_t binding, int64_t record, const char *cause, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger, "UPDATE delivery SET due_us = 0 WHERE binding = ?1 AND record = ?2 AND state = 0"
+	                                                   " AND operation = 2 AND cause = ?3", err);
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, binding);
+	sqlite3_bind_int64(statement, 2, record);
+	ledger_bind_text(statement, 3, cause);
+	return ledger_run_statement(ledger, statement, err);
+}
+
+int
+ledger_deletes_hasten(struct ledger *ledger, uint32_t binding, const int64_t *records, uint32_t count, const char *cause, struct error *err)
+{
+	const struct config_binding *target = ledger_binding(ledger, binding);
+	const struct model *model = ledger->options.model;
+
+	for (uint32_t f = 0; target != NULL && f < model->flow_count; f++)
+		for (uint32_t b = 0; b < model->flows[f].binding_count; b++) {
+			const struct config_binding *one = &model->flows[f].bindings[b];
+
+			for (uint32_t i = 0; one->writes && one->system == target->system && i < count; i++)
+				if (hasten_one(ledger, ledger_binding_id(ledger, one), records[i], cause, err) != 0)
+					return -1;
+		}
 	return 0;
 }
 

@@ -475,6 +475,24 @@ ledger_decisions(struct ledger *ledger, uint32_t flow, uint32_t unit,
 	return 0;
 }
 
+int
+ledger_findings_answered(struct ledger *ledger, int (*each)(void *data, uint32_t flow, uint32_t unit), void *data, struct error *err)
+{
+#define ANSWERED(table)                                                                                                           \
+	"SELECT flow, unit FROM " table " WHERE state = 0 AND decision IS NOT NULL UNION "                                            \
+	"SELECT flow, unit FROM " table " WHERE state = 0 AND retry_us IS NOT NULL"
+	static const char sql[] = ANSWERED("reject") " UNION " ANSWERED("conflict") " UNION " ANSWERED("review") " UNION " ANSWERED("flip")
+		" UNION " ANSWERED("dead_letter");
+	sqlite3_stmt *statement = ledger_statement(ledger, sql, err);
+	int got = 0, answer = 0;
+
+	if (statement == NULL)
+		return -1;
+	while (answer == 0 && (got = ledger_step(ledger, statement, err)) == 1)
+		answer = each(data, (uint32_t)sqlite3_column_int64(statement, 0), (uint32_t)sqlite3_column_int64(statement, 1));
+	return got < 0 ? -1 : finding_after(statement, answer);
+}
+
 /* A rule of this story: a query of sentences, each a row that breaks it. */
 static int
 check_rule(struct ledger *ledger, const char *sql, ledger_fault *fault, void *data, struct error *err)

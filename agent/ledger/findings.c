@@ -22,6 +22,7 @@
 	" row_packing INTEGER, row_key INTEGER);\n"                                                                                  \
 	"CREATE INDEX " name "_open ON " name " (native, record, raw) WHERE state = 0;\n"                                            \
 	"CREATE INDEX " name "_record ON " name " (record) WHERE state = 0 AND record <> 0;\n"                                       \
+	"CREATE INDEX " name "_over ON " name " (ended_us) WHERE state <> 0;\n"                                                     \
 	"CREATE INDEX " name "_retry ON " name " (flow, unit) WHERE state = 0 AND retry_us IS NOT NULL;\n"                           \
 	"CREATE INDEX " name "_decided ON " name " (flow, unit) WHERE state = 0 AND decision IS NOT NULL;\n"
 
@@ -332,6 +333,29 @@ ledger_reject_archived(struct ledger *ledger, const struct ledger_finding *f, bo
 	if (ledger_run_statement(ledger, statement, err) != 0)
 		return -1;
 	*ret_archived = sqlite3_changes(ledger->db) == 1;
+	return 0;
+}
+
+int
+ledger_reject_retried(struct ledger *ledger, const struct ledger_finding *f, bool *ret_retried, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(
+		ledger, "SELECT 1 FROM reject INDEXED BY reject_open WHERE state = 0 AND native IS ?1 AND raw = ?2 AND flow = ?3 AND unit = ?4 AND object = ?5"
+		        " AND cause IS ?6 AND retry_us IS NOT NULL LIMIT 1", err);
+	int got;
+
+	if (statement == NULL)
+		return -1;
+	ledger_bind_slice(statement, 1, f->native);
+	ledger_bind_blob(statement, 2, f->raw, sizeof f->raw);
+	sqlite3_bind_int64(statement, 3, f->flow);
+	sqlite3_bind_int64(statement, 4, f->unit);
+	sqlite3_bind_int64(statement, 5, f->object);
+	ledger_bind_text(statement, 6, f->cause);
+	if ((got = ledger_step(ledger, statement, err)) < 0)
+		return -1;
+	sqlite3_reset(statement);
+	*ret_retried = got == 1;
 	return 0;
 }
 

@@ -2,7 +2,7 @@
 /*
  * findings.h: what waits for a person.  Six kinds, one shape: each finding has a number that people type, a place in the
  * house (flow, unit, object, native id, record), a cause by which lists are grouped, and an end.  Nothing is thrown away: what
- * ends is archived with who, when and why, and a finding that comes again raises a counter.
+ * ends is kept with who, when and why, for as long as history is, and a finding that comes again raises a counter.
  */
 #ifndef LEDGER_FINDINGS_H
 #define LEDGER_FINDINGS_H
@@ -93,6 +93,8 @@ int ledger_findings_overtake(struct ledger *ledger, enum ledger_finding_kind kin
  * is seen once more, and nothing is opened.  A good row between them (ledger_findings_end) makes it another one.
  */
 int ledger_reject_archived(struct ledger *ledger, const struct ledger_finding *finding, bool *ret_archived, struct error *err);
+/* Is there an open one of this very row, with this cause, and a person wants it looked at once more? */
+int ledger_reject_retried(struct ledger *ledger, const struct ledger_finding *finding, bool *ret_retried, struct error *err);
 /*
  * Ends rejects and reviews of rows that no native record of ours stands for, and that were seen last before that time: a complete
  * read that began then did not show them.  Those that wait for a parent meanwhile stay.
@@ -119,6 +121,8 @@ int ledger_findings_by_cause(struct ledger *ledger, const struct ledger_finding_
                              int (*each)(void *data, uint32_t flow, uint32_t unit, uint32_t object, const char *cause, uint64_t count,
                                          int64_t oldest_us, const char *example), void *data, struct error *err);
 int ledger_finding_get(struct ledger *ledger, int64_t id, struct arena *arena, struct ledger_finding *ret_finding, struct error *err);
+/* Flows and units that have findings which the next run carries out: decided, or to be tried again. */
+int ledger_findings_answered(struct ledger *ledger, int (*each)(void *data, uint32_t flow, uint32_t unit), void *data, struct error *err);
 /* Is there an open finding of this kind about the record (object 0, field NULL: any; field "": of none)? */
 int ledger_finding_open(struct ledger *ledger, enum ledger_finding_kind kind, int64_t record, uint32_t object, const char *field, bool *ret_open,
                         struct error *err);

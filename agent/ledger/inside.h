@@ -182,6 +182,8 @@ int ledger_check_findings(struct ledger *ledger, ledger_fault *fault, void *data
 int ledger_prune_staging(struct ledger *ledger, int64_t before_us, uint32_t budget, uint32_t *ret_dropped, struct error *err);
 int ledger_prune_history(struct ledger *ledger, int64_t before_us, uint32_t budget, uint32_t *ret_dropped, struct error *err);
 int ledger_prune_runs(struct ledger *ledger, int64_t before_us, uint32_t budget, uint32_t *ret_dropped, struct error *err);
+/* before_us: of those that ended by themselves. */
+int ledger_prune_findings(struct ledger *ledger, int64_t before_us, uint32_t budget, uint32_t *ret_dropped, struct error *err);
 /* leases.c: before a commit: those that it has go on.  One that somebody else has by now is an error: what was done is not to be. */
 int ledger_leases_renew(struct ledger *ledger, struct error *err);
 int ledger_prune_plans(struct ledger *ledger, int64_t before_us, uint32_t budget, uint32_t *ret_dropped, struct error *err);

@@ -62,7 +62,7 @@ struct ledger_options {
 	const char *who;       /* for audit columns: "root (uid 0)", "run"; NULL: unknown */
 	uint32_t busy_ms;      /* how long a transaction waits for another process's; 0: 10 s */
 	uint32_t cache_kib;    /* page cache; 0: 16 MiB */
-	uint32_t carry_frames; /* pages in the log from which on they are carried over into the file; 0: 8192 */
+	uint32_t carry_frames; /* pages in the log from which on they are carried over into the file; 0: 16384 */
 };
 
 /*
@@ -98,6 +98,7 @@ CLEANUP_DEFINE(struct ledger, ledger_close);
 
 const struct model *ledger_model(const struct ledger *ledger);
 int64_t ledger_now(const struct ledger *ledger);
+const char *ledger_who(const struct ledger *ledger); /* as it was opened with; NULL: unknown */
 uint64_t ledger_sequence(const struct ledger *ledger); /* of the open transaction, or of the last one */
 uint32_t ledger_epoch(const struct ledger *ledger);
 /* 16 bytes, this ledger's own and kept in it: raw hashes, vectors and external ids follow from it. */
@@ -126,6 +127,8 @@ void ledger_rollback_savepoint(struct ledger *ledger);
  */
 uint32_t ledger_object_id(const struct ledger *ledger, const struct config_object *object);
 uint32_t ledger_unit_id(const struct ledger *ledger, const struct config_unit *unit); /* NULL or nameless: the house, 1 */
+/* Whose credentials a system is reached with for a unit (NULL: none): the unit's, where it has settings of its own there, or 0 for the system's. */
+uint32_t ledger_credentials(const struct ledger *ledger, const struct config_system *system, const struct config_unit *unit);
 uint32_t ledger_entity_id(const struct ledger *ledger, const struct config_entity *entity);
 uint32_t ledger_flow_id(const struct ledger *ledger, const struct config_flow *flow);
 uint32_t ledger_binding_id(const struct ledger *ledger, const struct config_binding *binding);
@@ -176,6 +179,10 @@ int ledger_connector_state(struct ledger *ledger, const struct config_system *sy
                            struct ledger_connector_state **ret_states, uint32_t *ret_count, struct error *err);
 int ledger_connector_state_put(struct ledger *ledger, const struct config_system *system, uint32_t credentials,
                                const struct ledger_connector_state *states, uint32_t count, struct error *err);
+/* Calls to a system that were taken of a day's, days since 1970 on its clock; and so many more, as far as there are, up to `most` in all. */
+int ledger_budget(struct ledger *ledger, const struct config_system *system, int64_t day, int64_t *ret_calls, struct error *err);
+int ledger_budget_take(struct ledger *ledger, const struct config_system *system, int64_t day, uint32_t wanted, int64_t most, uint32_t *ret_taken,
+                       struct error *err);
 /* The epoch changed and this object has not been read in full since. */
 bool ledger_doubted(struct ledger *ledger, uint32_t object, uint32_t unit);
 

@@ -10,11 +10,20 @@ const char ledger_schema_records[] =
 	"CREATE TABLE record_number (epoch INTEGER PRIMARY KEY, used INTEGER NOT NULL);\n"
 	"CREATE TABLE record_count (entity INTEGER NOT NULL, unit INTEGER NOT NULL, live INTEGER NOT NULL, PRIMARY KEY (entity, unit))"
 	" WITHOUT ROWID;\n"
-	/* raw: NULL when no row was ever understood.  sent, seen: 8 bytes a field id; NULL when equal to the record's values. */
+	/* raw: NULL when no row was ever understood. */
 	"CREATE TABLE link (id INTEGER PRIMARY KEY, object INTEGER NOT NULL, unit INTEGER NOT NULL, native TEXT NOT NULL,"
 	" record INTEGER NOT NULL, entity INTEGER NOT NULL, state INTEGER NOT NULL, flags INTEGER NOT NULL, raw BLOB,"
-	" effective INTEGER NOT NULL, version TEXT, sent BLOB, seen BLOB, created INTEGER NOT NULL, confirmed INTEGER NOT NULL,"
-	" confirmed_us INTEGER NOT NULL);\n"
+	" effective INTEGER NOT NULL, version TEXT, created INTEGER NOT NULL, confirmed INTEGER NOT NULL, confirmed_us INTEGER NOT NULL);\n"
+	/*
+	 * Vectors that are not the record's, 8 bytes a field id; NULL: equal to the record's values, and without a row both are.  Most are here
+	 * from a record's change to its delivery: few pages take them and give them up again, and the links' own rows don't grow.
+	 */
+	"CREATE TABLE link_vector (link INTEGER PRIMARY KEY, sent BLOB, seen BLOB);\n"
+	/*
+	 * Live links that we wrote to since they were seen: their version and last confirmed write count for those of the link's row, which is
+	 * written when it is seen again.  Every such link is unseen (LEDGER_LINK_UNSEEN), whether its row says so or not.
+	 */
+	"CREATE TABLE link_written (link INTEGER PRIMARY KEY, written_version TEXT, written INTEGER NOT NULL, written_us INTEGER NOT NULL);\n"
 	/* The few that are not live: what a full read saw, without these, is counted against the live ones. */
 	"CREATE INDEX link_ended ON link (object) WHERE state <> 0;\n"
 	"CREATE TABLE link_count (object INTEGER NOT NULL, unit INTEGER NOT NULL, live INTEGER NOT NULL, PRIMARY KEY (object, unit))"
@@ -144,6 +153,15 @@ link_read(sqlite3_stmt *statement, uint32_t words, struct arena *arena, struct l
 	link.created = (uint64_t)sqlite3_column_int64(statement, 12);
 	link.confirmed = (uint64_t)sqlite3_column_int64(statement, 13);
 	link.confirmed_us = sqlite3_column_int64(statement, 14);
+	if (sqlite3_column_type(statement, 16) != SQLITE_NULL) {
+		link.apart = true;
+		link.flags |= LEDGER_LINK_UNSEEN;
+		link.version = ledger_column_slice(statement, 15, arena, &failed);
+		link.confirmed = (uint64_t)sqlite3_column_int64(statement, 16);
+		link.confirmed_us = sqlite3_column_int64(statement, 17);
+		if (failed)
+			return error_memory(err);
+	}
 	*ret_link = link;
 	return 0;
 }
@@ -233,7 +251,34 @@ walk(struct ledger *ledger, uint32_t object, uint32_t unit, const struct synclin
 	return 0;
 }
 
-/* The unchanged path: the index alone. */
+/* What the index doesn't say: a link that we wrote to since it was seen is looked at. */
+static int
+doubt_written(struct ledger *ledger, struct ledger_glance *glances, uint32_t count, struct error *err)
+{
+	sqlite3_stmt *any = ledger_statement(ledger, "SELECT 1 FROM link_written LIMIT 1", err), *statement;
+	int step;
+
+	if (any == NULL || (step = ledger_step(ledger, any, err)) < 0)
+		return -1;
+	sqlite3_reset(any);
+	if (step == 0)
+		return 0;
+	if ((statement = ledger_statement(ledger, "SELECT 1 FROM link_written WHERE link = ?1", err)) == NULL)
+		return -1;
+	for (uint32_t i = 0; i < count; i++) {
+		if (glances[i].what != LEDGER_UNCHANGED)
+			continue;
+		sqlite3_bind_int64(statement, 1, glances[i].link);
+		if ((step = ledger_step(ledger, statement, err)) < 0)
+			return -1;
+		sqlite3_reset(statement);
+		if (step == 1)
+			glances[i].what = LEDGER_CHANGED;
+	}
+	return 0;
+}
+
+/* The unchanged path: the index alone, and that nothing was written since. */
 int
 ledger_links_glance(struct ledger *ledger, uint32_t object, uint32_t unit, const struct syncline_slice *natives, const uint8_t (*raws)[16],
                     uint32_t count, uint32_t effective, struct ledger_glance *ret_glances, struct error *err)
@@ -253,6 +298,8 @@ ledger_links_glance(struct ledger *ledger, uint32_t object, uint32_t unit, const
 		result = walk(ledger, object, unit, natives, raws, count, effective, ret_glances, &done, err);
 	for (uint32_t i = done; i < count && result == 0; i++)
 		result = glance(ledger, statement, natives[i], raws[i], effective, &ret_glances[i], err);
+	if (result == 0)
+		result = doubt_written(ledger, ret_glances, count, err);
 	if (result != 0)
 		result = link_failed(ledger, err);
 	return link_look_end(ledger, own, result);
@@ -272,7 +319,7 @@ get_all(struct ledger *ledger, const struct config_entity *entity, uint32_t obje
                  const struct syncline_slice *natives, uint32_t count, struct arena *arena, struct ledger_link *ret_links, struct error *err)
 {
 	sqlite3_stmt *statement = ledger_statement(ledger,
-		"SELECT " LINK_COLUMNS " FROM link INDEXED BY link_native WHERE object = ?1 AND unit = ?2 AND native = ?3", err);
+		"SELECT " LINK_COLUMNS " FROM link INDEXED BY link_native" LINK_BESIDE " WHERE object = ?1 AND unit = ?2 AND native = ?3", err);
 	uint32_t words = link_words(ledger, entity);
 	struct ledger_link link;
 	int step;
@@ -355,7 +402,7 @@ static int
 get_by_id(struct ledger *ledger, const struct config_entity *entity, const int64_t *ids, uint32_t count, struct arena *arena,
           struct ledger_link *ret_links, struct error *err)
 {
-	sqlite3_stmt *statement = ledger_statement(ledger, "SELECT " LINK_COLUMNS " FROM link WHERE id = ?1", err);
+	sqlite3_stmt *statement = ledger_statement(ledger, "SELECT " LINK_COLUMNS " FROM link" LINK_BESIDE " WHERE id = ?1", err);
 	uint32_t words = link_words(ledger, entity);
 	int step, result = 0;
 
@@ -440,7 +487,7 @@ get_near(struct ledger *ledger, uint32_t words, uint32_t object, const int64_t *
          struct error *err)
 {
 	sqlite3_stmt *statement = ledger_statement(ledger,
-		"SELECT " LINK_COLUMNS " FROM link INDEXED BY link_record WHERE record >= ?1 AND record <= ?2 AND object = ?3 ORDER BY record", err);
+		"SELECT " LINK_COLUMNS " FROM link INDEXED BY link_record" LINK_BESIDE " WHERE record >= ?1 AND record <= ?2 AND object = ?3 ORDER BY record", err);
 	uint32_t at = 0;
 	int step;
 
@@ -471,8 +518,8 @@ get_of(struct ledger *ledger, const struct config_entity *entity, uint32_t objec
        struct ledger_link **ret_links, uint32_t *ret_first, struct error *err)
 {
 	sqlite3_stmt *statement = ledger_statement(
-		ledger, object == 0 ? "SELECT " LINK_COLUMNS " FROM link INDEXED BY link_record WHERE record = ?1"
-		                    : "SELECT " LINK_COLUMNS " FROM link INDEXED BY link_record WHERE record = ?1 AND object = ?2", err);
+		ledger, object == 0 ? "SELECT " LINK_COLUMNS " FROM link INDEXED BY link_record" LINK_BESIDE " WHERE record = ?1"
+		                    : "SELECT " LINK_COLUMNS " FROM link INDEXED BY link_record" LINK_BESIDE " WHERE record = ?1 AND object = ?2", err);
 	uint32_t words = link_words(ledger, entity);
 	struct list list = { .arena = arena };
 	int step;
@@ -528,7 +575,7 @@ ledger_link_at(struct ledger *ledger, const struct config_entity *entity, int64_
                struct ledger_link *ret_link, struct error *err)
 {
 	sqlite3_stmt *statement = ledger_statement(ledger,
-		"SELECT " LINK_COLUMNS " FROM link INDEXED BY link_record WHERE record = ?1 AND object = ?2 AND state = 0 LIMIT 1", err);
+		"SELECT " LINK_COLUMNS " FROM link INDEXED BY link_record" LINK_BESIDE " WHERE record = ?1 AND object = ?2 AND state = 0 LIMIT 1", err);
 	struct ledger_link link = { 0 };
 	int step, result = 0;
 
@@ -551,7 +598,7 @@ ledger_links_scan(struct ledger *ledger, const struct config_entity *entity, uin
                   struct arena *arena, struct ledger_link *ret_links, uint32_t max, uint32_t *ret_count, struct error *err)
 {
 	sqlite3_stmt *statement = ledger_statement(ledger,
-		"SELECT " LINK_COLUMNS " FROM link NOT INDEXED WHERE id > ?3 AND object = ?1 AND (?2 = 0 OR unit = ?2) ORDER BY id LIMIT ?4", err);
+		"SELECT " LINK_COLUMNS " FROM link NOT INDEXED" LINK_BESIDE " WHERE id > ?3 AND object = ?1 AND (?2 = 0 OR unit = ?2) ORDER BY id LIMIT ?4", err);
 	uint32_t words = link_words(ledger, entity), count = 0;
 	int step = 0;
 

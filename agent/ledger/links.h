@@ -11,9 +11,13 @@
 
 #include "ledger/golden.h"
 
-#define LINK_COLUMNS "id, object, unit, native, record, state, flags, raw, effective, version, sent, seen, created, confirmed, confirmed_us"
+#define LINK_COLUMNS \
+	"id, object, unit, native, record, state, flags, raw, effective, version, sent, seen, created, confirmed, confirmed_us," \
+	" written_version, written, written_us"
+/* FROM link …: with what stands beside it: vectors, where it has some of its own, and what we wrote since it was seen. */
+#define LINK_BESIDE " LEFT JOIN link_vector ON link_vector.link = id LEFT JOIN link_written ON link_written.link = id"
 
-/* The row that the statement stands on; it selects LINK_COLUMNS. */
+/* The row that the statement stands on; it selects LINK_COLUMNS FROM link … LINK_BESIDE. */
 int link_read(sqlite3_stmt *statement, uint32_t words, struct arena *arena, struct ledger_link *ret_link, struct error *err);
 /* Words of a vector of this entity's links. */
 uint32_t link_words(struct ledger *ledger, const struct config_entity *entity);

@@ -235,7 +235,8 @@ judge(struct ledger *ledger, const struct missing *missing, int64_t id, uint32_t
       struct error *err)
 {
 	sqlite3_stmt *statement = ledger_statement(ledger,
-		"SELECT " LINK_COLUMNS " FROM link WHERE id = ?1 AND state = 0 AND object = ?2 AND unit = ?3 AND created < ?4 AND confirmed < ?4", err);
+		"SELECT " LINK_COLUMNS " FROM link" LINK_BESIDE " WHERE id = ?1 AND state = 0 AND object = ?2 AND unit = ?3 AND created < ?4"
+		" AND coalesce(written, confirmed) < ?4", err);
 	int step;
 
 	if (statement == NULL)

@@ -5,6 +5,7 @@
  */
 #include "ledger/links.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,11 +56,9 @@ bind_version(sqlite3_stmt *statement, int at, struct syncline_slice version)
 		sqlite3_bind_text64(statement, at, version.data, version.length, SQLITE_STATIC, SQLITE_UTF8);
 }
 
-static int
-bind_link(struct link_writing *w, sqlite3_stmt *statement, const struct ledger_link *link, struct error *err)
+static void
+bind_link(const struct link_writing *w, sqlite3_stmt *statement, const struct ledger_link *link)
 {
-	int failed = 0;
-
 	if (link->id != 0)
 		sqlite3_bind_int64(statement, 1, link->id);
 	else
@@ -74,12 +73,28 @@ bind_link(struct link_writing *w, sqlite3_stmt *statement, const struct ledger_l
 	bind_raw(statement, 9, link->raw);
 	sqlite3_bind_int64(statement, 10, link->effective);
 	bind_version(statement, 11, link->version);
-	failed |= bind_vector(w, statement, 12, link->sent, &w->sent);
-	failed |= bind_vector(w, statement, 13, link->seen, &w->seen);
-	sqlite3_bind_int64(statement, 14, (int64_t)link->created);
-	sqlite3_bind_int64(statement, 15, (int64_t)link->confirmed);
-	sqlite3_bind_int64(statement, 16, link->confirmed_us);
-	return failed ? error_memory(err) : 0;
+	sqlite3_bind_int64(statement, 12, (int64_t)link->created);
+	sqlite3_bind_int64(statement, 13, (int64_t)link->confirmed);
+	sqlite3_bind_int64(statement, 14, link->confirmed_us);
+}
+
+/* `had`: it may have a row. */
+static int
+write_vectors(struct link_writing *w, const struct ledger_link *link, bool had, struct error *err)
+{
+	bool none = link->sent == NULL && link->seen == NULL;
+	sqlite3_stmt *statement;
+
+	if (none && !had)
+		return 0;
+	statement = ledger_statement(w->ledger, none ? "DELETE FROM link_vector WHERE link = ?1"
+	                                             : "REPLACE INTO link_vector (link, sent, seen) VALUES (?1, ?2, ?3)", err);
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, link->id);
+	if (!none && (bind_vector(w, statement, 2, link->sent, &w->sent) != SQLITE_OK || bind_vector(w, statement, 3, link->seen, &w->seen) != SQLITE_OK))
+		return error_memory(err);
+	return ledger_run_statement(w->ledger, statement, err);
 }
 
 static int
@@ -137,19 +152,36 @@ write_row(struct link_writing *w, sqlite3_stmt *statement, const struct ledger_l
 	return 0;
 }
 
+/* After its row was written, which says all of it. */
+static int
+end_written(struct link_writing *w, struct ledger_link *link, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(w->ledger, "DELETE FROM link_written WHERE link = ?1", err);
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, link->id);
+	link->apart = false;
+	return ledger_run_statement(w->ledger, statement, err);
+}
+
 static int
 insert(struct link_writing *w, struct ledger_link *link, bool known, struct error *err)
 {
 	if (w->inserting == NULL &&
 	    (w->inserting = ledger_statement(w->ledger, "INSERT INTO link (id, object, unit, native, record, entity, state, flags, raw, effective,"
-	                                                " version, sent, seen, created, confirmed, confirmed_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
-	                                                " ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)", err)) == NULL)
+	                                                " version, created, confirmed, confirmed_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,"
+	                                                " ?12, ?13, ?14)", err)) == NULL)
 		return -1;
 	if (!known && link->state == LEDGER_LINK_LIVE && check_native(w, link, err) != 0)
 		return -1;
-	if (bind_link(w, w->inserting, link, err) != 0 || write_row(w, w->inserting, link, err) != 0)
+	bind_link(w, w->inserting, link);
+	if (write_row(w, w->inserting, link, err) != 0)
 		return -1;
 	link->id = sqlite3_last_insert_rowid(w->ledger->db);
+	link->apart = false;
+	if (write_vectors(w, link, false, err) != 0)
+		return -1;
 	return link->state == LEDGER_LINK_LIVE ? tally(w, link->object, link->unit, 1, err) : 0;
 }
 
@@ -193,26 +225,94 @@ look(struct link_writing *w, const struct ledger_link *link, struct former *ret_
 }
 
 /* Columns of no index alone; those of link_native's tail too. */
-#define SET_BESIDE "UPDATE link SET version = ?11, sent = ?12, seen = ?13, created = ?14, confirmed = ?15, confirmed_us = ?16 WHERE id = ?1"
+#define SET_BESIDE "UPDATE link SET version = ?11, created = ?12, confirmed = ?13, confirmed_us = ?14 WHERE id = ?1"
 #define SET_INNER \
-	"UPDATE link SET flags = ?8, raw = ?9, effective = ?10, version = ?11, sent = ?12, seen = ?13, created = ?14, confirmed = ?15," \
-	" confirmed_us = ?16 WHERE id = ?1"
+	"UPDATE link SET flags = ?8, raw = ?9, effective = ?10, version = ?11, created = ?12, confirmed = ?13, confirmed_us = ?14 WHERE id = ?1"
 #define AS_IT_WAS " AND object = ?2 AND unit = ?3 AND native = ?4 AND record = ?5 AND state = ?7"
+#define UNDERSTOOD_AS_IT_WAS AS_IT_WAS " AND flags = ?8 AND raw IS ?9 AND effective = ?10"
+
+/* What is known of a link: its row, and what we wrote since, if it is `apart`. */
+#define AS_IT_STANDS "SELECT 1 FROM link LEFT JOIN link_written ON link_written.link = id WHERE id = ?1" AS_IT_WAS \
+	" AND (flags | iif(written IS NULL, 0, 2)) = ?8 AND raw IS ?9 AND effective = ?10 AND created = ?12"
+static_assert(LEDGER_LINK_UNSEEN == 2, "the number stands in statements here");
+
+static int
+stands(struct link_writing *w, const struct ledger_link *link, const char *sql, bool *ret_stands, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(w->ledger, sql, err);
+	int step;
+
+	if (statement == NULL)
+		return -1;
+	bind_link(w, statement, link);
+	if ((step = ledger_step(w->ledger, statement, err)) < 0)
+		return -1;
+	*ret_stands = step == 1;
+	sqlite3_reset(statement);
+	return 0;
+}
+
+static bool
+is_version(struct syncline_slice a, struct syncline_slice b)
+{
+	return a.length == b.length && (a.length == 0 || memcmp(a.data, b.data, a.length) == 0);
+}
+
+/* Confirmed, and nothing else: neither the link's row nor its index has to say so before it is seen again. */
+static bool
+is_written_alone(const struct ledger_link *was, const struct ledger_link *link)
+{
+	return link->state == LEDGER_LINK_LIVE && link->flags == (was->flags | LEDGER_LINK_UNSEEN) && link->effective == was->effective &&
+	       memcmp(was->raw, link->raw, sizeof was->raw) == 0 && link->created == was->created && link->confirmed > was->confirmed;
+}
+
+static int
+write_written(struct link_writing *w, struct ledger_link *link, bool *ret_done, struct error *err)
+{
+	/* Its row says what it was before, but for what is written now. */
+	static const char former[] = AS_IT_STANDS;
+	struct ledger_link before = *link;
+	sqlite3_stmt *statement;
+
+	before.flags = link->was->flags;
+	if (stands(w, &before, former, ret_done, err) != 0)
+		return -1;
+	if (!*ret_done)
+		return 0;
+	statement = ledger_statement(w->ledger, "REPLACE INTO link_written (link, written_version, written, written_us) VALUES (?1, ?2, ?3, ?4)", err);
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, link->id);
+	bind_version(statement, 2, link->version);
+	sqlite3_bind_int64(statement, 3, (int64_t)link->confirmed);
+	sqlite3_bind_int64(statement, 4, link->confirmed_us);
+	link->apart = true;
+	return ledger_run_statement(w->ledger, statement, err);
+}
 
 /* In one step, where the row is what the caller read of it; ret_done false: it is not. */
 static int
-replace_known(struct link_writing *w, const struct ledger_link *link, bool *ret_done, struct error *err)
+replace_known(struct link_writing *w, struct ledger_link *link, bool *ret_done, struct error *err)
 {
-	static const char beside[] = SET_BESIDE AS_IT_WAS " AND flags = ?8 AND raw IS ?9 AND effective = ?10";
-	static const char inner[] = SET_INNER AS_IT_WAS;
+	static const char beside[] = SET_BESIDE UNDERSTOOD_AS_IT_WAS, inner[] = SET_INNER AS_IT_WAS;
+	static const char all[] = AS_IT_STANDS " AND iif(written IS NULL, version, written_version) IS ?11 AND coalesce(written, confirmed) = ?13"
+	                                       " AND coalesce(written_us, confirmed_us) = ?14";
 	const struct ledger_link *was = link->was;
 	bool understood = was->flags == link->flags && was->effective == link->effective && memcmp(was->raw, link->raw, sizeof was->raw) == 0;
-	sqlite3_stmt *statement = ledger_statement(w->ledger, understood ? beside : inner, err);
+	sqlite3_stmt *statement;
 
-	if (statement == NULL || bind_link(w, statement, link, err) != 0 || write_row(w, statement, link, err) != 0)
+	if (understood && is_version(was->version, link->version) && was->created == link->created && was->confirmed == link->confirmed &&
+	    was->confirmed_us == link->confirmed_us)
+		return stands(w, link, all, ret_done, err);
+	if (is_written_alone(was, link))
+		return write_written(w, link, ret_done, err);
+	if ((statement = ledger_statement(w->ledger, understood ? beside : inner, err)) == NULL)
+		return -1;
+	bind_link(w, statement, link);
+	if (write_row(w, statement, link, err) != 0)
 		return -1;
 	*ret_done = sqlite3_changes(w->ledger->db) == 1;
-	return 0;
+	return *ret_done && was->apart ? end_written(w, link, err) : 0;
 }
 
 static int
@@ -220,16 +320,17 @@ replace(struct link_writing *w, struct ledger_link *link, struct error *err)
 {
 	static const char beside[] = SET_BESIDE, inner[] = SET_INNER;
 	static const char all[] = "UPDATE link SET object = ?2, unit = ?3, native = ?4, record = ?5, entity = ?6, state = ?7, flags = ?8, raw = ?9,"
-	                          " effective = ?10, version = ?11, sent = ?12, seen = ?13, created = ?14, confirmed = ?15, confirmed_us = ?16"
-	                          " WHERE id = ?1";
+	                          " effective = ?10, version = ?11, created = ?12, confirmed = ?13, confirmed_us = ?14 WHERE id = ?1";
 	sqlite3_stmt *statement;
 	struct former former;
 	bool done = false;
 
+	if (link->was != NULL)
+		link->apart = link->was->apart;
 	if (link->was != NULL && link->was->id == link->id && link->was->state == link->state && replace_known(w, link, &done, err) != 0)
 		return -1;
 	if (done)
-		return 0;
+		return write_vectors(w, link, link->was->sent != NULL || link->was->seen != NULL, err);
 	if (look(w, link, &former, err) != 0)
 		return -1;
 	if (!former.there)
@@ -237,7 +338,10 @@ replace(struct link_writing *w, struct ledger_link *link, struct error *err)
 	if (!former.same && link->state == LEDGER_LINK_LIVE && check_native(w, link, err) != 0)
 		return -1;
 	statement = ledger_statement(w->ledger, !former.same ? all : former.understood ? beside : inner, err);
-	if (statement == NULL || bind_link(w, statement, link, err) != 0 || write_row(w, statement, link, err) != 0)
+	if (statement == NULL)
+		return -1;
+	bind_link(w, statement, link);
+	if (write_row(w, statement, link, err) != 0 || write_vectors(w, link, true, err) != 0 || end_written(w, link, err) != 0)
 		return -1;
 	if (former.live && tally(w, former.object, former.unit, -1, err) != 0)
 		return -1;
@@ -337,15 +441,18 @@ ledger_links_understood(struct ledger *ledger, const int64_t *links, const uint8
                         uint32_t count, uint32_t effective, struct error *err)
 {
 	sqlite3_stmt *statement = ledger_statement(ledger, "UPDATE link SET raw = ?2, effective = ?3, version = ?4 WHERE id = ?1", err);
+	sqlite3_stmt *written = ledger_statement(ledger, "UPDATE link_written SET written_version = ?2 WHERE link = ?1", err);
 
-	if (statement == NULL)
+	if (statement == NULL || written == NULL)
 		return -1;
 	sqlite3_bind_int64(statement, 3, effective);
 	for (uint32_t i = 0; i < count; i++) {
 		sqlite3_bind_int64(statement, 1, links[i]);
 		bind_raw(statement, 2, raws[i]);
 		bind_version(statement, 4, versions != NULL ? versions[i] : (struct syncline_slice){ 0 });
-		if (ledger_run_statement(ledger, statement, err) != 0)
+		sqlite3_bind_int64(written, 1, links[i]);
+		bind_version(written, 2, versions != NULL ? versions[i] : (struct syncline_slice){ 0 });
+		if (ledger_run_statement(ledger, statement, err) != 0 || ledger_run_statement(ledger, written, err) != 0)
 			return -1;
 	}
 	return 0;

@@ -505,6 +505,14 @@ ledger_unit_id(const struct ledger *ledger, const struct config_unit *unit)
 }
 
 uint32_t
+ledger_credentials(const struct ledger *ledger, const struct config_system *system, const struct config_unit *unit)
+{
+	const struct config_unit_system *own = unit != NULL ? config_unit_system(unit, system->head.name) : NULL;
+
+	return own != NULL && own->has_settings ? ledger_unit_id(ledger, unit) : 0;
+}
+
+uint32_t
 ledger_entity_id(const struct ledger *ledger, const struct config_entity *entity)
 {
 	return id_of(ledger, entity);

@@ -257,7 +257,7 @@ bring_up_to_date(struct ledger *ledger, struct error *err)
 	int what;
 
 	/* Both only take effect on an empty file, and outside of a transaction. */
-	if (ledger_execute(ledger, "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; BEGIN IMMEDIATE;", err) != 0)
+	if (ledger_execute(ledger, "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; BEGIN IMMEDIATE;", err) != 0)
 		return -1;
 	ledger->in_transaction = true;
 	what = recognise(ledger, &schema, err);

@@ -76,12 +76,13 @@ store_items(struct ledger *ledger, int64_t plan, struct ledger_plan_draft *draft
 
 /* Plans. */
 
+/* rollback: those that take this run back; 0: those that are no rollback. */
 static int
-end_open(struct ledger *ledger, uint32_t flow, uint32_t unit, uint8_t state, int64_t by_run, int64_t by_plan, struct error *err)
+end_open(struct ledger *ledger, uint32_t flow, uint32_t unit, int64_t rollback, uint8_t state, int64_t by_run, int64_t by_plan, struct error *err)
 {
 	sqlite3_stmt *statement = ledger_statement(
 		ledger, "UPDATE \"plan\" SET state = ?5, ended_us = ?3, who = ?4, by_run = nullif(?6, 0), by_plan = nullif(?7, 0)"
-		        " WHERE state = 0 AND flow = ?1 AND unit = ?2 AND number <> ?7", err);
+		        " WHERE state = 0 AND flow = ?1 AND unit = ?2 AND number <> ?7 AND rollback = ?8", err);
 
 	if (statement == NULL)
 		return -1;
@@ -92,13 +93,14 @@ end_open(struct ledger *ledger, uint32_t flow, uint32_t unit, uint8_t state, int
 	sqlite3_bind_int(statement, 5, state);
 	sqlite3_bind_int64(statement, 6, by_run);
 	sqlite3_bind_int64(statement, 7, by_plan);
+	sqlite3_bind_int64(statement, 8, rollback);
 	return ledger_run_statement(ledger, statement, err);
 }
 
 int
 ledger_plans_overtake(struct ledger *ledger, uint32_t flow, uint32_t unit, int64_t run, struct error *err)
 {
-	return end_open(ledger, flow, unit, LEDGER_PLAN_OVERTAKEN, run, 0, err);
+	return end_open(ledger, flow, unit, 0, LEDGER_PLAN_OVERTAKEN, run, 0, err);
 }
 
 static int
@@ -113,7 +115,8 @@ insert_plan(struct ledger *ledger, const struct ledger_plan *plan, struct error 
 		error_memory(err);
 	else if ((statement = ledger_statement(ledger,
 	                                       "INSERT INTO \"plan\" (flow, unit, run, state, version, hash, reason, made_us, staged_from, staged_to,"
-	                                       " bulk, counts, items, frozen_us) VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)", err)) != NULL) {
+	                                       " bulk, counts, items, frozen_us, rollback) VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+	                                       err)) != NULL) {
 		sqlite3_bind_int64(statement, 1, plan->flow);
 		sqlite3_bind_int64(statement, 2, plan->unit);
 		sqlite3_bind_int64(statement, 3, plan->run);
@@ -127,6 +130,7 @@ insert_plan(struct ledger *ledger, const struct ledger_plan *plan, struct error 
 		ledger_bind_text(statement, 11, counts.data);
 		sqlite3_bind_int64(statement, 12, (int64_t)plan->items);
 		sqlite3_bind_int64(statement, 13, plan->frozen_us);
+		sqlite3_bind_int64(statement, 14, plan->rollback);
 		result = ledger_run_statement(ledger, statement, err);
 		sqlite3_clear_bindings(statement);
 	}
@@ -148,7 +152,7 @@ ledger_plan_store(struct ledger *ledger, struct ledger_plan_draft *draft, struct
 	if (insert_plan(ledger, &stored, err) != 0)
 		return -1;
 	stored.number = sqlite3_last_insert_rowid(ledger->db);
-	if (end_open(ledger, plan->flow, plan->unit, LEDGER_PLAN_REPLACED, 0, stored.number, err) != 0 ||
+	if (end_open(ledger, plan->flow, plan->unit, plan->rollback, LEDGER_PLAN_REPLACED, 0, stored.number, err) != 0 ||
 	    store_items(ledger, stored.number, draft, err) != 0)
 		return -1;
 	*plan = stored;
@@ -157,7 +161,7 @@ ledger_plan_store(struct ledger *ledger, struct ledger_plan_draft *draft, struct
 
 #define PLAN_COLUMNS                                                                                                              \
 	"number, flow, unit, run, state, version, hash, reason, made_us, ended_us, staged_from, staged_to, bulk, counts, items, who,"          \
-	" why, by_run, by_plan, frozen_us"
+	" why, by_run, by_plan, frozen_us, rollback"
 
 /* The texts stay the statement's. */
 static void
@@ -182,6 +186,7 @@ take_plan(sqlite3_stmt *statement, struct ledger_plan *plan)
 		.by_run = sqlite3_column_int64(statement, 17),
 		.by_plan = sqlite3_column_int64(statement, 18),
 		.frozen_us = sqlite3_column_int64(statement, 19),
+		.rollback = sqlite3_column_int64(statement, 20),
 	};
 	if (sqlite3_column_bytes(statement, 6) == sizeof plan->hash)
 		memcpy(plan->hash, sqlite3_column_blob(statement, 6), sizeof plan->hash);
@@ -229,7 +234,7 @@ int
 ledger_plan_open(struct ledger *ledger, uint32_t flow, uint32_t unit, struct arena *arena, struct ledger_plan *ret_plan, struct error *err)
 {
 	sqlite3_stmt *statement = ledger_statement(
-		ledger, "SELECT " PLAN_COLUMNS " FROM \"plan\" WHERE state = 0 AND flow = ?1 AND unit = ?2 ORDER BY number DESC LIMIT 1", err);
+		ledger, "SELECT " PLAN_COLUMNS " FROM \"plan\" WHERE state = 0 AND flow = ?1 AND unit = ?2 AND rollback = 0 ORDER BY number DESC LIMIT 1", err);
 	int status;
 
 	if (statement == NULL)
@@ -278,7 +283,7 @@ int
 ledger_plan_was_applied(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t version, bool *ret_applied, struct error *err)
 {
 	sqlite3_stmt *statement = ledger_statement(
-		ledger, "SELECT 1 FROM \"plan\" WHERE flow = ?1 AND unit = ?2 AND version = ?3 AND state = 1 LIMIT 1", err);
+		ledger, "SELECT 1 FROM \"plan\" WHERE flow = ?1 AND unit = ?2 AND version = ?3 AND state = 1 AND rollback = 0 LIMIT 1", err);
 	int status;
 
 	if (statement == NULL)

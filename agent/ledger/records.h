@@ -105,6 +105,7 @@ struct ledger_link {
 	 * further than the row bears it out.  NULL: not known.
 	 */
 	const struct ledger_link *was;
+	bool apart; /* where the ledger keeps what we wrote to it last: its own affair */
 };
 /* One look in the covering index for each row: what the unchanged path needs. */
 #define LEDGER_UNKNOWN 0u

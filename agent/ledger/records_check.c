@@ -18,6 +18,9 @@ static const char *const rules[] = {
 	"  FROM link_count AS c) WHERE live <> counted",
 	"SELECT 'links of object ' || object || ' in unit ' || unit || ' are not counted' FROM link WHERE state = 0 AND NOT EXISTS"
 	" (SELECT 1 FROM link_count AS c WHERE c.object = link.object AND c.unit = link.unit) GROUP BY object, unit",
+	"SELECT 'vectors of link ' || link || ', which is not there' FROM link_vector WHERE NOT EXISTS (SELECT 1 FROM link AS l WHERE l.id = link)",
+	"SELECT 'what was written to link ' || link || ', which is not live' FROM link_written WHERE NOT EXISTS (SELECT 1 FROM link AS l WHERE l.id = link"
+	" AND l.state = 0)",
 	"SELECT 'the history span ' || id || ' goes from ' || first || ' to ' || last FROM history_span WHERE last < first OR last - first >= 65536",
 	NULL,
 };

@@ -24,13 +24,15 @@ const char ledger_schema_runs[] =
 	"CREATE TABLE \"plan\" (number INTEGER PRIMARY KEY AUTOINCREMENT, flow INTEGER NOT NULL, unit INTEGER NOT NULL, run INTEGER NOT NULL,"
 	" state INTEGER NOT NULL, version INTEGER NOT NULL, hash BLOB NOT NULL, reason TEXT, made_us INTEGER NOT NULL, ended_us INTEGER,"
 	" staged_from INTEGER NOT NULL, staged_to INTEGER NOT NULL, bulk INTEGER NOT NULL, counts TEXT NOT NULL, items INTEGER NOT NULL, who TEXT,"
-	" why TEXT, by_run INTEGER, by_plan INTEGER, frozen_us INTEGER NOT NULL);\n"
+	" why TEXT, by_run INTEGER, by_plan INTEGER, frozen_us INTEGER NOT NULL, rollback INTEGER NOT NULL DEFAULT 0);\n"
 	"CREATE INDEX plan_flow ON \"plan\" (flow, unit, number);\n"
 	"CREATE INDEX plan_open ON \"plan\" (state, staged_from) WHERE state = 0;\n"
 	/* what: the name of a count.  payload: a hash over what would be sent.  sealed: value_before and value_after are, with the record's key (0: of none). */
 	"CREATE TABLE plan_item (\"plan\" INTEGER NOT NULL, number INTEGER NOT NULL, what TEXT NOT NULL, object INTEGER NOT NULL, native TEXT,"
 	" record INTEGER NOT NULL, generation INTEGER NOT NULL, value_before, value_after, sealed INTEGER NOT NULL, note TEXT, version TEXT, payload BLOB,"
-	" PRIMARY KEY (\"plan\", number)) WITHOUT ROWID;\n";
+	" PRIMARY KEY (\"plan\", number)) WITHOUT ROWID;\n"
+	/* Records that a rollback deleted, and which object still shows them; run: that was taken back. */
+	"CREATE TABLE undone (record INTEGER NOT NULL PRIMARY KEY, object INTEGER NOT NULL, run INTEGER NOT NULL, since_us INTEGER NOT NULL);\n";
 
 /* Counts. */
 
@@ -199,8 +201,11 @@ int
 ledger_runs(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t max, int (*each)(void *data, const struct ledger_run *row), void *data,
             struct error *err)
 {
+	/* Of one place by the index: the others' runs may be a million. */
 	sqlite3_stmt *statement = ledger_statement(
-		ledger, "SELECT " RUN_COLUMNS " FROM run WHERE (?1 = 0 OR flow = ?1) AND (?2 = 0 OR unit = ?2) ORDER BY number DESC LIMIT ?3", err);
+		ledger, flow != 0 && unit != 0 ? "SELECT " RUN_COLUMNS " FROM run WHERE flow = ?1 AND unit = ?2 ORDER BY number DESC LIMIT ?3"
+		                               : "SELECT " RUN_COLUMNS " FROM run WHERE (?1 = 0 OR flow = ?1) AND (?2 = 0 OR unit = ?2) ORDER BY number DESC LIMIT ?3",
+		err);
 	int status;
 
 	if (statement == NULL)

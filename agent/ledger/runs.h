@@ -39,7 +39,9 @@
 	X(UNCERTAIN, "uncertain", "deliveries whose answer was lost")                                                               \
 	X(DEAD, "dead", "deliveries given up")                                                                                      \
 	X(PARKED, "parked", "deliveries that wait for credentials or rights")                                                       \
-	X(HANDED_OVER, "handed-over", "records written to files, to be confirmed by reading")
+	X(HANDED_OVER, "handed-over", "records written to files, to be confirmed by reading")                                        \
+	X(RESTORED, "restored", "deleted records that a rollback brought back")                                                     \
+	X(LEFT, "left", "fields and records that a rollback does not take back")
 enum ledger_count {
 #define X(id, name, text) LEDGER_COUNT_##id,
 	LEDGER_COUNTS(X)
@@ -67,7 +69,7 @@ const char *ledger_run_state_name(enum ledger_run_state state);
 struct ledger_run {
 	int64_t number;
 	uint32_t flow, unit;
-	const char *cause; /* "manual", "schedule", "file", "webhook", "apply 3f2a…", "rollback 17" */
+	const char *cause; /* "manual", "schedule", "file", "webhook", "retry", "after", "again", "apply 3f2a…", "rollback 17" */
 	const char *who;
 	uint8_t state;
 	int64_t started_us, ended_us;
@@ -148,6 +150,7 @@ struct ledger_plan {
 	const char *who, *why;          /* of its end; why: of a DROPPED one */
 	int64_t by_run, by_plan;        /* that took its place: OVERTAKEN, REPLACED; else 0 */
 	int64_t frozen_us;   /* the time that its rules were given for now */
+	int64_t rollback;    /* the run that it takes back; 0: it is no rollback */
 };
 struct ledger_plan_item {
 	uint64_t number;     /* in the plan, from 1 */
@@ -175,23 +178,31 @@ uint64_t ledger_plan_draft_count(const struct ledger_plan_draft *draft);
 /* Reads it from the beginning; nothing is added any more.  1 with an item, in memory of the draft's until the next; 0 at the end. */
 int ledger_plan_draft_rewind(struct ledger_plan_draft *draft, struct error *err);
 int ledger_plan_draft_next(struct ledger_plan_draft *draft, struct ledger_plan_item *ret_item, struct error *err);
-/* Stores it with its items and hash; open plans of the same (flow, unit) become REPLACED. */
+/* Stores it with its items and hash; open plans of the same (flow, unit), and of a rollback those of the same run, become REPLACED. */
 int ledger_plan_store(struct ledger *ledger, struct ledger_plan_draft *draft, struct ledger_plan *plan, struct error *err);
 /* All items go; then it is as new. */
 int ledger_plan_draft_clear(struct ledger *ledger, struct ledger_plan_draft *draft, struct error *err);
 void ledger_plan_draft_free(struct ledger_plan_draft *draft);
 int ledger_plan_get(struct ledger *ledger, int64_t number, struct arena *arena, struct ledger_plan *ret_plan, bool *ret_found, struct error *err);
-/* The open plan of (flow, unit); number 0: none. */
+/* The open plan of (flow, unit) that is no rollback; number 0: none. */
 int ledger_plan_open(struct ledger *ledger, uint32_t flow, uint32_t unit, struct arena *arena, struct ledger_plan *ret_plan, struct error *err);
 int ledger_plan_end(struct ledger *ledger, int64_t number, uint8_t state, struct error *err);
 int ledger_plan_drop(struct ledger *ledger, int64_t number, const char *why, struct error *err);
-/* A run that may write does what there is to do: the open plan of its (flow, unit) is over. */
+/* A run that may write does what there is to do: the open plan of its (flow, unit) is over, but for rollbacks. */
 int ledger_plans_overtake(struct ledger *ledger, uint32_t flow, uint32_t unit, int64_t run, struct error *err);
-/* Was a plan of this effective version ever applied here? */
+/* Was a plan of this effective version, that is no rollback, ever applied here? */
 int ledger_plan_was_applied(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t version, bool *ret_applied, struct error *err);
 int ledger_plans(struct ledger *ledger, uint32_t flow, uint32_t unit, bool all, int (*each)(void *data, const struct ledger_plan *row), void *data,
                  struct error *err);
 int ledger_plan_items(struct ledger *ledger, int64_t plan, uint64_t after, uint32_t max, int (*each)(void *data, const struct ledger_plan_item *row),
                       void *data, struct error *err);
+
+/*
+ * Undone (undone.c): a record that a rollback deleted although the object that it came from still has it.  A row from there that shows
+ * another value brings it back; then, and when it lives again otherwise, that is over.
+ */
+int ledger_undone_set(struct ledger *ledger, int64_t record, uint32_t object, int64_t run, struct error *err);
+int ledger_undone(struct ledger *ledger, int64_t record, uint32_t object, bool *ret_undone, struct error *err);
+int ledger_undone_end(struct ledger *ledger, int64_t record, struct error *err);
 
 #endif

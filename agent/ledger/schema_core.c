@@ -25,6 +25,8 @@ const char ledger_schema_core[] =
 	/* Who got every row of an object since a read of everything, and under which effective version. */
 	"CREATE TABLE feed (object INTEGER NOT NULL, credentials INTEGER NOT NULL, flow INTEGER NOT NULL, unit INTEGER NOT NULL,"
 	" version INTEGER NOT NULL, since_us INTEGER NOT NULL, PRIMARY KEY (object, credentials, flow, unit)) WITHOUT ROWID;\n"
+	/* Calls to systems that a day allows, reserved; days since 1970 on the system's clock. */
+	"CREATE TABLE budget (system INTEGER NOT NULL, day INTEGER NOT NULL, calls INTEGER NOT NULL, PRIMARY KEY (system, day)) WITHOUT ROWID;\n"
 	/* What connectors keep for themselves, committed with what they gave. */
 	"CREATE TABLE connector_state (system INTEGER NOT NULL, credentials INTEGER NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL,"
 	" set_us INTEGER NOT NULL, PRIMARY KEY (system, credentials, key)) WITHOUT ROWID;\n"

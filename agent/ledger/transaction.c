@@ -17,6 +17,12 @@ ledger_model(const struct ledger *ledger)
 	return ledger->options.model;
 }
 
+const char *
+ledger_who(const struct ledger *ledger)
+{
+	return ledger->who;
+}
+
 int64_t
 ledger_now(const struct ledger *ledger)
 {

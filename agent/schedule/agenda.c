@@ -217,6 +217,15 @@ agenda_retry(struct agenda *agenda, const struct config_flow *flow, const struct
 }
 
 void
+agenda_follow(struct agenda *agenda, const struct config_flow *flow, const struct config_unit *unit)
+{
+	struct place *place = place_of(agenda, flow, unit);
+
+	if (place != NULL && !entry_of(agenda, flow)->own_trigger)
+		place->follows = true;
+}
+
+void
 agenda_again(struct agenda *agenda, const struct config_flow *flow, const struct config_unit *unit, const bool *reads, int64_t at_us)
 {
 	struct place *place = place_of(agenda, flow, unit);

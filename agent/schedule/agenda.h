@@ -32,6 +32,8 @@ void agenda_call(struct agenda *agenda, const struct config_binding *binding);
 /* Deliveries of the flow for the unit are to be tried again then; INT64_MAX: none are. */
 void agenda_retry(struct agenda *agenda, const struct config_flow *flow, const struct config_unit *unit, int64_t at_us);
 
+/* A flow that this one comes after has run; without effect where this one has a trigger of its own. */
+void agenda_follow(struct agenda *agenda, const struct config_flow *flow, const struct config_unit *unit);
 /* A run of the flow for the unit failed: what it read (NULL: all that the flow reads) is read again then, or when it is due before. */
 void agenda_again(struct agenda *agenda, const struct config_flow *flow, const struct config_unit *unit, const bool *reads, int64_t at_us);
 

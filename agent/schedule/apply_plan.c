@@ -3,184 +3,14 @@
  * apply_plan.c: applying a plan.  The dry pass is made again over the plan's staged inputs: an entry that comes out as it was
  * planned still holds, every other one is stale and is left alone, and so is what was not planned.
  */
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "schedule/plan_entries.h"
 #include "schedule/unit.h"
 
 #define DROP_MS 10000
-
-/* An item by what it is about, and by what it would do. */
-struct entry {
-	uint8_t key[16], effect[16];
-	uint64_t number;
-	uint32_t object;
-	int64_t record;
-	bool source; /* about an inbound row, which can be left alone */
-	bool sent;   /* about what comes of it */
-	bool held;   /* the other side has the same */
-	char *native;
-	size_t native_length;
-};
-struct entries {
-	struct arena arena;
-	struct entry *items;
-	size_t count, room;
-};
-
-static void
-put(crypto_generichash_state *state, const void *data, size_t length)
-{
-	uint64_t size = length;
-
-	crypto_generichash_update(state, (const unsigned char *)&size, sizeof size);
-	if (length > 0)
-		crypto_generichash_update(state, data, length);
-}
-
-static bool
-is_source(enum ledger_count what)
-{
-	return what == LEDGER_COUNT_CREATED || what == LEDGER_COUNT_CHANGED || what == LEDGER_COUNT_LINKED || what == LEDGER_COUNT_DELETED;
-}
-
-static bool
-is_sent(enum ledger_count what)
-{
-	return what == LEDGER_COUNT_SENT_CREATES || what == LEDGER_COUNT_SENT_UPDATES || what == LEDGER_COUNT_SENT_DELETES;
-}
-
-static int
-keep_entry(void *data, const struct ledger_plan_item *item)
-{
-	struct entries *all = data;
-	crypto_generichash_state state;
-	struct entry *entry;
-	uint32_t what = item->what;
-
-	if (all->count == all->room) {
-		size_t room = all->room > 0 ? all->room * 2 : 1024;
-		struct entry *items = realloc(all->items, room * sizeof *items);
-
-		if (items == NULL)
-			return -1;
-		all->items = items;
-		all->room = room;
-	}
-	entry = &all->items[all->count];
-	*entry = (struct entry){ .number = item->number, .object = item->object, .record = item->record,
-		.source = is_source(item->what), .sent = is_sent(item->what), .native_length = item->native.length };
-	if ((entry->native = arena_copy(&all->arena, item->native.data, item->native.length)) == NULL)
-		return -1;
-	crypto_generichash_init(&state, NULL, 0, sizeof entry->key);
-	put(&state, &what, sizeof what);
-	put(&state, &item->object, sizeof item->object);
-	put(&state, item->native.data, item->native.length);
-	put(&state, &item->record, sizeof item->record);
-	crypto_generichash_final(&state, entry->key, sizeof entry->key);
-	crypto_generichash_init(&state, NULL, 0, sizeof entry->effect);
-	put(&state, &item->generation, sizeof item->generation);
-	/* What would be sent counts by its hash: ids that have come to be since are as good as those that were to come. */
-	put(&state, item->before, item->before != NULL && entry->source ? strlen(item->before) : 0);
-	put(&state, item->after, item->after != NULL && entry->source ? strlen(item->after) : 0);
-	put(&state, item->payload, item->payload != NULL ? 16 : 0);
-	put(&state, item->version.data, item->version.length);
-	crypto_generichash_final(&state, entry->effect, sizeof entry->effect);
-	all->count++;
-	return 0;
-}
-
-static int
-by_key(const void *a, const void *b)
-{
-	int order = memcmp(((const struct entry *)a)->key, ((const struct entry *)b)->key, 16);
-
-	return order != 0 ? order : memcmp(((const struct entry *)a)->effect, ((const struct entry *)b)->effect, 16);
-}
-
-static void
-entries_free(struct entries *entries)
-{
-	arena_free(&entries->arena);
-	free(entries->items);
-}
-
-static int
-read_entries(struct ledger *ledger, int64_t plan, struct entries *entries, struct error *err)
-{
-	memset(entries, 0, sizeof *entries);
-	arena_init(&entries->arena, 0);
-	if (ledger_plan_items(ledger, plan, 0, 0, keep_entry, entries, err) != 0)
-		return -1;
-	if (entries->count > 0)
-		qsort(entries->items, entries->count, sizeof *entries->items, by_key);
-	return 0;
-}
-
-/* Both are sorted: what stands on both sides, key and effect, holds. */
-static void
-compare(struct entries *planned, struct entries *now)
-{
-	size_t i = 0, k = 0;
-
-	while (i < planned->count && k < now->count) {
-		int order = by_key(&planned->items[i], &now->items[k]);
-
-		if (order == 0)
-			planned->items[i++].held = now->items[k++].held = true;
-		else if (order < 0)
-			i++;
-		else
-			k++;
-	}
-}
-
-/* Records by number; those that don't exist yet by the native id that they came with, which what is sent of them has too. */
-static int
-by_record(const void *a, const void *b)
-{
-	const struct entry *x = *(struct entry *const *)a, *y = *(struct entry *const *)b;
-	size_t length = x->native_length < y->native_length ? x->native_length : y->native_length;
-	int order = x->record < y->record ? -1 : x->record > y->record;
-
-	if (order == 0 && x->record == 0 && length > 0)
-		order = memcmp(x->native, y->native, length);
-	if (order == 0 && x->record == 0)
-		order = x->native_length < y->native_length ? -1 : x->native_length > y->native_length;
-	return order;
-}
-
-/*
- * Where something else would be sent than was planned, the row that it comes of doesn't hold either: a delivery can't be left alone
- * for itself, since the next one would bring it.
- */
-static int
-spread(struct entries *planned, struct entries *now, struct error *err)
-{
-	struct entries *both[] = { planned, now };
-	struct entry **stale = calloc(planned->count + now->count + 1, sizeof *stale);
-	size_t count = 0;
-
-	if (stale == NULL)
-		return error_memory(err);
-	for (int k = 0; k < 2; k++)
-		for (size_t i = 0; i < both[k]->count; i++)
-			if (both[k]->items[i].sent && !both[k]->items[i].held)
-				stale[count++] = &both[k]->items[i];
-	if (count > 0)
-		qsort(stale, count, sizeof *stale, by_record);
-	for (int k = 0; k < 2; k++)
-		for (size_t i = 0; i < both[k]->count && count > 0; i++) {
-			struct entry *entry = &both[k]->items[i];
-
-			if (entry->source && bsearch(&entry, stale, count, sizeof *stale, by_record) != NULL)
-				entry->held = false;
-		}
-	free(stale);
-	return 0;
-}
 
 /* Natives to be left alone, sorted. */
 struct left {
@@ -275,7 +105,7 @@ plan_anew(struct unit_run *u, const struct ledger_plan *plan, struct entries *no
 	if (again.draft != NULL && again.plan != NULL && intake_apply(&u->intake, &dry, &counted, err) == 0 && ledger_begin(ledger, err) == 0) {
 		result = ledger_plan_store(ledger, again.plan, &fresh, err);
 		if (result == 0)
-			result = read_entries(ledger, fresh.number, now, err);
+			result = entries_read(ledger, fresh.number, now, err);
 		ledger_rollback(ledger);
 	}
 	ledger_plan_draft_free(again.plan);
@@ -284,75 +114,27 @@ plan_anew(struct unit_run *u, const struct ledger_plan *plan, struct entries *no
 	return result;
 }
 
-struct telling {
-	const struct apply_options *options;
-	const struct entries *planned;
-	uint64_t *numbers; /* of the stale entries, in order */
-	size_t stale;
-};
-
-static int
-by_number(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static int
-tell_one(void *data, const struct ledger_plan_item *item)
-{
-	const struct telling *telling = data;
-
-	if (telling->options->stale != NULL && bsearch(&item->number, telling->numbers, telling->stale, sizeof item->number, by_number) != NULL)
-		telling->options->stale(telling->options->data, item, "the record, its links or its source changed since it was planned");
-	return 0;
-}
-
-static int
-tell_stale(struct telling *telling, struct ledger *ledger, int64_t plan, struct error *err)
-{
-	int result = 0;
-
-	if ((telling->numbers = calloc(telling->planned->count + 1, sizeof *telling->numbers)) == NULL)
-		return error_memory(err);
-	for (size_t i = 0; i < telling->planned->count; i++)
-		if (telling->planned->items[i].source && !telling->planned->items[i].held)
-			telling->numbers[telling->stale++] = telling->planned->items[i].number;
-	if (telling->stale > 0) {
-		qsort(telling->numbers, telling->stale, sizeof *telling->numbers, by_number);
-		result = ledger_plan_items(ledger, plan, 0, 0, tell_one, telling, err);
-	}
-	free(telling->numbers);
-	telling->numbers = NULL;
-	return result;
-}
-
 static int
 apply_held(struct unit_run *u, const struct apply_options *o, const struct ledger_plan *plan, struct error *err)
 {
 	struct entries planned = { .items = NULL }, now = { .items = NULL };
-	struct telling telling = { .options = o, .planned = &planned };
 	struct left left = { .items = NULL };
 	struct intake_apply_options real = { .mode = INTAKE_REAL, .staged_to = plan->staged_to, .leave = is_left, .leave_data = &left };
 	int result;
 
-	result = read_entries(u->engine->ledger, plan->number, &planned, err);
+	result = entries_read(u->engine->ledger, plan->number, &planned, err);
 	if (result == 0)
 		result = plan_anew(u, plan, &now, err);
 	if (result == 0 && !u->engine->stopped) {
-		compare(&planned, &now);
-		if ((result = spread(&planned, &now, err)) == 0)
+		entries_compare(&planned, &now);
+		if ((result = entries_spread(&planned, &now, err)) == 0)
 			result = collect_left(&planned, &now, &left, err);
 		/* With nothing to leave alone a first load can go the short way. */
 		if (result == 0 && left.count == 0)
 			real.leave = NULL;
 	}
 	if (result == 0 && !u->engine->stopped)
-		result = tell_stale(&telling, u->engine->ledger, plan->number, err);
-	if (result == 0 && o->strict && telling.stale > 0)
-		result = error_set(err, ERROR_LEDGER_PLAN, "Run the flow again for a new plan, or apply without --strict.",
-		                   "%zu entries of plan %lld are stale; nothing was written", telling.stale, (long long)plan->number);
+		result = entries_tell_stale(&planned, o, plan->number, err);
 	if (result == 0)
 		result = unit_write(u, &real, plan, NULL, err);
 	entries_free(&planned);
@@ -382,9 +164,9 @@ check_flag(const struct unit_run *u, struct error *err)
 	                 u->intake.flow->head.name, ledger_flag_name((enum ledger_flag_mode)u->flag.mode), unit[0] != '\0' ? " for " : "", unit);
 }
 
-/* Does the flow still run for this unit?  The house has no name, and a flow with units is none of its. */
-static bool
-has_unit(const struct config_flow *flow, const struct config_unit *unit)
+/* The house has no name, and a flow with units is none of its. */
+bool
+unit_is_of(const struct config_flow *flow, const struct config_unit *unit)
 {
 	if (unit == NULL || unit->head.name == NULL)
 		return flow->units.count == 0;
@@ -437,7 +219,7 @@ find_plan(const struct apply_options *o, struct arena *arena, struct ledger_plan
 	if (ledger_flow(o->engine->ledger, plan->flow) == NULL)
 		return error_set(err, ERROR_LEDGER_PLAN, "Put the flow back, or drop the plan: syncline plans drop.", "the flow %s of plan %lld is no longer configured",
 		                 ledger_flow_name(o->engine->ledger, plan->flow), (long long)o->plan);
-	if (!has_unit(ledger_flow(o->engine->ledger, plan->flow), ledger_unit(o->engine->ledger, plan->unit)))
+	if (!unit_is_of(ledger_flow(o->engine->ledger, plan->flow), ledger_unit(o->engine->ledger, plan->unit)))
 		return error_set(err, ERROR_LEDGER_PLAN, "Put the unit back into the flow, or drop the plan: syncline plans drop.", "the flow %s of plan %lld no longer runs for %s",
 		                 ledger_flow_name(o->engine->ledger, plan->flow), (long long)o->plan,
 		                 ledger_unit_name(o->engine->ledger, plan->unit)[0] != '\0' ? ledger_unit_name(o->engine->ledger, plan->unit) : "the house");
@@ -482,7 +264,8 @@ run_apply(const struct apply_options *options, struct run_result *ret_result, st
 	u.frozen_us = plan.frozen_us;
 	if (unit_begin(&u, cause, err) != 1) {
 		result = -1;
-	} else if (check_plan(&u, &plan, &why) != 0 || apply_held(&u, options, &plan, &why) != 0) {
+	} else if (check_plan(&u, &plan, &why) != 0 ||
+	           (plan.rollback != 0 ? rollback_apply(&u, options, &plan, &why) : apply_held(&u, options, &plan, &why)) != 0) {
 		result = unit_fail(&u, &why, err);
 	}
 	unit_free(&u);

@@ -26,8 +26,8 @@ reads(const struct config_flow *flow, const struct config_object *object)
 	return false;
 }
 
-static bool
-touch(const struct config_flow *one, const struct config_flow *other)
+bool
+floor_shared(const struct config_flow *one, const struct config_flow *other)
 {
 	if (strcmp(one->entity->head.name, other->entity->head.name) == 0)
 		return true;
@@ -44,7 +44,7 @@ static bool
 must_wait(const struct floor_place *place)
 {
 	for (const struct floor_place *other = first; other != place; other = other->next)
-		if (touch(other->flow, place->flow))
+		if (floor_shared(other->flow, place->flow))
 			return true;
 	return false;
 }

@@ -12,6 +12,8 @@
 
 #include "config/model.h"
 
+/* Do the two share an entity, or an object that either reads?  By name: they may be of different readings of the configuration. */
+bool floor_shared(const struct config_flow *one, const struct config_flow *other);
 struct floor_place {
 	const struct config_flow *flow;
 	struct floor_place *next;

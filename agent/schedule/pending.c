@@ -4,6 +4,29 @@
 
 #include "batch/batch.h"
 #include "ledger/deliveries.h"
+#include "ledger/runs.h"
+#include "manners/manners.h"
+#include "os/os.h"
+
+static int
+first_due(void *data, const struct ledger_delivery *row)
+{
+	*(int64_t *)data = row->due_us;
+	return 0;
+}
+
+/* What a refused system parked is tried once more by itself (deliver/gate.c); all of it together. */
+static int
+next_of_parked(struct ledger *ledger, uint32_t binding, uint32_t unit, int64_t *ret_us, struct error *err)
+{
+	const struct ledger_delivery_filter filter = { .binding = binding, .unit = unit, .states = 1u << LEDGER_DELIVERY_PARKED, .max = 1 };
+	int64_t due_us = INT64_MAX;
+
+	if (ledger_deliveries(ledger, &filter, first_due, &due_us, err) != 0)
+		return -1;
+	*ret_us = due_us < *ret_us ? due_us : *ret_us;
+	return 0;
+}
 
 static int
 next_of_binding(struct ledger *ledger, uint32_t binding, uint32_t unit, int64_t *ret_us, struct error *err)
@@ -28,21 +51,81 @@ next_of_binding(struct ledger *ledger, uint32_t binding, uint32_t unit, int64_t 
 			return -1;
 		*ret_us = next < *ret_us ? next : *ret_us;
 	}
+	return next_of_parked(ledger, binding, unit, ret_us, err);
+}
+
+static int
+lets_through(struct ledger *ledger, const struct config_binding *binding, uint32_t unit, bool *ret_lets, struct error *err)
+{
+	struct ledger_flag flag;
+
+	*ret_lets = false;
+	if (!binding->writes)
+		return 0;
+	if (ledger_flag_get(ledger, ledger_flow_id(ledger, binding->flow), unit, ledger_binding_id(ledger, binding), &flag, err) != 0)
+		return -1;
+	*ret_lets = flag.mode == LEDGER_FLAG_ON || flag.mode == LEDGER_FLAG_CANARY;
+	return 0;
+}
+
+static int64_t
+left_alone_until(const struct ledger *ledger, struct manners *manners, const struct config_system *system, const struct config_unit *unit)
+{
+	enum manners_state state;
+	int64_t wait_us = manners_wait_us(manners, system->head.name, ledger_credentials(ledger, system, unit), os_monotonic_ms() * 1000, &state);
+
+	return wait_us > 0 ? ledger_now(ledger) + wait_us : 0;
+}
+
+static int64_t
+later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+int
+pending_next(struct ledger *ledger, struct manners *manners, const struct config_flow *flow, const struct config_unit *unit, int64_t *ret_us,
+             struct error *err)
+{
+	uint32_t unit_id = ledger_unit_id(ledger, unit);
+	int64_t first = INT64_MAX;
+
+	for (uint32_t b = 0; b < flow->binding_count; b++) {
+		int64_t next = INT64_MAX;
+		bool lets;
+
+		if (lets_through(ledger, &flow->bindings[b], unit_id, &lets, err) != 0 ||
+		    (lets && next_of_binding(ledger, ledger_binding_id(ledger, &flow->bindings[b]), unit_id, &next, err) != 0))
+			return -1;
+		next = later(next, manners != NULL && next != INT64_MAX ? left_alone_until(ledger, manners, flow->bindings[b].system, unit) : 0);
+		first = next < first ? next : first;
+	}
+	*ret_us = first;
+	return 0;
+}
+
+static int
+see(void *data, const struct ledger_delivery *row)
+{
+	(void)row;
+	*(bool *)data = true;
 	return 0;
 }
 
 int
-pending_next(struct ledger *ledger, const struct config_flow *flow, const struct config_unit *unit, int64_t *ret_us, struct error *err)
+pending_held(struct ledger *ledger, const struct config_flow *flow, const struct config_unit *unit, bool *ret_held, struct error *err)
 {
-	*ret_us = INT64_MAX;
-	for (uint32_t b = 0; b < flow->binding_count; b++) {
-		int64_t next;
+	struct ledger_delivery_filter filter = { .unit = ledger_unit_id(ledger, unit), .states = 1u << LEDGER_DELIVERY_HELD, .max = 1 };
+	bool held = false;
 
-		if (!flow->bindings[b].writes)
-			continue;
-		if (next_of_binding(ledger, ledger_binding_id(ledger, &flow->bindings[b]), ledger_unit_id(ledger, unit), &next, err) != 0)
+	for (uint32_t b = 0; b < flow->binding_count && !held; b++) {
+		bool lets;
+
+		filter.binding = ledger_binding_id(ledger, &flow->bindings[b]);
+		if (lets_through(ledger, &flow->bindings[b], filter.unit, &lets, err) != 0 ||
+		    (lets && ledger_deliveries(ledger, &filter, see, &held, err) != 0))
 			return -1;
-		*ret_us = next < *ret_us ? next : *ret_us;
 	}
+	*ret_held = held;
 	return 0;
 }

@@ -164,7 +164,7 @@ judge(struct unit_run *u, struct buffer *why, struct ledger_plan *plan, bool *re
 static int
 see_applied(void *data, const struct ledger_plan *plan)
 {
-	*(bool *)data = *(bool *)data || plan->state == LEDGER_PLAN_APPLIED;
+	*(bool *)data = *(bool *)data || (plan->state == LEDGER_PLAN_APPLIED && plan->rollback == 0);
 	return 0;
 }
 
@@ -331,6 +331,8 @@ run_flow(const struct run_options *options, struct run_result *ret_result, struc
 	memset(ret_result, 0, sizeof *ret_result);
 	if (unit_enter(&place, options->engine, options->flow, err) != 0)
 		return -1;
+	if (options->cause == NULL || strcmp(options->cause, "manual") == 0)
+		engine_forgive(options->engine, options->flow);
 	result = choose_units(&f, err);
 	if (result == 0)
 		result = run_units(&f, err);

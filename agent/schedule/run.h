@@ -50,6 +50,18 @@ struct apply_options {
 int run_apply(const struct apply_options *options, struct run_result *ret_result, struct error *err);
 
 /*
+ * What it would be to take a run back, as a plan that run_apply() carries out: the run that makes it ends as held, or, when all is left
+ * as it is, as done, and the plan is over.  Reads nothing but the ledger.  ERROR_ROLLBACK_*: there is no run to be told of.
+ */
+struct rollback_options {
+	struct engine *engine;
+	int64_t run;
+	void (*ended)(void *data, const struct ledger_run *run, const struct ledger_plan *plan, const struct error *why);
+	void *data;
+};
+int run_rollback(const struct rollback_options *options, struct run_result *ret_result, struct error *err);
+
+/*
  * Drops an open plan: it can't be applied any more; its rows stay staged, and the next run looks at them anew.  Refused while its
  * flow and unit are worked on.  Any mode of the ledger that writes; no engine is needed.
  */

@@ -185,6 +185,8 @@ applied(struct unit_run *u, const struct ledger_plan *plan, struct error *err)
 {
 	struct ledger *ledger = u->engine->ledger;
 
+	if (u->settled)
+		return 0;
 	if (plan == NULL)
 		return unit_overtake(u, err);
 	if (ledger_begin(ledger, err) != 0)

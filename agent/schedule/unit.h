@@ -19,6 +19,7 @@ struct unit_run {
 	struct run_result *result;
 	int64_t patience_ms;
 	bool approved; /* a person applied its plan */
+	bool settled;  /* what it did ended its plan, and no other one is over by it */
 	int64_t frozen_us; /* what its rules are given for now; 0: when it began */
 	void (*ended)(void *data, const struct ledger_run *run, const struct ledger_plan *plan, const struct error *why);
 	void *data;
@@ -42,5 +43,9 @@ int unit_end(struct unit_run *u, uint8_t state, const struct error *why, const s
 /* A failure that ends one unit's run says so in the ledger; -1 only when even that fails. */
 int unit_fail(struct unit_run *u, const struct error *why, struct error *err);
 void unit_free(struct unit_run *u);
+/* rollback.c: carries out the plan of a rollback, which is over with it, and delivers. */
+int rollback_apply(struct unit_run *u, const struct apply_options *options, const struct ledger_plan *plan, struct error *err);
+/* apply_plan.c: does the flow still run for this unit? */
+bool unit_is_of(const struct config_flow *flow, const struct config_unit *unit);
 
 #endif

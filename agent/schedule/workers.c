@@ -98,7 +98,7 @@ run_job(struct worker *worker, struct ledger *ledger, struct error *err)
 	set_engine(worker, NULL);
 	engine_close(engine);
 	for (uint32_t i = 0; i < job->unit_count && result == 0; i++)
-		result = pending_next(ledger, job->flow, job->units[i], &worker->retry_us[i], err);
+		result = pending_next(ledger, worker->options.systems->manners, job->flow, job->units[i], &worker->retry_us[i], err);
 	return result;
 }
 

@@ -646,9 +646,56 @@ take_upper_bound(struct reader *r, const struct syncline_object *object, struct 
 	return result == SYNCLINE_OK && bound_by_now(r, object) != 0 ? syncline_fail_memory(err) : result;
 }
 
+/* Of one form, as SQLite orders them. */
+static int
+precedes(const struct cell *a, const struct cell *b)
+{
+	size_t least = a->length < b->length ? a->length : b->length;
+	int order;
+
+	if (a->type == SQLITE_TEXT && b->type == SQLITE_TEXT) {
+		order = least > 0 ? memcmp(a->data, b->data, least) : 0;
+		return order != 0 ? order < 0 : a->length < b->length;
+	}
+	if (a->type == SQLITE_INTEGER && b->type == SQLITE_INTEGER)
+		return a->integer < b->integer;
+	return a->type != SQLITE_TEXT && b->type != SQLITE_TEXT &&
+	       (a->type == SQLITE_INTEGER ? (double)a->integer : a->real) < (b->type == SQLITE_INTEGER ? (double)b->integer : b->real);
+}
+
+static void
+mark_text(const struct cell *mark, char *text, size_t size)
+{
+	if (mark->type == SQLITE_TEXT)
+		snprintf(text, size, "%.*s", mark->length < 40 ? (int)mark->length : 40, mark->data);
+	else if (mark->type == SQLITE_INTEGER)
+		snprintf(text, size, "%lld", (long long)mark->integer);
+	else
+		snprintf(text, size, "%.17g", mark->real);
+}
+
+/*
+ * No row has a mark as late as one that was read before: the database was put back to an older state, or its latest rows were deleted.
+ * Behind the position stands nothing of what was put back, and nothing of what is edited until the marks are there again.
+ */
+static void
+say_put_back(const struct reader *r)
+{
+	char now[64], before[64], text[600];
+
+	if (r->c->log == NULL)
+		return;
+	mark_text(&r->upper, now, sizeof now);
+	mark_text(&r->start.mark, before, sizeof before);
+	snprintf(text, sizeof text, "The latest mark in %.60s of %.100s is %s, and %s was read before: the database was put back to an older state, or its "
+	         "latest rows were deleted or have other marks. All rows are read anew; which of them are gone, only a full read tells.",
+	         table_column_name(r->table, r->table->mark[0]), r->table->name, now, before);
+	r->c->log->write(r->c->host, SYNCLINE_LOG_WARNING, text);
+}
+
 /*
  * The marks go on in the form in which the position has them.  Where it has none (it was made when any text was a mark), or no row
- * is of that form any more, everything is read anew.
+ * is of that form any more, everything is read anew, and so it is where the marks went back.
  */
 static uint32_t
 take_form(struct reader *r, const struct syncline_object *object, struct syncline_error *err)
@@ -666,10 +713,14 @@ take_form(struct reader *r, const struct syncline_object *object, struct synclin
 		if ((result = take_upper_bound(r, object, err)) != SYNCLINE_OK)
 			return result;
 	}
-	if (r->form != MARK_NONE && !mark_fits(form, r->form)) {
-		position_free(&r->start);
-		r->full = 1;
-	}
+	if (r->form == MARK_NONE)
+		return SYNCLINE_OK;
+	if (mark_fits(form, r->form) && (r->upper.type == SQLITE_NULL || !precedes(&r->upper, &r->start.mark)))
+		return SYNCLINE_OK;
+	if (mark_fits(form, r->form))
+		say_put_back(r);
+	position_free(&r->start);
+	r->full = 1;
 	return SYNCLINE_OK;
 }
 

@@ -312,6 +312,50 @@ marks_that_are_numbers_have_no_texts_among_them(void **state)
 	free(s);
 }
 
+/* What was put back has marks that were passed long ago. */
+static void
+marks_that_went_back_are_read_anew(void **state)
+{
+	static const char *const marks[] = { "m" };
+	static const struct {
+		const char *type, *values[6]; /* of rows, in order */
+	} kinds[] = {
+		{ "TEXT", { "'2026-03-01 10:00:00'", "'2026-03-01 11:00:00'", "'2026-03-01 12:00:00'", "'2026-03-01 09:00:00'", "'2026-03-01 11:30:00'", "'2026-03-01 12:30:00'" } },
+		{ "INTEGER", { "10", "11", "12", "9", "11", "13" } },
+		{ "REAL", { "1.0", "1.1", "1.2", "0.9", "1.15", "1.3" } },
+	};
+	struct fixture *f = *state;
+	struct seen *s = calloc(1, sizeof *s);
+	char said[2000], text[600];
+
+	f->object.mark = marks;
+	f->object.mark_count = 1;
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		const char *const *v = kinds[i].values;
+
+		f->object.overlap_us = i == 0 ? INT64_C(7200) * 1000000 : 0; /* further back than what was put back */
+		snprintf(text, sizeof text, "DROP TABLE IF EXISTS t; CREATE TABLE t(id TEXT PRIMARY KEY NOT NULL, m %s);"
+		                            "INSERT INTO t VALUES('a', %s), ('b', %s), ('c', %s)", kinds[i].type, v[0], v[1], v[2]);
+		sql(text);
+		assert_int_equal(fixture_read(f, 1, 0, 0, write_down, s), SYNCLINE_OK);
+		/* The backup of before c, in which a was older. */
+		snprintf(text, sizeof text, "DELETE FROM t WHERE id = 'c'; UPDATE t SET m = %s WHERE id = 'a'", v[3]);
+		assert_rows(delta(f, text, said), "a b");
+		snprintf(text, sizeof text, "The latest mark in m of t is %s", i == 0 ? "2026-03-01 11:00:00, and 2026-03-01 12:00:00 was read before" : i == 1 ? "11, and 12" : "1.1");
+		assert_non_null(strstr(said, text));
+		assert_non_null(strstr(said, "put back to an older state"));
+		/* Once: it goes on from there, and nothing that is edited is passed over. */
+		snprintf(text, sizeof text, "INSERT INTO t VALUES('d', %s)", v[4]);
+		assert_non_null(strstr(delta(f, text, said), "d "));
+		assert_string_equal(said, "");
+		snprintf(text, sizeof text, "INSERT INTO t VALUES('e', %s)", v[5]);
+		assert_non_null(strstr(delta(f, text, said), "e "));
+		assert_string_equal(said, "");
+	}
+	f->object.overlap_us = 0;
+	free(s);
+}
+
 static void
 a_column_without_a_mark_to_compare_is_refused(void **state)
 {
@@ -335,7 +379,7 @@ a_column_without_a_mark_to_compare_is_refused(void **state)
 	sql("DELETE FROM t; INSERT INTO t VALUES('a', '2026-10-31'), ('b', '2026-11-01')");
 	assert_int_equal(fixture_read(f, 1, 0, 0, write_down, s), SYNCLINE_OK);
 	assert_rows(delta(f, "INSERT INTO t VALUES('c', '2026-11-01 10:00:00')", said), "b c");
-	assert_rows(delta(f, "UPDATE t SET m = '2026-11-01T10:00:00' WHERE id <> 'a'", said), "b c");
+	assert_rows(delta(f, "UPDATE t SET m = '2026-11-01T10:00:00' WHERE id <> 'a'", said), "a b c");
 	assert_rows(delta(f, "UPDATE t SET m = 4 WHERE id < 'z'", said), "a b c");
 	assert_rows(delta(f, "INSERT INTO t VALUES('d', 5)", said), "a b c d");
 	assert_rows(delta(f, "INSERT INTO t VALUES('e', 6)", said), "d e");
@@ -547,6 +591,40 @@ triggers_locks_and_rollbacks(void **state)
 	sqlite3_close(other);
 }
 
+/* However the foreign key is written: what is referred to is told apart from what is wrong, and the rest of the batch goes. */
+static void
+what_is_referred_to_is_told(void **state)
+{
+	static const char *const keys[] = { "", "ON DELETE RESTRICT", "DEFERRABLE INITIALLY DEFERRED" };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+		struct syncline_batch *b = fixture_batch(fields, 3);
+		char text[600];
+
+		snprintf(text, sizeof text, "DROP TABLE IF EXISTS child; DROP TABLE IF EXISTS t; CREATE TABLE t(id INTEGER PRIMARY KEY, ext TEXT UNIQUE, name TEXT,"
+		                            " sum TEXT); CREATE TABLE child(of INTEGER REFERENCES t(id) %s);"
+		                            "INSERT INTO t VALUES(1, 'e1', 'one', NULL), (2, 'e2', 'two', NULL); INSERT INTO child VALUES(1)", keys[i]);
+		sql(text);
+		put(b, SYNCLINE_OP_DELETE, "1", NULL, NULL, NULL, NULL);
+		put(b, SYNCLINE_OP_DELETE, "2", NULL, NULL, NULL, NULL);
+		assert_int_equal(fixture_write(f, b), SYNCLINE_OK);
+		assert_int_equal(f->result[0].error_class, SYNCLINE_REFERENCED);
+		assert_int_equal(f->result[1].error_class, SYNCLINE_OK);
+		assert_string_equal(ask("SELECT id FROM t"), "1\n");
+	}
+	/* A new row that refers to nothing is its own fault, as before. */
+	sql("CREATE TABLE p(id INTEGER PRIMARY KEY); DROP TABLE child; DROP TABLE t;"
+	    "CREATE TABLE t(id INTEGER PRIMARY KEY, ext TEXT UNIQUE, name TEXT, sum INTEGER REFERENCES p(id))");
+	{
+		struct syncline_batch *b = fixture_batch(fields, 3);
+
+		put(b, SYNCLINE_OP_CREATE, NULL, NULL, "e1", "one", "7");
+		assert_int_equal(fixture_write(f, b), SYNCLINE_OK);
+		assert_int_equal(f->result[0].error_class, SYNCLINE_INVALID);
+	}
+}
+
 static void
 names_can_do_no_harm(void **state)
 {
@@ -716,9 +794,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(values_keep_their_digits_and_types), TEST(a_full_read_in_pages_loses_nothing), TEST(keys_that_are_null_or_shared_are_rejects),
 		TEST(a_delta_goes_by_mark_with_overlap_and_reads_rows_without_a_mark), TEST(a_mark_that_is_no_time_hides_no_row),
-		TEST(marks_that_are_numbers_have_no_texts_among_them), TEST(a_column_without_a_mark_to_compare_is_refused),
+		TEST(marks_that_are_numbers_have_no_texts_among_them), TEST(marks_that_went_back_are_read_anew), TEST(a_column_without_a_mark_to_compare_is_refused),
 		TEST(a_position_that_is_damaged_is_refused),
-		TEST(each_item_has_its_own_result), TEST(without_a_unique_index_nothing_is_created), TEST(triggers_locks_and_rollbacks),
+		TEST(each_item_has_its_own_result), TEST(without_a_unique_index_nothing_is_created), TEST(triggers_locks_and_rollbacks), TEST(what_is_referred_to_is_told),
 		TEST(a_created_row_says_its_id),
 		TEST(names_can_do_no_harm), TEST(get_find_count_and_digest), TEST(killed_while_writing), TEST(a_hostile_file_is_survived),
 	};

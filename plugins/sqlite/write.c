@@ -134,6 +134,17 @@ is_fatal(int rc)
 	}
 }
 
+/* A delete that a foreign key forbids, also one that says ON DELETE RESTRICT, which SQLite does by a trigger of its own. */
+static uint32_t
+still_referenced(struct writer *w, int rc, uint32_t op, uint32_t result, struct syncline_error *err)
+{
+	if (op != SYNCLINE_OP_DELETE || (rc != SQLITE_CONSTRAINT_FOREIGNKEY &&
+	    (rc != SQLITE_CONSTRAINT_TRIGGER || strcmp(sqlite3_errmsg(w->plan.c->db), "FOREIGN KEY constraint failed") != 0)))
+		return result;
+	syncline_hint(err, "Rows of other tables, or of %s itself, still refer to it: it can be deleted when they are gone.", w->plan.table->name);
+	return SYNCLINE_REFERENCED;
+}
+
 static uint32_t
 item_failed(struct writer *w, int rc, const struct syncline_record *record, struct syncline_error *err)
 {
@@ -146,7 +157,7 @@ item_failed(struct writer *w, int rc, const struct syncline_record *record, stru
 	/* An error that a trigger raises has no more exact code. */
 	if (result == SYNCLINE_CONFIG && (rc & 0xff) == SQLITE_ERROR)
 		result = SYNCLINE_INVALID;
-	return result;
+	return still_referenced(w, rc, record->op, result, err);
 }
 
 static uint32_t
@@ -641,6 +652,10 @@ run_alone(struct writer *w, const struct syncline_results *results, struct syncl
 		}
 		result = run(w, i, i + 1, results, &broken, &said);
 		if (broken) {
+			struct syncline_record record = { .struct_size = sizeof record };
+
+			if (w->plan.c->batch->record(w->batch, i, &record) == SYNCLINE_OK)
+				result = still_referenced(w, (int)said.remote_status, record.op, result, &said);
 			result = set_failed(&w->items[i], result, &said, err);
 			if (result == SYNCLINE_OK)
 				report(w, results, i);

@@ -25,7 +25,7 @@ const char *
 check_class(uint32_t error_class)
 {
 	static const char *const names[] = { "ok", "retry", "throttled", "auth", "config", "not_found", "conflict", "invalid", "permanent",
-		                             "cancelled", "internal" };
+		                             "cancelled", "internal", "referenced" };
 
 	return error_class < SYNCLINE_CLASS_COUNT ? names[error_class] : "no class of the contract";
 }

@@ -39,4 +39,4 @@ EXTRA_PROGRAMS += tests/bin/bench-read
 tests_bin_bench_read_SOURCES = tests/bench/read.c
 tests_bin_bench_read_CPPFLAGS = $(AGENT_CPPFLAGS)
 tests_bin_bench_read_CFLAGS = $(AGENT_CFLAGS)
-tests_bin_bench_read_LDADD = libflow.a librules.a librulesfn.a libhost.a libledger.a libconfig.a libbatch.a libos.a libbase.a $(AGENT_LIBS)
+tests_bin_bench_read_LDADD = libflow.a libmanners.a librules.a librulesfn.a libhost.a libledger.a libconfig.a libbatch.a libos.a libbase.a $(AGENT_LIBS)

@@ -11,6 +11,7 @@ check_LTLIBRARIES += \
 	tests/connectors/crash-open.la \
 	tests/connectors/crash-write.la \
 	tests/connectors/exits.la \
+	tests/connectors/far.la \
 	tests/connectors/flood-batches.la \
 	tests/connectors/flood-log.la \
 	tests/connectors/flood-record.la \
@@ -53,6 +54,8 @@ tests_connectors_crash_write_la_SOURCES = tests/connectors/crash-write.c
 tests_connectors_crash_write_la_LDFLAGS = $(test_connector_link)
 tests_connectors_exits_la_SOURCES = tests/connectors/exits.c
 tests_connectors_exits_la_LDFLAGS = $(test_connector_link)
+tests_connectors_far_la_SOURCES = tests/connectors/far.c
+tests_connectors_far_la_LDFLAGS = $(test_connector_link)
 tests_connectors_flood_batches_la_SOURCES = tests/connectors/flood-batches.c
 tests_connectors_flood_batches_la_LDFLAGS = $(test_connector_link)
 tests_connectors_flood_log_la_SOURCES = tests/connectors/flood-log.c

@@ -349,7 +349,8 @@ class Bed:
         """Runs until nothing is left to do; how many rounds that took."""
         before = None
         for number in range(1, rounds + 1):
-            statuses = self.run(patience=4)
+            # What was sent once more, and lost again, is looked at when both may have arrived: some seconds later.
+            statuses = self.run(patience=15)
             if 4 in statuses:
                 raise Failure("a run is held")
             left = self.open_deliveries()

@@ -25,7 +25,7 @@ OVER = ("history", "history_span", "flag_change", "sqlite_sequence", "sqlite_sta
 # Numbers of one kind; they are told by their order within it.
 NUMBERS = {
     "run": ("delivery.run", "delivery_span.run", "attempt.run", "attempt.span_run", "first_load.run", "reject.run", "conflict.run", "review.run",
-            "flip.run", "dead_letter.run", "plan.run"),
+            "flip.run", "dead_letter.run", "plan.run", "plan.rollback", "undone.run"),
     "read": ("read.id", "read_tenant.read", "staged_batch.read"),
     "attempt": ("attempt.id", "attempt_payload.attempt", "attempt_item.attempt", "delivery.attempt"),
     "finding": ("reject.id", "conflict.id", "review.id", "flip.id", "dead_letter.id", "review_candidate.review"),
@@ -34,9 +34,10 @@ NUMBERS = {
 KIND = {column: kind for kind, columns in NUMBERS.items() for column in columns}
 # Told by how many of the batches that wait to be applied are not behind it, or of the object's reads and waiting rows that are not done.
 UP_TO = ("position.staged", "applied.staged", "staged_batch.id")
-MOMENTS = ("read.started", "link.created", "link.confirmed", "waiter.started")
+MOMENTS = ("read.started", "link.created", "link.confirmed", "link_written.written", "waiter.started")
+OF_LINK = ("link_vector.link", "link_written.link")  # told by what it links
 UNTOLD = ("link.id", "run.number", "lease.pid", "lease.engine", "lease.holder")
-SPECIAL = ("fingerprint.fingerprint", "position.position", "attempt_payload.payload", "link.version")
+SPECIAL = ("fingerprint.fingerprint", "position.position", "attempt_payload.payload", "link.version", "link_written.written_version") + OF_LINK
 # By these something becomes due; the others tell when something was.
 DUE = ("due_us", "until_us", "indexed_ms", "due_ms")
 # What is under way has begun as long ago as when the snapshot was made.
@@ -357,6 +358,8 @@ def read_ledger(bed, path, known):
     times = times_of_documents(bed)
     columns, rows = tables["staged_batch"]
     waiting = sorted(row[columns.index("id")] for row in rows) if rows else []
+    columns, rows = tables["link"]
+    links = {row[columns.index("id")]: (row[columns.index("object")], row[columns.index("native")]) for row in rows}
     told = []
     for name, (columns, rows) in tables.items():
         lines = []
@@ -374,7 +377,8 @@ def read_ledger(bed, path, known):
                 if full in KIND:
                     value = ranks[KIND[full]].get(value, value)
                 elif full in MOMENTS:
-                    value = bool(value) and sum(moment <= value for moment in moments.get(row[columns.index("object")], ()))
+                    of = row[columns.index("object")] if "object" in columns else links[row[columns.index("link")]][0]
+                    value = bool(value) and sum(moment <= value for moment in moments.get(of, ()))
                 elif full in UP_TO:
                     value = bisect.bisect_right(waiting, value or 0)
                 elif full == "fingerprint.fingerprint":
@@ -383,7 +387,9 @@ def read_ledger(bed, path, known):
                     value = tell_position(bed, value)
                 elif full == "attempt_payload.payload":
                     value = sorted(by for key, by in known.items() if key in value)
-                elif full == "link.version" and value:
+                elif full in OF_LINK:
+                    value = links[value]
+                elif full in ("link.version", "link_written.written_version") and value:
                     value = written.sub(lambda found: "now" if found.group() in times else "then", value)
                 elif column.endswith("_us"):
                     value = reader.tell_time(column, value)

@@ -1,6 +1,6 @@
 # The words of vectors under a fuzzer: lists above all.
 FUZZ_TARGETS += vector
-vector_fuzz_libs = libflow.a libledger.a librules.a librulesfn.a libhost.a libconfig.a libbatch.a libos.a libbase.a $(AGENT_LIBS)
+vector_fuzz_libs = libflow.a libmanners.a libledger.a librules.a librulesfn.a libhost.a libconfig.a libbatch.a libos.a libbase.a $(AGENT_LIBS)
 check_PROGRAMS += tests/bin/replay-vector
 TESTS += tests/bin/replay-vector
 tests_bin_replay_vector_SOURCES = tests/fuzz/replay.c tests/fuzz/fuzz_vector.c

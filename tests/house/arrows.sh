@@ -18,12 +18,14 @@ config:base os
 host:base os batch config
 rules:base os batch config
 ledger:base os batch config
-flow:base os batch config host rules ledger
+manners:base config
+flow:base os batch config host rules ledger manners
 deliver:base os batch config host rules ledger flow
-schedule:base os batch config host rules ledger flow deliver
+schedule:base os batch config host rules ledger manners flow deliver
 observe:base os
-ctl:base os batch config host rules ledger flow deliver schedule observe
-main:base os batch config host rules ledger flow deliver schedule observe ctl
+ctl:base os batch config host rules ledger manners flow deliver schedule observe
+daemon:base os batch config host rules ledger manners flow deliver schedule observe ctl
+main:base os batch config host rules ledger flow deliver schedule observe ctl daemon
 '
 
 # Prints each include that goes sideways or up.

@@ -22,6 +22,11 @@ def every(bed, time, flow="customers"):
     bed.change("conf.d/30-flows.conf", 'object = "%s"; trigger: { file = true; }' % flow, 'object = "%s"; trigger: { every = "%s"; }' % (flow, time))
 
 
+def by_hand(bed, flow="customers"):
+    """The agent does not run that flow by itself."""
+    bed.change("conf.d/30-flows.conf", 'object = "%s"; trigger: { file = true; }' % flow, 'object = "%s"; trigger: { cron = "0 0 29 2 *"; }' % flow)
+
+
 def test_runs_by_the_clock(bed):
     every(bed, "1s")
     bed.on("customers")
@@ -102,6 +107,7 @@ def test_who_may(bed):
         os.chmod(bed.path(name), 0o755)
     bed.begin()
     refused(as_nobody(bed, "runs"), FAILED, "control-denied", "does not talk to this user", "agent.operators")
+    same("for programs", json.loads(as_nobody(bed, "--json", "runs").out)["error"]["code"], "control-denied")
     bed.change("conf.d/10-systems.conf", 'environment = "test";', 'environment = "test"; look = "anyone";')
     bed.agent.send_signal(signal.SIGHUP)
     bed.logs(" reloaded")
@@ -212,20 +218,105 @@ def test_reload(bed):
     bed.end()
 
 
-def test_stop_while_it_runs(bed):
-    """SIGTERM ends a run between two steps; the next agent goes on with it."""
+def test_follows(bed):
+    """A flow without a trigger of its own runs after those that it comes after, also when they ran while no agent was there to see it."""
+    by_hand(bed)
+    bed.change("conf.d/30-flows.conf", 'object = "orders"; trigger: { file = true; }', 'object = "orders"')
+    bed.on("customers", "orders")
+    bed.flow("customers")
+    bed.begin()
+    bed.until("the orders", lambda: len(bed.ask("crm", "SELECT * FROM deal")) == len(bed.orders))
+    bed.edit(["10001"], NAME="Other")
+    bed.flow("customers")
+    bed.until("one more run", lambda: [run["state"] for run in bed.json(DONE, "runs", "orders")] == ["done"] * 4)
+    same("causes", {run["cause"] for run in bed.json(DONE, "runs", "orders")}, {"after"})
+    bed.end()
+    bed.begin()
+    bed.logs("started", times=2)
+    bed.lives_for(1)
+    same("runs", len(bed.json(DONE, "runs", "orders")), 4)
+    bed.end()
+
+
+class Locked:
+    """Nobody can write to that database."""
+    def __init__(self, bed, name):
+        self.blocker = sqlite3.connect(bed.path(name + ".sqlite"), isolation_level=None)
+
+    def __enter__(self):
+        self.blocker.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, *_):
+        self.blocker.execute("ROLLBACK")
+        self.blocker.close()
+
+
+def test_reload_forgets_nothing(bed):
+    """What could not be delivered is delivered after a reload too, long before anything is read again."""
+    every(bed, "1d")
+    bed.on("customers")
+    with Locked(bed, "crm"):
+        bed.begin()
+        bed.logs("run-ended", times=2)
+        bed.agent.send_signal(signal.SIGHUP)
+        bed.logs(" reloaded")
+    bed.until("what was left", lambda: bed.accounts() == bed.numbers())
+    bed.end()
+    bed.whole()
+
+
+def test_answers_are_carried_out(bed):
+    """What a person corrects, decides or switches on is done at once, and nothing is read for it."""
+    every(bed, "1d")
+    bed.edit(["10001"], NAME="A name that is longer than twenty characters")
     bed.on("customers")
     bed.begin()
-    blocker = sqlite3.connect(bed.path("crm.sqlite"), isolation_level=None)
-    blocker.execute("BEGIN IMMEDIATE")
-    run = bed.start("--json", "run", "customers", "--patience", "600")
-    bed.until("the run", lambda: any(r["state"] == "running" for r in bed.json(DONE, "runs")))
+    bed.until("the others", lambda: [len(bed.accounts(name)) for name in ("crm", "shop")] == [39, 39])
+    reject = bed.ledger("SELECT id FROM reject")[0][0]
+    edit = bed.run("rejects", "edit", str(reject), "NAME", "Short", "--why", "as agreed")
+    same("edit", edit.status, DONE)
+    has(edit.err, "the agent carries it out now")
+    bed.until("the corrected one", lambda: [bed.ask(name, "SELECT name FROM account WHERE number = '10001'") for name in ("crm", "shop")] == [[("Short",)]] * 2)
+    same("pause", bed.run("flag", "customers", "paused", "--to", "shop", "--why", "moves").status, DONE)
+    bed.edit(["10002"], NAME="Later")
+    bed.run("run", "customers")
+    same("held", (bed.ask("crm", "SELECT name FROM account WHERE number = '10002'"), bed.ask("shop", "SELECT name FROM account WHERE number = '10002'")),
+         ([("Later",)], [("Name 12",)]))
+    same("on", bed.run("flag", "customers", "on", "--to", "shop", "--why", "moved").status, DONE)
+    bed.until("what was held", lambda: bed.ask("shop", "SELECT name FROM account WHERE number = '10002'") == [("Later",)])
     bed.end()
-    out, err = run.communicate(timeout=60)
-    same("the command's status", run.returncode, FAILED)
-    has(out + err, "stopped")
-    blocker.execute("ROLLBACK")
-    blocker.close()
+
+
+def test_left_alone(bed):
+    """What is due and may not be sent is not tried again and again."""
+    every(bed, "1d")
+    bed.on("customers")
+    with Locked(bed, "crm"):
+        bed.begin()
+        bed.logs("run-ended", times=2)
+        same("pause", bed.run("flag", "customers", "paused", "--why", "moves").status, DONE)
+        bed.lives_for(1)
+        before = len(bed.json(DONE, "runs"))
+        bed.lives_for(4)
+        same("runs", len(bed.json(DONE, "runs")) - before, 0)
+    same("on", bed.run("flag", "customers", "on", "--without-preview", "--why", "moved").status, DONE)
+    bed.until("all", lambda: bed.accounts() == bed.numbers())
+    bed.end()
+    bed.whole()
+
+
+def test_stop_while_it_runs(bed):
+    """SIGTERM ends a run between two steps; the next agent goes on with it."""
+    by_hand(bed)
+    bed.on("customers")
+    bed.begin()
+    with Locked(bed, "crm"):
+        run = bed.start("--json", "run", "customers", "--patience", "600")
+        bed.until("the run", lambda: any(r["state"] == "running" for r in bed.json(DONE, "runs")))
+        bed.end()
+        out, err = run.communicate(timeout=60)
+        same("the command's status", run.returncode, FAILED)
+        has(out + err, "stopped")
     bed.begin()
     bed.until("what was left", lambda: [bed.accounts(name) for name in ("crm", "shop")] == [bed.numbers()] * 2)
     bed.whole()
@@ -233,18 +324,16 @@ def test_stop_while_it_runs(bed):
 
 
 def test_interrupt_stops_the_run_alone(bed):
+    by_hand(bed)
     bed.on("customers")
     bed.begin()
-    blocker = sqlite3.connect(bed.path("crm.sqlite"), isolation_level=None)
-    blocker.execute("BEGIN IMMEDIATE")
-    run = bed.start("run", "customers", "--patience", "600")
-    bed.until("the run", lambda: any(r["state"] == "running" for r in bed.json(DONE, "runs")))
-    run.send_signal(signal.SIGINT)
-    out, err = run.communicate(timeout=60)
-    same("the command's status", run.returncode, FAILED)
-    has(out + err, "stopped")
-    blocker.execute("ROLLBACK")
-    blocker.close()
+    with Locked(bed, "crm"):
+        run = bed.start("run", "customers", "--patience", "600")
+        bed.until("the run", lambda: any(r["state"] == "running" for r in bed.json(DONE, "runs")))
+        run.send_signal(signal.SIGINT)
+        out, err = run.communicate(timeout=60)
+        same("the command's status", run.returncode, FAILED)
+        has(out + err, "stopped")
     same("the agent is there", bed.run("runs").status, DONE)
     bed.end()
 

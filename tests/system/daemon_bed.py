@@ -4,17 +4,16 @@ import os
 import re
 import signal
 import subprocess
-import time
 
 import runs_bed
-from runs_bed import same
+from runs_bed import same, wait_for
 
 BUILD = os.environ["SYNCLINE_BUILD"]
 
 
 class Bed(runs_bed.Bed):
-    def __init__(self):
-        super().__init__()
+    def __init__(self, per_unit=20):
+        super().__init__(per_unit)
         self.agent = self.logged = None
         self.started = 0
 
@@ -37,14 +36,10 @@ class Bed(runs_bed.Bed):
 
     def logs(self, *words, times=1):
         """Waits until a line of the log has all the words, so many times; the last of them."""
-        until = time.monotonic() + 60
-        while True:
-            lines = [line for line in self.log_text().split("\n") if all(word in line for word in words)]
-            if len(lines) >= times:
-                return lines[-1]
-            assert time.monotonic() < until, f"no line with {words} in\n{self.log_text()}"
-            assert self.agent.poll() is None, f"the agent ended with {self.agent.returncode}\n{self.log_text()}"
-            time.sleep(0.01)
+        def lines():
+            return [line for line in self.log_text().split("\n") if all(word in line for word in words)]
+        self.until(f"line {times} with {words}", lambda: len(lines()) >= times)
+        return lines()[-1]
 
     def end(self, number=signal.SIGTERM, status=0):
         self.agent.send_signal(number)
@@ -53,10 +48,19 @@ class Bed(runs_bed.Bed):
         self.agent = None
 
     def until(self, what, ready):
-        end = time.monotonic() + 60
-        while not ready():
-            assert time.monotonic() < end, f"{what}: it did not come\n{self.log_text()}"
-            time.sleep(0.02)
+        """Waits for it while the agent lives."""
+        try:
+            wait_for(what, ready, self.agent)
+        except AssertionError as wrong:
+            raise AssertionError(f"{wrong}\n{self.log_text()}") from wrong
+
+    def lives_for(self, seconds):
+        """It works on for so long; a kill comes at any moment of it."""
+        try:
+            status = self.agent.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            return
+        raise AssertionError(f"the agent ended by itself with {status}\n{self.log_text()}")
 
     def close(self):
         if self.agent is not None and self.agent.poll() is None:

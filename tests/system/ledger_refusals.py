@@ -350,10 +350,10 @@ def test_damaged_a_little(bed):
     shutil.copytree(bed.path("state"), bed.path("kept"))
     size = os.stat(bed.path("state/ledger.db")).st_size
     met = 0
-    for page in range(2, size // 8192, max(1, size // 8192 // 12)):
+    for page in range(2, size // 4096, max(1, size // 4096 // 12)):
         with open(bed.path("state/ledger.db"), "r+b") as file:
-            file.seek(page * 8192)
-            file.write(b"\x5a" * 8192)
+            file.seek(page * 4096)
+            file.write(b"\x5a" * 4096)
         bed.edit(["10001"], NAME=f"Page {page}")
         result = bed.run("run", "customers")
         if result.status != DONE:

@@ -22,9 +22,9 @@ EXTRA_DIST += tests/system/northwind_sync.py tests/system/northwind_sync/conf.d/
 	tests/system/northwind_sync/conf.d/30-flows.conf
 
 # A real ledger that can't be used as it is; flags, guards, plans and interrupts of real runs.
-dist_check_SCRIPTS += tests/system/ledger_refusals.sh tests/system/daemon.sh tests/system/daemon_kills.sh tests/system/runs.sh
-TESTS += tests/system/ledger_refusals.sh tests/system/daemon.sh tests/system/daemon_kills.sh tests/system/runs.sh
-EXTRA_DIST += tests/system/ledger_refusals.py tests/system/runs.py tests/system/daemon.py tests/system/daemon_bed.py tests/system/daemon_kills.py tests/system/runs_bed.py
+dist_check_SCRIPTS += tests/system/ledger_refusals.sh tests/system/daemon.sh tests/system/daemon_kills.sh tests/system/manners.sh tests/system/runs.sh
+TESTS += tests/system/ledger_refusals.sh tests/system/daemon.sh tests/system/daemon_kills.sh tests/system/manners.sh tests/system/runs.sh
+EXTRA_DIST += tests/system/ledger_refusals.py tests/system/runs.py tests/system/daemon.py tests/system/daemon_bed.py tests/system/daemon_kills.py tests/system/manners.py tests/system/runs_bed.py
 
 # Which native record is which record of ours.
 dist_check_SCRIPTS += tests/system/told_apart.sh
@@ -35,3 +35,8 @@ EXTRA_DIST += tests/system/told_apart.py
 dist_check_SCRIPTS += tests/system/model.sh
 TESTS += tests/system/model.sh
 EXTRA_DIST += tests/system/model.py tests/system/model_rules.py tests/system/model_users.py tests/system/model_world.py
+
+# What a run did is taken back.
+dist_check_SCRIPTS += tests/system/rollback.sh
+TESTS += tests/system/rollback.sh
+EXTRA_DIST += tests/system/rollback.py

@@ -118,6 +118,12 @@ by_what_was_read_before(void **state)
 	assert_string_equal(take(agenda, START), "c one 0");
 	assert_true(agenda_next(agenda, START) == START + 6 * MINUTE);
 	assert_string_equal(take(agenda, START + 6 * MINUTE), "a one 0");
+	/* What ran before there was this agenda counts for those that come after it, and have no trigger of their own. */
+	agenda_done(agenda, &flows[0], false);
+	agenda_follow(agenda, &flows[1], &units[0]);
+	agenda_follow(agenda, &flows[2], &units[0]);
+	assert_string_equal(take(agenda, START + 6 * MINUTE), "b one 0");
+	assert_string_equal(take(agenda, START + 6 * MINUTE), "");
 	agenda_free(agenda);
 }
 

@@ -9,6 +9,7 @@
 
 int deliver_table_run(void);
 int deliver_doubt_run(void);
+int deliver_children_run(void);
 
 static void
 a_record_is_created_changed_and_deleted(void **state)
@@ -347,6 +348,30 @@ ledger_number(struct post *post, const char *sql)
 	return number;
 }
 
+/* assigned_by: the target gives it, and what it is called elsewhere does not go there. */
+static void
+what_a_target_assigns_is_not_sent(void **state)
+{
+	struct post *post = post_new(&(struct post_options){ .number = "assigned_by = \"crm\";" });
+	int64_t record;
+
+	(void)state;
+	post_sql(post, "CREATE TRIGGER assigns AFTER INSERT ON accounts WHEN new.number IS NULL BEGIN UPDATE accounts SET number = 'N' || new.id WHERE id = new.id; END");
+	record = post_customer(post, "4711", "Ada", NULL);
+	post_deliver(post);
+	assert_string_equal(post_rows(post, "SELECT number, name FROM accounts"), "N1|Ada");
+	post_sql(post, "DELETE FROM log");
+	post_read(post);
+	post_deliver(post);
+	post_change(post, record, "Ada L.", NULL);
+	post_deliver(post);
+	assert_string_equal(post_rows(post, "SELECT number, name FROM accounts"), "N1|Ada L.");
+	assert_string_equal(post_rows(post, "SELECT what FROM log"), "update N1");
+	assert_int_equal(ledger_number(post, "SELECT count(*) FROM golden_customer WHERE number = 'N1'"), 1);
+	assert_no_mark(post, record);
+	post_free(post);
+}
+
 static void
 is_leased(struct post *post)
 {
@@ -614,6 +639,54 @@ what_depends_on_others_goes_along(void **state)
 	post_free(post);
 }
 
+/* An order moved to a customer that nobody knows there says nothing of it, until a person says who that is. */
+static void
+what_was_written_without_a_link_follows_its_import(void **state)
+{
+	(void)state;
+	for (int read = 0; read < 2; read++) {
+		struct post *post = post_new(&(struct post_options){ .write_only = read == 0 });
+		int64_t one = post_customer(post, "1", "Ada", NULL), other = post_customer(post, "2", "nobody", NULL), order = post_order(post, "A1", one);
+		uint64_t nothing[16] = { 0 };
+		struct ledger_link link = { .object = ledger_object_id(post->ledger, config_binding(config_flow(post->model, "customers"), "crm")->object),
+			.unit = post->run.unit, .native = { "77", 2 }, .record = other, .sent = nothing, .seen = nothing };
+
+		post_deliver(post);
+		post_flow(post, "orders");
+		post_deliver(post);
+		post_move(post, order, other);
+		post_deliver(post);
+		assert_no_mark(post, order);
+		assert_string_equal(post_rows(post, "SELECT number, account FROM orders"), "A1|1");
+		/* As `links import` does it. */
+		post_sql(post, "INSERT INTO accounts (id, number, name) VALUES (77, '2', 'nobody')");
+		assert_true(ledger_field_limit(post->ledger, config_entity(post->model, "customer")) <= 16);
+		assert_int_equal(ledger_begin(post->ledger, &post->err), 0);
+		link.created = ledger_sequence(post->ledger);
+		assert_int_equal(ledger_links_put(post->ledger, config_entity(post->model, "customer"), &link, 1, &post->err), 0);
+		assert_int_equal(ledger_commit(post->ledger, &post->err), 0);
+		post_flow(post, "customers");
+		post->clock_us += 1000000;
+		if (read != 0)
+			post_read(post);
+		else
+			post_change(post, other, "Bob", NULL); /* nobody reads it: the next write there is the first that is heard */
+		post_deliver(post);
+		assert_mark(post, order, PENDING);
+		post_flow(post, "orders");
+		post_deliver(post);
+		assert_string_equal(post_rows(post, "SELECT number, account FROM orders"), "A1|77");
+		/* Once. */
+		post_flow(post, "customers");
+		post->clock_us += 1000000;
+		if (read != 0)
+			post_read(post);
+		post_deliver(post);
+		assert_no_mark(post, order);
+		post_free(post);
+	}
+}
+
 /* Guards. */
 
 static void
@@ -638,6 +711,33 @@ a_change_made_meanwhile_is_not_overwritten(void **state)
 		assert_string_equal(post_rows(post, "SELECT count(*) FROM log"), "1");
 		post_free(post);
 	}
+}
+
+/* Several claims: each looks at its records while what was heard of the one before is not kept yet.  Each is written once, theirs are seen. */
+static void
+many_are_changed_once(void **state)
+{
+	static const char all[] = "SELECT count(*), sum(name = 'Ada ' || number), sum(phone IS '555') FROM accounts";
+	struct post *post = post_new(NULL);
+
+	(void)state;
+	post_erp(post, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2600) INSERT INTO kunden SELECT i, 'Ada', NULL FROM n");
+	post_read(post);
+	post_deliver(post);
+	post_read(post);
+	post_erp(post, "UPDATE kunden SET name = 'Ada ' || nr");
+	post_read(post);
+	post_sql(post, "UPDATE accounts SET phone = '555' WHERE number % 400 = 7; DELETE FROM log");
+	post_deliver(post);
+	assert_string_equal(post_rows(post, all), "2600|2600|7");
+	assert_string_equal(post_rows(post, "SELECT count(*) FROM log"), "2600");
+	assert_int_equal(post->run.counts[LEDGER_COUNT_SENT_UPDATES], 2600);
+	assert_int_equal(post->run.counts[LEDGER_COUNT_EDITS] + post->run.counts[LEDGER_COUNT_RETRIED], 0);
+	assert_int_equal(post->result.left + post->result.uncertain + post->result.waiting + post->result.dead, 0);
+	post_check(post);
+	post_deliver(post);
+	assert_string_equal(post_rows(post, "SELECT count(*) FROM log"), "2600");
+	post_free(post);
 }
 
 static void
@@ -760,6 +860,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_record_is_created_changed_and_deleted),
 		cmocka_unit_test(many_are_created_once),
+		cmocka_unit_test(what_a_target_assigns_is_not_sent),
 		cmocka_unit_test(what_is_out_of_scope_is_dropped),
 		cmocka_unit_test(out_of_scope_may_deactivate_and_come_back),
 		cmocka_unit_test(what_was_never_there_is_not_deleted),
@@ -778,11 +879,12 @@ main(void)
 		cmocka_unit_test(a_dead_delete_ends_when_it_is_pointless),
 		cmocka_unit_test(deleting_what_is_gone_is_success),
 		cmocka_unit_test(what_depends_on_others_goes_along),
+		cmocka_unit_test(what_was_written_without_a_link_follows_its_import),
 		cmocka_unit_test(a_change_made_meanwhile_is_not_overwritten),
-		cmocka_unit_test(without_a_guard_the_last_one_wins),
+		cmocka_unit_test(many_are_changed_once), cmocka_unit_test(without_a_guard_the_last_one_wins),
 		cmocka_unit_test(a_dry_pass_is_kept_when_it_may_be),
 		cmocka_unit_test(a_first_load_is_the_same_however_large),
 	};
 
-	return deliver_table_run() + deliver_doubt_run() + cmocka_run_group_tests_name("deliveries", tests, NULL, NULL);
+	return deliver_table_run() + deliver_doubt_run() + deliver_children_run() + cmocka_run_group_tests_name("deliveries", tests, NULL, NULL);
 }

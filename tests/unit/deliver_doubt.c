@@ -430,6 +430,53 @@ one_value_is_no_proof_of_a_write(void **state)
 		}
 }
 
+/* The target keeps fewer decimals: what was changed in those that it does not have is as it was before, and says neither that it came. */
+static void
+what_is_rounded_to_what_it_was_is_no_doubt(void **state)
+{
+	static const struct {
+		const char *before, *after, *shown;
+		bool came;
+	} cases[] = {
+		{ "10.00", "10.004", "10.00", true }, { "10", "9.996", "10", true }, { "-1.5", "-1.51", "-1.5", true }, { "0", "-0.4", "0", true },
+		{ "12.3", "12.39", "12.3", true }, { "10.00", "10.10", "10.00", false }, { "10.00", "11.00", "10.00", false }, { "99", "9.9", "99", false },
+		{ "10.00", "10.006", "10.01", true }, { "10.004", "10", "10.004", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct post *post = post_new(&(struct post_options){ CSV, .decimal = true, .binding = "confirm: { by = \"readback\"; within = \"36h\"; };" });
+		int64_t record = post_customer(post, "1", cases[i].before, NULL);
+		char external[LEDGER_EXTERNAL_ID + 1], text[100];
+
+		ledger_external_id(post->ledger, record, external);
+		post_deliver(post);
+		snprintf(text, sizeof text, "%s,111", cases[i].before);
+		show(post, text, external, false);
+		assert_no_mark(post, record);
+		post_change(post, record, cases[i].after, "555");
+		post_deliver(post);
+		assert_mark(post, record, HANDED_OVER);
+		/* Nothing came yet: all is as it was. */
+		show(post, text, external, false);
+		assert_mark(post, record, HANDED_OVER);
+		snprintf(text, sizeof text, "%s,555", cases[i].shown);
+		show(post, text, external, false);
+		if (cases[i].came)
+			assert_no_mark(post, record);
+		else
+			assert_mark(post, record, HANDED_OVER);
+		assert_int_equal(post_findings(post, LEDGER_FINDING_DEAD, NULL) + post_findings(post, LEDGER_FINDING_REVIEW, NULL), 0);
+		if (cases[i].came) {
+			/* It stays so, and nothing is written for it. */
+			show(post, text, external, false);
+			assert_no_mark(post, record);
+		}
+		post_check(post);
+		post_free(post);
+	}
+}
+
 /*
  * Both changed the same value: nothing of ours stands there, nor what stood there before.  Nobody can tell which of the two came first,
  * so what both agreed on before is the base, and a person is asked where people decide.
@@ -819,6 +866,7 @@ deliver_doubt_run(void)
 		cmocka_unit_test(what_is_handed_over_is_confirmed_by_the_row_that_is_merged),
 		cmocka_unit_test(one_value_is_no_proof_of_a_write),
 		cmocka_unit_test(what_both_changed_has_the_base_from_before),
+		cmocka_unit_test(what_is_rounded_to_what_it_was_is_no_doubt),
 		cmocka_unit_test(what_is_handed_over_is_deleted_once_it_is_there),
 		cmocka_unit_test(a_rejected_row_holds_no_delete),
 		cmocka_unit_test(a_whole_record_waits_for_its_parent),

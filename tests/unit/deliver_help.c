@@ -47,9 +47,12 @@ configure(struct post *post, const struct post_options *options)
 	                   "entities: {\n"
 	                   " paper: { owner = \"files\"; match = ( { exact = [ \"number\" ]; } ); fields: { number: { type = \"text\"; };"
 	                   "  pdf: { type = \"content\"; mode = \"copy\"; }; }; };\n"
-	                   " customer: { owner = \"erp\"; match = ( { exact = [ \"number\" ]; } ); fields: { number: { type = \"text\"; };");
-	buffer_format(&text, "  name: { type = \"text\"; %s };", options->name != NULL ? options->name : "");
-	buffer_text(&text, " phone: { type = \"text\"; owner = \"crm\"; }; size: { type = \"integer\"; }; }; };\n"
+	                   " customer: { owner = \"erp\"; match = ( { exact = [ \"number\" ]; } ); fields: { number: { type = \"text\";");
+	buffer_format(&text, " %s };", options->number != NULL ? options->number : "");
+	buffer_format(&text, "  name: { type = \"%s\"; %s };", options->decimal ? "decimal" : "text", options->name != NULL ? options->name : "");
+	buffer_text(&text, " phone: { type = \"text\"; owner = \"crm\"; }; size: { type = \"integer\"; };");
+	buffer_text(&text, options->tree ? " boss: { type = \"ref\"; entity = \"customer\"; };" : "");
+	buffer_text(&text, " }; };\n"
 	                   " sales_order: { owner = \"erp\"; match = ( { exact = [ \"number\" ]; } ); fields: { number: { type = \"text\"; };"
 	                   "  customer: { type = \"ref\"; entity = \"customer\"; required = true; wait = \"1h\"; }; }; }; };\n"
 	                   "flows: {\n customers: { entity = \"customer\"; bindings: {\n"
@@ -57,11 +60,12 @@ configure(struct post *post, const struct post_options *options)
 	                   "   map = ( [ \"number\", \"nr\" ], [ \"name\", \"name\" ], [ \"size\", \"size\" ] ); ");
 	buffer_format(&text, "%s };\n", options->source != NULL ? options->source : "");
 	buffer_format(&text,
-	              "  crm: { object = \"accounts\"; create_if = \"name <> 'nobody'\"; trigger: { every = \"1h\"; };%s\n"
-	              "   write = ( %s[ \"origin\", \"'made for ' || number\", \"create\" ]%s ); %s }; }; };\n",
-	              options->write_only ? "" : "\n   map = ( [ \"number\", \"number\" ], [ \"name\", \"name\" ], [ \"phone\", \"phone\" ] );",
+	              "  crm: { object = \"accounts\"; create_if = \"%s\"; trigger: { every = \"1h\"; };%s\n"
+	              "   write = ( %s[ \"origin\", \"'made for ' || number\", \"create\" ]%s%s ); %s }; }; };\n",
+	              options->decimal ? "true" : "name <> 'nobody'", options->write_only ? "" : "\n   map = ( [ \"number\", \"number\" ], [ \"name\", \"name\" ], [ \"phone\", \"phone\" ] );",
 	              options->write_only ? "[ \"number\", \"number\" ], [ \"name\", \"name\" ], [ \"phone\", \"phone\" ], " : "",
-	              options->derive ? ", [ \"erp_id\", \"link('erp')\" ]" : "", options->binding != NULL ? options->binding : "");
+	              options->derive ? ", [ \"erp_id\", \"link('erp')\" ]" : "", options->tree ? ", [ \"boss_id\", \"link('crm', boss)\" ]" : "",
+	              options->binding != NULL ? options->binding : "");
 	buffer_text(&text, " papers: { entity = \"paper\"; bindings: {\n"
 	                   "  files: { object = \"docs\"; trigger: { every = \"1h\"; }; originates = true; map = ( [ \"number\", \"path\" ] );"
 	                   "   read: { pdf = \"content()\"; }; };\n"
@@ -71,7 +75,8 @@ configure(struct post *post, const struct post_options *options)
 	                   "  erp: { object = \"auftraege\"; trigger: { every = \"1h\"; }; originates = true; map = ( [ \"number\", \"nr\" ] );"
 	                   "   read: { customer = \"ref('kunden', kunde)\"; }; };\n"
 	                   "  crm: { object = \"orders\"; create_if = \"true\";"
-	                   "   write = ( [ \"number\", \"number\" ], [ \"account\", \"link('crm', customer)\" ] ); }; }; }; };\n");
+	                   "   write = ( [ \"number\", \"number\" ], [ \"account\", \"link('crm', customer)\" ] ); ");
+	buffer_format(&text, "%s }; }; }; };\n", options->orders != NULL ? options->orders : "");
 	buffer_init(&whole, 0);
 	for (size_t i = 0; i < text.length; i++)
 		if (text.data[i] == '@')
@@ -227,12 +232,13 @@ post_new(const struct post_options *options)
 	make_database(post, "erp.db", "CREATE TABLE kunden (nr TEXT PRIMARY KEY, name TEXT, size INTEGER);"
 	                              "CREATE TABLE auftraege (nr TEXT PRIMARY KEY, kunde TEXT);");
 	make_database(post, "crm.db", "CREATE TABLE accounts (id INTEGER PRIMARY KEY, ext_id TEXT UNIQUE, number TEXT, name TEXT CHECK (name <> 'bad'),"
-	                              " phone TEXT, origin TEXT, erp_id TEXT, active INTEGER DEFAULT 1, version INTEGER DEFAULT 1, writes INTEGER DEFAULT 0);"
+	                              " phone TEXT, origin TEXT, erp_id TEXT, boss_id INTEGER REFERENCES accounts(id), active INTEGER DEFAULT 1, version INTEGER DEFAULT 1, writes INTEGER DEFAULT 0);"
 	                              "CREATE TABLE orders (id INTEGER PRIMARY KEY, ext_id TEXT UNIQUE, number TEXT, account INTEGER);"
 	                              "CREATE TABLE log (what TEXT);"
 	                              "CREATE TRIGGER inserted AFTER INSERT ON accounts BEGIN INSERT INTO log VALUES ('insert ' || new.number); END;"
 	                              "CREATE TRIGGER updated AFTER UPDATE ON accounts BEGIN INSERT INTO log VALUES ('update ' || new.number); END;"
 	                              "CREATE TRIGGER deleted AFTER DELETE ON accounts BEGIN INSERT INTO log VALUES ('delete ' || old.number); END;");
+	post->decimal = options != NULL && options->decimal;
 	configure(post, options != NULL ? options : &usual);
 	post_open(post);
 	post_flag(post, LEDGER_FLAG_ON, 0);
@@ -251,6 +257,18 @@ post_free(struct post *post)
 	snprintf(command, sizeof command, "rm -rf '%s'", post->dir);
 	assert_int_equal(system(command), 0);
 	free(post);
+}
+
+static struct syncline_value text_or_null(const char *text);
+
+static struct syncline_value
+name_or_null(const struct post *post, const char *text)
+{
+	struct syncline_value value = text_or_null(text);
+
+	if (post->decimal && text != NULL)
+		value.type = SYNCLINE_TYPE_DECIMAL;
+	return value;
 }
 
 static struct syncline_value
@@ -324,8 +342,8 @@ post_customers(struct post *post, unsigned first, unsigned count)
 	must(post, ledger_begin(post->ledger, &post->err));
 	for (unsigned i = first; i < first + count; i++) {
 		char number[20];
-		struct syncline_value values[4] = { { .type = SYNCLINE_TYPE_NULL }, text_or_null(i % 50 == 0 ? "nobody" : i % 70 == 0 ? "bad" : "Ada"),
-			{ .type = SYNCLINE_TYPE_NULL }, { .type = SYNCLINE_TYPE_NULL } };
+		struct syncline_value values[5] = { { .type = SYNCLINE_TYPE_NULL }, text_or_null(i % 50 == 0 ? "nobody" : i % 70 == 0 ? "bad" : "Ada"),
+			{ .type = SYNCLINE_TYPE_NULL }, { .type = SYNCLINE_TYPE_NULL }, { .type = SYNCLINE_TYPE_NULL } };
 
 		snprintf(number, sizeof number, "%u", i);
 		values[0] = text_or_null(number);
@@ -337,7 +355,8 @@ post_customers(struct post *post, unsigned first, unsigned count)
 int64_t
 post_customer(struct post *post, const char *number, const char *name, const char *phone)
 {
-	struct syncline_value values[4] = { text_or_null(number), text_or_null(name), text_or_null(phone), { .type = SYNCLINE_TYPE_NULL } };
+	struct syncline_value values[5] = { text_or_null(number), name_or_null(post, name), text_or_null(phone), { .type = SYNCLINE_TYPE_NULL },
+		{ .type = SYNCLINE_TYPE_NULL } };
 	char sql[300];
 
 	snprintf(sql, sizeof sql, "INSERT INTO kunden VALUES ('%s', '%s', NULL)", number, name);
@@ -406,7 +425,7 @@ post_paper(struct post *post, const char *number, const char *bytes)
  * As the flow does it: the record's next generation, and a link that no longer says "as the record is" but what it was.
  */
 static void
-change(struct post *post, const char *entity_name, int64_t id, const struct syncline_value *values, uint32_t first, uint32_t count)
+change_to(struct post *post, const char *entity_name, int64_t id, const struct syncline_value *values, uint32_t first, uint32_t count, bool deleted)
 {
 	const struct config_entity *entity = config_entity(post->model, entity_name);
 	struct ledger_record record;
@@ -418,19 +437,42 @@ change(struct post *post, const char *entity_name, int64_t id, const struct sync
 	assert_int_equal(record.id, id);
 	keep_words(post, entity, &record, &arena);
 	record.generation++;
-	memcpy(&record.values[first], values, count * sizeof *values);
+	if (count > 0)
+		memcpy(&record.values[first], values, count * sizeof *values);
+	if (deleted)
+		record.state = LEDGER_DELETED;
 	must(post, ledger_records_put(post->ledger, entity, &record, 1, &post->err));
-	deliver_to(post, id, record.generation, LEDGER_WANT_WRITE);
+	deliver_to(post, id, record.generation, deleted ? LEDGER_WANT_DELETE : LEDGER_WANT_WRITE);
 	must(post, ledger_commit(post->ledger, &post->err));
 	arena_free(&arena);
+}
+
+static void
+change(struct post *post, const char *entity_name, int64_t id, const struct syncline_value *values, uint32_t first, uint32_t count)
+{
+	change_to(post, entity_name, id, values, first, count, false);
+}
+
+void
+post_gone(struct post *post, int64_t record)
+{
+	change_to(post, entity_of(post, record)->head.name, record, NULL, 0, 0, true);
 }
 
 void
 post_change(struct post *post, int64_t id, const char *name, const char *phone)
 {
-	const struct syncline_value values[2] = { text_or_null(name), text_or_null(phone) };
+	const struct syncline_value values[2] = { name_or_null(post, name), text_or_null(phone) };
 
 	change(post, "customer", id, values, 1, 2);
+}
+
+void
+post_boss(struct post *post, int64_t record, int64_t boss)
+{
+	const struct syncline_value value = { .type = boss != 0 ? SYNCLINE_TYPE_INTEGER : SYNCLINE_TYPE_NULL, .u.integer = boss };
+
+	change(post, "customer", record, &value, 4, 1);
 }
 
 void

@@ -22,7 +22,11 @@ struct post_options {
 	const char *system;    /* more settings of the system */
 	const char *source;    /* more settings of the binding that the customers come from */
 	const char *name;      /* more of the customers' field name */
+	const char *number;    /* and number */
+	bool decimal;          /* names are decimals */
+	const char *orders;    /* more settings of the orders' binding */
 	bool write_only;       /* nobody reads the target */
+	bool tree;             /* customers have another one as `boss`, which the target's column boss_id gets */
 	bool derive;           /* the target keeps the other system's id */
 };
 struct post {
@@ -38,6 +42,7 @@ struct post {
 	struct error err;
 	sqlite3 *crm; /* the target, seen from outside */
 	char flow[40];
+	bool decimal;
 	int64_t clock_us;
 	int64_t slow_us; /* the next write takes so long */
 	unsigned die_at; /* the clock's call with this number ends the process; 0: never */
@@ -61,7 +66,10 @@ void post_customers(struct post *post, unsigned first, unsigned count);
 int64_t post_paper(struct post *post, const char *number, const char *bytes);
 void post_document(struct post *post, const char *number, const char *bytes);
 void post_change(struct post *post, int64_t record, const char *name, const char *phone);
+/* With `tree`. */
+void post_boss(struct post *post, int64_t record, int64_t boss);
 void post_move(struct post *post, int64_t order, int64_t customer);
+void post_gone(struct post *post, int64_t record); /* deleted, and to be deleted there */
 void post_want(struct post *post, int64_t record, uint8_t op);
 void post_flag(struct post *post, enum ledger_flag_mode mode, uint32_t percent);
 

@@ -526,7 +526,7 @@ see_finding(void *data, const struct ledger_finding *row)
 	return 0;
 }
 
-/* decide KIND CAUSE WORD [r1], and archive KIND CAUSE */
+/* decide KIND CAUSE WORD [r1] (`retry` of a reject), and archive KIND CAUSE */
 static void
 decide(struct house *house, char **words, unsigned count)
 {
@@ -542,6 +542,11 @@ decide(struct house *house, char **words, unsigned count)
 	house_must(house, ledger_begin(house->ledger, &house->err));
 	if (count < 4) {
 		house_must(house, ledger_finding_close(house->ledger, search.id, LEDGER_ARCHIVED, "test", &house->err));
+		house_must(house, ledger_commit(house->ledger, &house->err));
+		return;
+	}
+	if (strcmp(words[3], "retry") == 0) {
+		house_must(house, ledger_finding_retry(house->ledger, search.id, &house->err));
 		house_must(house, ledger_commit(house->ledger, &house->err));
 		return;
 	}

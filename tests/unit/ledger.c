@@ -212,7 +212,7 @@ the_settings_are_those_of_the_design(void **state)
 	(void)state;
 	assert_string_equal(help_text(ledger, "PRAGMA journal_mode"), "wal");
 	assert_int_equal(help_number(ledger, "PRAGMA synchronous"), 2);
-	assert_int_equal(help_number(ledger, "PRAGMA page_size"), 8192);
+	assert_int_equal(help_number(ledger, "PRAGMA page_size"), 4096);
 	assert_int_equal(help_number(ledger, "PRAGMA secure_delete"), 2);
 	assert_int_equal(help_number(ledger, "PRAGMA foreign_keys"), 0);
 	assert_int_equal(help_number(ledger, "PRAGMA cell_size_check"), 1);

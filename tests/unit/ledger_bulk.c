@@ -237,7 +237,7 @@ a_small_load_into_a_large_ledger_leaves_the_indexes_alone(void **state)
 	uint32_t aside;
 
 	(void)state;
-	assert_ok(ledger_execute(bed.ledger, "INSERT INTO link SELECT 1000, 99, 1, 'x', 1, 99, 0, 0, NULL, 0, NULL, NULL, NULL, 0, 0, 0;"
+	assert_ok(ledger_execute(bed.ledger, "INSERT INTO link SELECT 1000, 99, 1, 'x', 1, 99, 0, 0, NULL, 0, NULL, 0, 0, 0;"
 	                                     "INSERT INTO link_count VALUES (99, 1, 1);", &err));
 	bulk = open_load(100);
 	assert_int_equal(indexes(), 3);

@@ -315,6 +315,58 @@ a_plan_survives_the_rollback_of_the_run_that_made_it(void **state)
 	assert_false(is_there);
 }
 
+/* A rollback is beside the other plan of its flow and unit. */
+static void
+a_rollback_is_beside_the_other_plan(void **state)
+{
+	struct ledger_plan plain = { .flow = 1, .unit = 2, .run = 8, .version = 3, .reason = "held" };
+	struct ledger_plan back = { .flow = 1, .unit = 2, .run = 9, .version = 4, .reason = "it takes run 5 back", .rollback = 5 };
+	struct ledger_plan second = { .flow = 1, .unit = 2, .run = 10, .version = 4, .reason = "it takes run 6 back", .rollback = 6 };
+	struct ledger_plan again = back, found;
+	struct ledger_plan *const plans[] = { &plain, &back, &second, &again };
+	static const uint8_t states[] = { LEDGER_PLAN_OVERTAKEN, LEDGER_PLAN_REPLACED, LEDGER_PLAN_OPEN, LEDGER_PLAN_APPLIED };
+	bool applied, is_there;
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		struct ledger_plan_draft *draft = draft_of(3, "a");
+
+		IN_TRANSACTION(ledger_plan_store(ledger, draft, plans[i], &err));
+		ledger_plan_draft_free(draft);
+	}
+	assert_ok(ledger_plan_open(ledger, 1, 2, &arena, &found, &err));
+	assert_int_equal(found.number, plain.number);
+	IN_TRANSACTION(ledger_plans_overtake(ledger, 1, 2, 11, &err));
+	IN_TRANSACTION(ledger_plan_end(ledger, again.number, LEDGER_PLAN_APPLIED, &err));
+	for (size_t i = 0; i < 4; i++) {
+		assert_ok(ledger_plan_get(ledger, plans[i]->number, &arena, &found, &is_there, &err));
+		assert_int_equal(found.rollback, plans[i]->rollback);
+		assert_int_equal(found.state, states[i]);
+	}
+	/* Nobody saw the present rules at work. */
+	assert_ok(ledger_plan_was_applied(ledger, 1, 2, 4, &applied, &err));
+	assert_false(applied);
+}
+
+static void
+what_was_undone_is_so_until_it_lives_again(void **state)
+{
+	bool is;
+
+	(void)state;
+	IN_TRANSACTION(ledger_undone_set(ledger, 17, 3, 5, &err));
+	IN_TRANSACTION(ledger_undone_set(ledger, 17, 4, 6, &err));
+	assert_ok(ledger_undone(ledger, 17, 4, &is, &err));
+	assert_true(is);
+	assert_ok(ledger_undone(ledger, 17, 3, &is, &err));
+	assert_false(is);
+	assert_ok(ledger_undone(ledger, 18, 4, &is, &err));
+	assert_false(is);
+	IN_TRANSACTION(ledger_undone_end(ledger, 17, &err));
+	assert_ok(ledger_undone(ledger, 17, 4, &is, &err));
+	assert_false(is);
+}
+
 /* Backup and restore. */
 
 static char backup[4200];
@@ -547,6 +599,89 @@ what_is_kept_long_enough_goes_in_small_steps(void **state)
 	assert_true(applied);
 }
 
+static int64_t
+found(enum ledger_finding_kind kind, const char *native, uint8_t raw)
+{
+	const int64_t candidates[] = { 5, 6 };
+	struct ledger_finding finding = { .kind = kind, .flow = 1, .unit = 2, .object = 1, .native = { native, strlen(native) }, .run = 7, .cause = "test",
+		.message = "a test", .candidates = candidates, .candidate_count = kind == LEDGER_FINDING_REVIEW ? 2 : 0 };
+	int64_t id = 0;
+
+	finding.raw[0] = raw;
+	IN_TRANSACTION(ledger_find(ledger, &finding, &id, &err));
+	return id;
+}
+
+static void
+over(enum ledger_finding_kind kind, const char *native, uint8_t raw, uint8_t state, const char *decision)
+{
+	int64_t id = found(kind, native, raw);
+
+	if (decision != NULL)
+		IN_TRANSACTION(ledger_finding_decide(ledger, id, decision, "test", &err));
+	if (state != LEDGER_ENDED)
+		IN_TRANSACTION(ledger_finding_close(ledger, id, state, "test", &err));
+	else
+		IN_TRANSACTION(ledger_findings_overtake(ledger, kind, 1, 2, 1, (struct syncline_slice){ native, strlen(native) }, 0, NULL, "test", &err));
+}
+
+static void
+one_of_each(enum ledger_finding_kind kind)
+{
+	(void)found(kind, "open", 1);
+	over(kind, "ended", 1, LEDGER_ENDED, NULL);
+	over(kind, "archived", 1, LEDGER_ARCHIVED, NULL);
+	/* It has been another one since. */
+	over(kind, "superseded", 1, LEDGER_ARCHIVED, NULL);
+	over(kind, "superseded", 2, LEDGER_ENDED, NULL);
+	over(kind, "decided", 1, LEDGER_DECIDED, "take");
+	over(kind, "ignored", 1, LEDGER_DECIDED, "ignore");
+}
+
+/* The native ids of a table of findings, in their order. */
+static void
+assert_left(const char *table, const char *wanted)
+{
+	char sql[300];
+
+	snprintf(sql, sizeof sql, "SELECT count(*) FROM (SELECT group_concat(native, ' ') AS all_of FROM (SELECT native FROM %s ORDER BY native, id)) WHERE all_of = '%s'", table,
+	         wanted);
+	if (help_number(ledger, sql) != 1)
+		fail_msg("%s: not %s", table, wanted);
+}
+
+/* What ended goes in the end; what still keeps somebody from being asked does not, nor what says that it doesn't any more. */
+static void
+findings_that_are_over_go(void **state)
+{
+	static const char all[] = "archived decided ended ignored open superseded superseded";
+	bool more = true;
+	int rounds = 0;
+
+	(void)state;
+	for (int kind = 0; kind < LEDGER_FINDING_COUNT; kind++)
+		one_of_each((enum ledger_finding_kind)kind);
+	/* The row that was archived was good since. */
+	over(LEDGER_FINDING_REJECT, "good", 1, LEDGER_ARCHIVED, NULL);
+	IN_TRANSACTION(ledger_findings_end(ledger, LEDGER_FINDING_REJECT, 1, 2, 1, (struct syncline_slice){ "good", 4 }, 0, NULL, &err));
+	help_clock_us += INT64_C(9) * 365 * 86400 * 1000000;
+	assert_ok(ledger_prune(ledger, 1000, &more, &err));
+	assert_false(more);
+	assert_left("review", all);
+	assert_left("dead_letter", all);
+	help_clock_us += INT64_C(2) * 365 * 86400 * 1000000;
+	for (more = true; more && rounds < 100; rounds++)
+		assert_ok(ledger_prune(ledger, 3, &more, &err));
+	assert_true(rounds > 4 && rounds < 100);
+	assert_left("reject", "archived open"); /* a good row ends what was archived before it */
+	assert_left("conflict", "archived open superseded superseded");
+	assert_left("review", "archived ignored open superseded superseded");
+	assert_left("flip", "open");
+	assert_left("dead_letter", "open");
+	assert_int_equal(help_number(ledger, "SELECT count(*) FROM review_candidate WHERE review NOT IN (SELECT id FROM review)"), 0);
+	assert_int_equal(help_number(ledger, "SELECT count(*) FROM review_candidate"), 10);
+}
+
 /* The match keys of a row are there as long as somebody is asked about it. */
 static void
 what_finds_a_row_again_goes_with_its_question(void **state)
@@ -628,11 +763,14 @@ main(void)
 		TEST(runs_are_counted_kept_and_ended),
 		TEST(of_a_flow_s_flag_and_its_target_s_the_lesser_counts),
 		TEST(a_plan_survives_the_rollback_of_the_run_that_made_it),
+		TEST(a_rollback_is_beside_the_other_plan),
+		TEST(what_was_undone_is_so_until_it_lives_again),
 		TEST(a_backup_is_one_state_and_whole),
 		TEST(what_is_no_backup_is_not_restored),
 		TEST(a_check_finds_nothing_in_a_good_ledger),
 		TEST(what_is_kept_long_enough_goes_in_small_steps),
 		TEST(what_finds_a_row_again_goes_with_its_question),
+		TEST(findings_that_are_over_go),
 		TEST(rest_carries_the_log_over),
 		TEST(views_are_for_people),
 	};

@@ -544,6 +544,126 @@ understood_links_take_the_new_hash(void **state)
 	assert_memory_equal(link.version.data, "v2", 2);
 }
 
+/* Vectors of its own have a row beside the link's, which alone is written where nothing else of the link differs. */
+void
+vectors_stand_beside_their_link(void **state)
+{
+	uint64_t words[WORDS] = { 1, 2, 3 }, others[WORDS] = { 4, 5, 6 };
+	struct ledger_link link = bed_link(bed.kunden, bed.berlin, "1", bed_customer("x", bed.berlin), 1), was, back;
+	struct error err;
+
+	(void)state;
+	link.id = bed_put_link(link);
+	assert_int_equal(help_number(bed.ledger, "SELECT count(*) FROM link_vector"), 0);
+	/* Whoever would write the link's own row fails from here on. */
+	assert_ok(ledger_execute(bed.ledger, "CREATE TRIGGER no_link BEFORE UPDATE ON link BEGIN SELECT raise(ABORT, 'the link'); END", &err));
+	was = get(bed.kunden, bed.berlin, "1");
+	link = was;
+	link.was = &was;
+	link.sent = words;
+	bed_put_link(link);
+	back = get(bed.kunden, bed.berlin, "1");
+	assert_true(back.sent != NULL && back.sent[0] == 1 && back.sent[2] == 3 && back.seen == NULL);
+	was = back;
+	link.seen = others;
+	bed_put_link(link);
+	was = back = get(bed.kunden, bed.berlin, "1");
+	assert_true(back.sent[0] == 1 && back.seen[0] == 4);
+	link.sent = link.seen = NULL;
+	bed_put_link(link);
+	back = get(bed.kunden, bed.berlin, "1");
+	assert_true(back.sent == NULL && back.seen == NULL);
+	assert_int_equal(help_number(bed.ledger, "SELECT count(*) FROM link_vector"), 0);
+	assert_ok(ledger_execute(bed.ledger, "DROP TRIGGER no_link", &err));
+	/* What was read is not what stands there: both are written. */
+	was = link = back;
+	was.confirmed_us = link.confirmed_us = back.confirmed_us + 1;
+	link.was = &was;
+	link.sent = words;
+	bed_put_link(link);
+	back = get(bed.kunden, bed.berlin, "1");
+	assert_true(back.confirmed_us == link.confirmed_us && back.sent[1] == 2);
+	/* And they go, whatever its writer knew. */
+	link.was = NULL;
+	link.sent = NULL;
+	bed_put_link(link);
+	assert_int_equal(help_number(bed.ledger, "SELECT count(*) FROM link_vector"), 0);
+	assert_string_equal(bed_faults(), "");
+	assert_ok(ledger_execute(bed.ledger, "INSERT INTO link_vector VALUES (77, NULL, NULL)", &err));
+	assert_non_null(strstr(bed_faults(), "vectors of link 77"));
+}
+
+/* What we wrote stands beside the link until it is written for another reason; whoever looks sees both as one. */
+void
+what_was_written_stands_beside_its_link(void **state)
+{
+	uint64_t words[WORDS] = { 1, 2, 3 };
+	struct ledger_link link = bed_link(bed.kunden, bed.berlin, "1", bed_customer("x", bed.berlin), 1), was, back;
+	struct syncline_slice version = bed_slice("v3");
+	struct error err;
+
+	(void)state;
+	link.version = bed_slice("v1");
+	link.id = bed_put_link(link);
+	assert_int_equal(look_at("1", link.raw), LEDGER_UNCHANGED);
+	assert_ok(ledger_execute(bed.ledger, "CREATE TRIGGER no_link BEFORE UPDATE ON link BEGIN SELECT raise(ABORT, 'the link'); END", &err));
+	for (int i = 1; i < 3; i++) {
+		was = link = get(bed.kunden, bed.berlin, "1");
+		link.was = &was;
+		link.flags |= LEDGER_LINK_UNSEEN;
+		link.version = bed_slice("v2");
+		link.confirmed = was.confirmed + 5;
+		link.confirmed_us = 70 + i;
+		link.sent = i == 1 ? words : NULL;
+		bed_put_link(link);
+		back = get(bed.kunden, bed.berlin, "1");
+		assert_true(back.flags == LEDGER_LINK_UNSEEN && back.confirmed == link.confirmed && back.confirmed_us == 70 + i);
+		assert_true(back.version.length == 2 && memcmp(back.version.data, "v2", 2) == 0 && (back.sent != NULL) == (i == 1));
+		/* The index has the old flags, and the row is to be looked at all the same. */
+		assert_int_equal(look_at("1", link.raw), LEDGER_CHANGED);
+	}
+	assert_int_equal(help_number(bed.ledger, "SELECT count(*) FROM link_view WHERE flags = 2 AND version = 'v2' AND confirmed_at IS NOT NULL"), 1);
+	/* Its vectors alone, meanwhile. */
+	was = link = back;
+	link.was = &was;
+	link.seen = words;
+	bed_put_link(link);
+	back = get(bed.kunden, bed.berlin, "1");
+	assert_true(back.seen != NULL && back.flags == LEDGER_LINK_UNSEEN && back.confirmed == link.confirmed);
+	assert_ok(ledger_execute(bed.ledger, "DROP TRIGGER no_link", &err));
+	assert_string_equal(bed_faults(), "");
+	/* Understood: its version is another one. */
+	assert_ok(ledger_begin(bed.ledger, &err));
+	assert_ok(ledger_links_understood(bed.ledger, &link.id, (const uint8_t (*)[16])&link.raw, &version, 1, 1, &err));
+	assert_ok(ledger_commit(bed.ledger, &err));
+	back = get(bed.kunden, bed.berlin, "1");
+	assert_true(back.version.length == 2 && memcmp(back.version.data, "v3", 2) == 0);
+	/* Seen again: all of it is the row's. */
+	was = link = back;
+	link.was = &was;
+	link.flags = 0;
+	link.raw[0]++;
+	bed_put_link(link);
+	assert_int_equal(help_number(bed.ledger, "SELECT count(*) FROM link_written"), 0);
+	back = get(bed.kunden, bed.berlin, "1");
+	assert_true(back.flags == 0 && back.confirmed == link.confirmed && back.confirmed_us == 72 && back.raw[0] == link.raw[0]);
+	assert_int_equal(look_at("1", link.raw), LEDGER_UNCHANGED);
+	/* Written again, then ended by somebody who knows nothing of it. */
+	was = link = back;
+	link.was = &was;
+	link.flags = LEDGER_LINK_UNSEEN;
+	link.confirmed++;
+	bed_put_link(link);
+	assert_int_equal(help_number(bed.ledger, "SELECT count(*) FROM link_written"), 1);
+	link.was = NULL;
+	link.state = LEDGER_LINK_TOMBSTONE;
+	bed_put_link(link);
+	assert_int_equal(help_number(bed.ledger, "SELECT count(*) FROM link_written"), 0);
+	assert_string_equal(bed_faults(), "");
+	assert_ok(ledger_execute(bed.ledger, "INSERT INTO link_written SELECT id, NULL, 1, 1 FROM link", &err));
+	assert_non_null(strstr(bed_faults(), "which is not live"));
+}
+
 /* A field that came later is not known to links that were there before. */
 void
 old_vectors_are_shorter(void **state)
@@ -555,7 +675,7 @@ old_vectors_are_shorter(void **state)
 	(void)state;
 	link.sent = words;
 	bed_put_link(link);
-	assert_ok(ledger_execute(bed.ledger, "UPDATE link SET sent = substr(sent, 1, 16)", &err));
+	assert_ok(ledger_execute(bed.ledger, "UPDATE link_vector SET sent = substr(sent, 1, 16)", &err));
 	link = get(bed.kunden, bed.berlin, "1");
 	assert_true(link.sent[0] == 1 && link.sent[1] == 2 && link.sent[2] == 0 &&
 	            link.sent[ledger_field_limit(bed.ledger, bed.customer) - 1] == 0);
@@ -638,7 +758,7 @@ put_away_indexes_are_an_error_and_no_slow_answer(void **state)
 void
 links_that_a_full_read_did_not_show(void **state)
 {
-	struct ledger_link links[8], page[8];
+	struct ledger_link links[8], page[8], was;
 	struct ledger_read read;
 	char natives[6][8];
 	int64_t seen[3], staged;
@@ -660,8 +780,12 @@ links_that_a_full_read_did_not_show(void **state)
 	assert_ok(ledger_begin(bed.ledger, &err));
 	links[6].created = ledger_sequence(bed.ledger);
 	assert_ok(ledger_links_put(bed.ledger, bed.customer, &links[6], 1, &err));
+	was = links[3] = get(bed.kunden, bed.berlin, natives[3]);
+	links[3].was = &was;
+	links[3].flags = LEDGER_LINK_UNSEEN;
 	links[3].confirmed = ledger_sequence(bed.ledger);
 	assert_ok(ledger_links_put(bed.ledger, bed.customer, &links[3], 1, &err));
+	assert_int_equal(help_number(bed.ledger, "SELECT count(*) FROM link_written"), 1);
 	seen[0] = links[2].id;
 	seen[1] = links[0].id;
 	seen[2] = links[2].id;

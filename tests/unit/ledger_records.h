@@ -45,7 +45,8 @@ const char *bed_faults(void);
 		BED_TEST(a_glance_tells_what_is_unchanged), BED_TEST(a_walk_says_what_single_glances_say),                               \
 		BED_TEST(links_of_records_and_at_objects), BED_TEST(live_links_are_counted),                                          \
 		BED_TEST(what_was_read_of_a_link_is_believed_as_far_as_it_stands), BED_TEST(links_are_found_by_native_id_alone),     \
-		BED_TEST(understood_links_take_the_new_hash), BED_TEST(old_vectors_are_shorter), \
+		BED_TEST(understood_links_take_the_new_hash), BED_TEST(old_vectors_are_shorter), BED_TEST(vectors_stand_beside_their_link), \
+		BED_TEST(what_was_written_stands_beside_its_link), \
 		BED_TEST(match_keys_find_their_records), BED_TEST(links_that_a_full_read_did_not_show), \
 		BED_TEST(what_is_missing_does_not_depend_on_how_it_is_found), \
 		BED_TEST(put_away_indexes_are_an_error_and_no_slow_answer)
@@ -65,6 +66,8 @@ void what_was_read_of_a_link_is_believed_as_far_as_it_stands(void **state);
 void links_are_found_by_native_id_alone(void **state);
 void understood_links_take_the_new_hash(void **state);
 void old_vectors_are_shorter(void **state);
+void vectors_stand_beside_their_link(void **state);
+void what_was_written_stands_beside_its_link(void **state);
 void match_keys_find_their_records(void **state);
 void links_that_a_full_read_did_not_show(void **state);
 void what_is_missing_does_not_depend_on_how_it_is_found(void **state);

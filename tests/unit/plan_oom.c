@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* plan_oom.c: plans applied without memory: a first load, and one that is stale in part. */
+/* plan_oom.c: plans applied without memory: a first load, one that is stale in part, and a run that is taken back. */
 #include "spine_help.h"
 
 static void
@@ -28,9 +28,37 @@ held_and_changed(struct spine *spine)
 	spine_sql(spine, "crm.db", "UPDATE accounts SET name = 'Annette', version = version + 1 WHERE number = 'K1'");
 }
 
+/* A run that changed a record, deleted one and created one. */
+static void
+done_something(struct spine *spine)
+{
+	struct error err = { 0 };
+
+	spine_changes(spine);
+	must(spine_run(spine, "customers", &err), err);
+	if (spine->plan != 0)
+		must(spine_apply_plan(spine, &err), err);
+	if (spine->did == 0)
+		spine_fail("no run changed a record");
+}
+
+static void
+planned_back(struct spine *spine)
+{
+	struct error err = { 0 };
+
+	done_something(spine);
+	must(spine_rollback(spine, &err), err);
+	if (spine->plan == 0)
+		spine_fail("a rollback has no plan");
+	spine->rollback = spine->plan;
+}
+
 static const struct spine_story stories[] = {
 	{ "a first plan is applied", held, spine_apply_plan, SPINE_CUSTOMERS },
 	{ "a plan that is stale in part", held_and_changed, spine_apply_plan, SPINE_CUSTOMERS },
+	{ "a rollback is planned", done_something, spine_rollback, SPINE_CUSTOMERS },
+	{ "a rollback is applied", planned_back, spine_apply_plan, SPINE_CUSTOMERS },
 };
 
 static void

@@ -20,3 +20,11 @@ tests_bin_test_wire_SOURCES = tests/unit/wire.c
 tests_bin_test_wire_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_bin_test_wire_CFLAGS = $(UNIT_CFLAGS)
 tests_bin_test_wire_LDADD = libctl.a libbase.a $(UNIT_LIBS)
+
+# how much systems are asked to bear
+check_PROGRAMS += tests/bin/test-manners
+TESTS += tests/bin/test-manners
+tests_bin_test_manners_SOURCES = tests/unit/manners.c
+tests_bin_test_manners_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_bin_test_manners_CFLAGS = $(UNIT_CFLAGS)
+tests_bin_test_manners_LDADD = libmanners.a libbase.a $(UNIT_LIBS)

@@ -348,6 +348,8 @@ ended(void *data, const struct ledger_run *run, const struct ledger_plan *plan, 
 	struct spine *spine = data;
 
 	spine->state = run->state;
+	if (run->state != LEDGER_RUN_HELD && run->counts[LEDGER_COUNT_CREATED] + run->counts[LEDGER_COUNT_CHANGED] + run->counts[LEDGER_COUNT_DELETED] > 0)
+		spine->did = run->number;
 	spine->plan = plan != NULL && run->state == LEDGER_RUN_HELD ? plan->number : 0;
 	if (why != NULL)
 		spine->ended = *why;
@@ -384,6 +386,17 @@ spine_apply_plan(struct spine *spine, struct error *err)
 
 	memset(&spine->ended, 0, sizeof spine->ended);
 	return verdict(spine, run_apply(&options, &result, err), err);
+}
+
+int
+spine_rollback(struct spine *spine, struct error *err)
+{
+	const struct rollback_options options = { .engine = spine->engine, .run = spine->did, .ended = ended, .data = spine };
+	struct run_result result;
+
+	memset(&spine->ended, 0, sizeof spine->ended);
+	spine->plan = 0;
+	return verdict(spine, run_rollback(&options, &result, err), err);
 }
 
 /* The parts of a run without the run around them. */
@@ -507,9 +520,20 @@ spine_resolve(struct spine *spine, const char *flow, struct error *err)
 void
 spine_rest(struct spine *spine)
 {
+	struct ledger_plan plan = { .state = LEDGER_PLAN_OPEN };
 	struct error err = { 0 };
+	struct arena arena;
+	bool found = false;
 
 	spine->clock_us += HOUR_US;
+	if (spine->rollback != 0) {
+		arena_init(&arena, 0);
+		must(ledger_plan_get(spine->ledger, spine->rollback, &arena, &plan, &found, &err), err);
+		arena_free(&arena);
+		spine->plan = spine->rollback;
+		if (found && plan.state == LEDGER_PLAN_OPEN)
+			must(spine_apply_plan(spine, &err), err);
+	}
 	for (size_t i = 0; i < FLOWS; i++) {
 		if ((spine->flows & 1u << i) == 0)
 			continue;
@@ -540,7 +564,7 @@ static const struct {
 	{ "paper", "ledger.db", "SELECT number, pdf, _state FROM golden_paper ORDER BY number" },
 	{ "link", "ledger.db", "SELECT object, CASE WHEN object LIKE 'crm.%' THEN '' ELSE native END, " OF_RECORD("record") ", state, flags,"
 	  " CASE WHEN object LIKE 'erp.%' THEN version END, CASE WHEN object LIKE 'erp.%' THEN raw END,"
-	  " (SELECT hex(sent) || ' ' || hex(seen) FROM link l WHERE l.id = v.id) FROM link_view v ORDER BY object, 3, native" },
+	  " (SELECT hex(sent) || ' ' || hex(seen) FROM link_vector w WHERE w.link = v.id) FROM link_view v ORDER BY object, 3, native" },
 	{ "match", "ledger.db", "SELECT rule, hex(hash), " OF_RECORD("record") " FROM match_key ORDER BY 1, 2" },
 	{ "event", "ledger.db", "SELECT object, CASE WHEN event = 'adopted' THEN 'sent-create' ELSE event END, CASE WHEN object LIKE 'crm.%' THEN '' ELSE"
 	  " native END, who, before, after, CASE WHEN event <> 'adopted' THEN note END FROM history_view ORDER BY 1, 2, 3, 5, 6, 7" },

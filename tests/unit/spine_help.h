@@ -26,6 +26,8 @@ struct spine {
 	struct ledger_run run;
 	unsigned flows;         /* as the story says */
 	int64_t plan;           /* of the last run that was held */
+	int64_t did;            /* the last run that changed a record */
+	int64_t rollback;       /* a plan: spine_rest() carries it out while it is open; 0: none */
 	struct error ended;     /* why the last unit's run failed */
 	uint8_t state;          /* of the last run that ended */
 	char *expected, *expected_later; /* what the world comes to that nothing disturbed, after one more run and after two */
@@ -57,6 +59,7 @@ void spine_flag(struct spine *spine, enum ledger_flag_mode mode);
 /* These fail with err, as the product does. */
 int spine_run(struct spine *spine, const char *flow, struct error *err);
 int spine_apply_plan(struct spine *spine, struct error *err); /* the open one of the customers */
+int spine_rollback(struct spine *spine, struct error *err); /* of the last run that changed a record: its plan, or none when nothing can be */
 int spine_read(struct spine *spine, const char *flow, struct error *err);
 int spine_apply(struct spine *spine, const char *flow, struct error *err);
 int spine_dry(struct spine *spine, const char *flow, struct error *err);

@@ -63,7 +63,8 @@ extern "C" {
 #define SYNCLINE_PERMANENT 8u /* the same call will fail the same way for ever */
 #define SYNCLINE_CANCELLED 9u /* ended because syncline_call.cancelled() said so */
 #define SYNCLINE_INTERNAL 10u /* a fault in the connector itself */
-#define SYNCLINE_CLASS_COUNT 11u
+#define SYNCLINE_REFERENCED 11u /* a delete alone: other records there still refer to this one */
+#define SYNCLINE_CLASS_COUNT 12u
 
 /*
  * Whether a write that failed took effect at the target.  Zero, which is what a connector that says nothing leaves, means

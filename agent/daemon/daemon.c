@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* daemon.c: see daemon.h. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/inside.h"
+#include "os/os.h"
+
+#define STOP_MS 60000          /* from SIGTERM to the end of whatever is still at work */
+#define LONGEST_SLEEP_MS 60000 /* a clock that was set is noticed by then */
+
+static volatile sig_atomic_t wanted_end, wanted_reload;
+static int wake[2] = { -1, -1 };
+
+void
+daemon_wake(void)
+{
+	int kept = errno;
+
+	while (write(wake[1], "", 1) < 0 && errno == EINTR)
+		;
+	errno = kept;
+}
+
+static void
+drain_wake(void)
+{
+	char drain[64];
+
+	while (read(wake[0], drain, sizeof drain) == (ssize_t)sizeof drain)
+		;
+}
+
+static void
+signalled(int number)
+{
+	if (number == SIGHUP)
+		wanted_reload = 1;
+	else
+		wanted_end++;
+	if (wanted_end > 2)
+		_exit(1);
+	daemon_wake();
+}
+
+static void
+catch_signals(void)
+{
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
+	struct sigaction action;
+
+	memset(&action, 0, sizeof action);
+	action.sa_handler = SIG_IGN;
+	sigaction(SIGPIPE, &action, NULL);
+	sigaction(SIGXFSZ, &action, NULL);
+	action.sa_handler = signalled;
+	action.sa_flags = SA_RESTART;
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+		sigaction(numbers[i], &action, NULL);
+}
+
+void
+daemon_say(uint32_t level, const char *event, const struct log_about *about, const struct error *err)
+{
+	struct log_about with = about != NULL ? *about : (struct log_about){ .run = 0 };
+
+	with.error = err;
+	log_event(level, event, &with, "%s", err->message);
+}
+
+/* Verbs, from their threads. */
+
+static void
+verb_told(void *data, const char *who, const char *verb, enum ctl_exit status)
+{
+	(void)data;
+	log_event(SYNCLINE_LOG_INFO, "verb", &(struct log_about){ .who = who, .verb = verb }, "status %d", (int)status);
+}
+
+static void
+verb_acted(void *data)
+{
+	struct daemon *d = data;
+
+	pthread_mutex_lock(&d->lock);
+	d->acted = true;
+	pthread_mutex_unlock(&d->lock);
+	daemon_wake();
+}
+
+static bool
+has_acted(struct daemon *d)
+{
+	bool has;
+
+	pthread_mutex_lock(&d->lock);
+	has = d->acted;
+	d->acted = false;
+	pthread_mutex_unlock(&d->lock);
+	return has;
+}
+
+/* From threads of runs and verbs. */
+static void
+system_is(void *data, const char *system, enum manners_state state, int64_t wait_us)
+{
+	static const char *const says[MANNERS_STATE_COUNT] = {
+#define X(id, name, text) [MANNERS_##id] = text,
+		MANNERS_STATES(X)
+#undef X
+	};
+
+	(void)data;
+	if (state == MANNERS_OPEN)
+		log_event(SYNCLINE_LOG_INFO, "system-open", &(struct log_about){ .system = system }, "%s", says[state]);
+	else
+		log_event(SYNCLINE_LOG_WARNING, "system-left-alone", &(struct log_about){ .system = system }, "%s: it is left alone for %lld seconds", says[state],
+		          (long long)((wait_us + 999999) / 1000000));
+}
+
+static void
+look_again(struct daemon *d)
+{
+	const struct outlook outlook = generation_outlook(d->now);
+	struct error err = { 0 };
+
+	if (outlook_again(&outlook, os_wall_us(), &err) != 0)
+		daemon_say(SYNCLINE_LOG_ERROR, "ledger", NULL, &err);
+	if (d->worker_count == 0)
+		os_give_back_memory();
+}
+
+/* Who changed the configuration may have changed what a system did not like. */
+static void
+forgive_all(struct daemon *d)
+{
+	const struct model *model = d->now->loaded.model;
+
+	for (uint32_t i = 0; i < model->system_count; i++)
+		manners_forgive(d->manners, model->systems[i].head.name);
+}
+
+static void
+reload(struct daemon *d)
+{
+	struct generation *fresh;
+	struct error err = { 0 };
+
+	os_notify("RELOADING=1");
+	if (generation_read(d, &fresh, &err) != 0) {
+		daemon_say(SYNCLINE_LOG_ERROR, "reload-refused", NULL, &err);
+	} else if (generation_prepare(d, fresh, &err) != 0) {
+		daemon_say(SYNCLINE_LOG_ERROR, "reload-refused", NULL, &err);
+		generation_give_back(d, &fresh->loaded);
+	} else {
+		generation_take(d, fresh);
+		forgive_all(d);
+		jobs_go_on(d);
+		log_event(SYNCLINE_LOG_INFO, "reloaded", NULL, "%u flows", fresh->loaded.model->flow_count);
+	}
+	os_notify("READY=1");
+}
+
+static int64_t
+sooner(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* How long nothing has to be done. */
+static int
+sleep_ms(const struct daemon *d)
+{
+	int64_t now = os_wall_us(), most = os_watchdog_ms() / 2, long_ms = jobs_long_ms(d);
+	int64_t next = sooner(agenda_next(d->now->agenda, now), arrivals_next(d->now->arrivals));
+
+	if (most <= 0 || most > LONGEST_SLEEP_MS)
+		most = LONGEST_SLEEP_MS;
+	if (long_ms != INT64_MAX)
+		most = sooner(most, long_ms - os_monotonic_ms());
+	if (next != INT64_MAX)
+		most = sooner(most, (next - now) / 1000 + 1);
+	return most > 0 ? (int)most : 0;
+}
+
+void
+daemon_serve(struct daemon *d)
+{
+	struct pollfd polled[2] = { { .fd = wake[0], .events = POLLIN }, { .events = POLLIN } };
+
+	os_notify("READY=1");
+	while (!wanted_end) {
+		if (wanted_reload) {
+			wanted_reload = 0;
+			reload(d);
+		}
+		jobs_end(d);
+		if (has_acted(d))
+			look_again(d);
+		arrivals_look(d->now->arrivals, d->now->agenda, os_wall_us());
+		jobs_begin(d);
+		jobs_tell_long(d);
+		os_notify("WATCHDOG=1");
+		polled[1].fd = arrivals_fd(d->now->arrivals);
+		if (poll(polled, 2, sleep_ms(d)) > 0 && polled[0].revents != 0)
+			drain_wake();
+	}
+}
+
+bool
+daemon_stop(struct daemon *d)
+{
+	int64_t until = os_monotonic_ms() + STOP_MS;
+	struct pollfd polled = { .fd = wake[0], .events = POLLIN };
+	struct error err = { 0 };
+
+	os_notify("STOPPING=1");
+	log_event(SYNCLINE_LOG_INFO, "stopping", NULL, "%u runs and %u verbs are at work", d->worker_count, control_busy(d->control));
+	jobs_stop(d);
+	if (!control_close(d->control, STOP_MS)) {
+		log_event(SYNCLINE_LOG_ERROR, "stopped", NULL, "what was at work did not end within %d seconds", STOP_MS / 1000);
+		return false;
+	}
+	d->control = NULL;
+	jobs_end(d);
+	while (d->worker_count > 0 && os_monotonic_ms() < until) {
+		if (poll(&polled, 1, (int)(until - os_monotonic_ms())) > 0)
+			drain_wake();
+		jobs_end(d);
+	}
+	if (d->worker_count > 0) {
+		log_event(SYNCLINE_LOG_ERROR, "stopped", NULL, "what was at work did not end within %d seconds", STOP_MS / 1000);
+		return false;
+	}
+	if (ledger_agent_end(d->now->ledger, &err) != 0)
+		daemon_say(SYNCLINE_LOG_WARNING, "ledger", NULL, &err);
+	log_event(SYNCLINE_LOG_INFO, "stopped", NULL, "version %s", SYNCLINE_VERSION);
+	return true;
+}
+
+static int
+open_all(struct daemon *d, struct error *err)
+{
+	const struct control_options control = { .base = &d->ctl, .borrow = generation_borrow, .give_back = generation_give_back, .told = verb_told,
+		.acted = verb_acted, .data = d };
+	struct generation *first;
+
+	if (pipe(wake) != 0)
+		return error_system(err, ERROR_SYSTEM, errno, "a pipe can't be made");
+	for (int i = 0; i < 2; i++) {
+		os_close_on_exec(wake[i]);
+		os_nonblocking(wake[i]);
+	}
+	catch_signals();
+	if ((d->manners = manners_new(system_is, d)) == NULL)
+		return error_memory(err);
+	d->up_us = os_wall_us();
+	if (generation_read(d, &first, err) != 0)
+		return -1;
+	if (generation_prepare(d, first, err) != 0) {
+		generation_give_back(d, &first->loaded);
+		return -1;
+	}
+	generation_take(d, first);
+	return ledger_agent_begin(first->ledger, err) != 0 ? -1 : control_open(&control, &d->control, err);
+}
+
+int
+daemon_begin(const struct ctl *ctl, struct daemon **ret_daemon, struct error *err)
+{
+	struct daemon *d = calloc(1, sizeof *d);
+
+	if (d == NULL)
+		return error_memory(err);
+	d->ctl = *ctl;
+	pthread_mutex_init(&d->lock, NULL);
+	*ret_daemon = d;
+	if (open_all(d, err) != 0)
+		return -1;
+	log_event(SYNCLINE_LOG_INFO, "started", &(struct log_about){ .pid = (int64_t)getpid() }, "version %s, %u flows, state in %s", SYNCLINE_VERSION,
+	          d->now->loaded.model->flow_count, d->ctl.state_dir);
+	return 0;
+}
+
+void
+daemon_free(struct daemon *d)
+{
+	if (d == NULL)
+		return;
+	control_close(d->control, 0);
+	generation_take(d, NULL);
+	manners_free(d->manners);
+	pthread_mutex_destroy(&d->lock);
+	free(d);
+}

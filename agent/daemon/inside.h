@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* inside.h: what the files of the daemon share.  Without a word of another thread, all of it is the first thread's. */
+#ifndef DAEMON_INSIDE_H
+#define DAEMON_INSIDE_H
+
+#include <pthread.h>
+
+#include "ctl/control.h"
+#include "ctl/load.h"
+#include "daemon/daemon.h"
+#include "manners/manners.h"
+#include "observe/log.h"
+#include "schedule/agenda.h"
+#include "schedule/arrivals.h"
+#include "schedule/outlook.h"
+#include "schedule/workers.h"
+
+#define DAEMON_WORKERS_MAX 64u
+
+/* generation.c: a reading of the configuration, and what was made of it. */
+struct generation {
+	struct loaded loaded; /* the first, so that who gives it back names it */
+	unsigned users;       /* under the daemon's lock */
+	struct ledger *ledger;
+	struct agenda *agenda;
+	struct arrivals *arrivals;
+	/* By the model's flows (jobs.c): how often in a row one failed, or left what it could have delivered; and until when it is left alone for it. */
+	unsigned *failures;
+	int64_t *quiet_us;
+};
+struct daemon {
+	struct ctl ctl; /* its folders */
+	pthread_mutex_t lock;
+	struct generation *now; /* under the lock for other threads */
+	bool acted;             /* under the lock: somebody changed something, which is to be looked at */
+	struct manners *manners;
+	int64_t up_us;          /* since when the agent has been there */
+	struct control *control;
+	struct at_work {
+		struct worker *worker;
+		const struct loaded *loaded; /* its generation */
+		int64_t begun_ms, long_ms;   /* from when on it is told as long; INT64_MAX: it was, or nobody can say */
+	} at_work[DAEMON_WORKERS_MAX];
+	unsigned worker_count;
+};
+
+/* daemon.c: whoever sleeps in daemon_serve() looks again.  Any thread, and handlers of signals. */
+void daemon_wake(void);
+void daemon_say(uint32_t level, const char *event, const struct log_about *about, const struct error *err);
+
+/* Reads the configuration; its mistakes are told. */
+int generation_read(struct daemon *d, struct generation **ret_generation, struct error *err);
+/* Opens a ledger for it and fills an agenda. */
+int generation_prepare(struct daemon *d, struct generation *generation, struct error *err);
+/* It holds from now on; the one before is freed when nobody uses it any more. */
+void generation_take(struct daemon *d, struct generation *generation);
+/* The configuration that holds now, until it is given back.  Any thread. */
+const struct loaded *generation_borrow(void *daemon);
+void generation_give_back(void *daemon, const struct loaded *loaded);
+struct outlook generation_outlook(const struct generation *generation);
+
+/* jobs.c: begins what is due, and takes the results of what is over. */
+void jobs_begin(struct daemon *d);
+void jobs_end(struct daemon *d);
+/* Stops all of them; jobs_end() takes their results. */
+void jobs_stop(struct daemon *d);
+/* Runs that take long are told, once each; when the next of them will be long (os_monotonic_ms()), INT64_MAX: none. */
+void jobs_tell_long(struct daemon *d);
+int64_t jobs_long_ms(const struct daemon *d);
+/* After a reload: what runs counts as running for the new agenda. */
+void jobs_go_on(struct daemon *d);
+
+#endif

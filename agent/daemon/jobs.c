@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* jobs.c: runs that the agent begins by itself, and what comes of them. */
+#include "daemon/inside.h"
+#include "ledger/runs.h"
+#include "os/os.h"
+#include "schedule/pace.h"
+
+#define SOON_US INT64_C(1000000) /* between a run and deliveries that it left */
+#define AGAIN_US (INT64_C(10) * 1000000)
+#define AGAIN_MAX_US (INT64_C(300) * 1000000)
+
+/* What runs say, from their threads. */
+
+static void
+worker_says(void *data, const struct config_flow *flow, uint32_t level, const char *text)
+{
+	(void)data;
+	log_event(level, "run", &(struct log_about){ .flow = flow->head.name }, "%s", text);
+}
+
+static void
+run_ended(void *data, const struct config_flow *flow, const char *unit, const struct ledger_run *run, const struct ledger_plan *plan,
+          const struct error *why)
+{
+	struct log_about about = { .flow = flow->head.name, .unit = unit, .run = run->number, .plan = plan != NULL ? plan->number : 0,
+		.milliseconds = (run->ended_us - run->started_us) / 1000, .error = why };
+	uint32_t level = run->state == LEDGER_RUN_FAILED ? SYNCLINE_LOG_ERROR : run->state == LEDGER_RUN_HELD ? SYNCLINE_LOG_WARNING : SYNCLINE_LOG_INFO;
+	struct buffer text;
+	const char *counts;
+
+	(void)data;
+	buffer_init(&text, 0);
+	for (int i = 0; i < LEDGER_COUNT_COUNT; i++)
+		if (run->counts[i] > 0)
+			buffer_format(&text, "%s%llu %s", text.length > 0 ? ", " : "", (unsigned long long)run->counts[i], ledger_count_name((enum ledger_count)i));
+	counts = buffer_string(&text);
+	log_event(level, "run-ended", &about, "%s%s%s%s%s", ledger_run_state_name((enum ledger_run_state)run->state), counts != NULL && counts[0] != '\0' ? ", " : "",
+	          counts != NULL ? counts : "", run->message != NULL ? ": " : "", run->message != NULL ? run->message : "");
+	buffer_free(&text);
+}
+
+static void
+run_busy(void *data, const struct config_flow *flow, const char *unit, const struct error *why)
+{
+	(void)data;
+	daemon_say(SYNCLINE_LOG_INFO, "run-busy", &(struct log_about){ .flow = flow->head.name, .unit = unit }, why);
+}
+
+static void
+worker_over(void *data)
+{
+	(void)data;
+	daemon_wake();
+}
+
+/* Long ones. */
+
+static int
+see_pace(void *data, const struct ledger_run *run)
+{
+	pace_see(data, run);
+	return 0;
+}
+
+/* From when on the job takes long, by what its units' runs took; what is run for several units at once takes as long as all. */
+static int64_t
+long_from(struct daemon *d, const struct agenda_job *job)
+{
+	struct ledger *ledger = d->now->ledger;
+	int64_t sum_us = 0;
+
+	for (uint32_t i = 0; i < job->unit_count; i++) {
+		struct pace pace = { .runs = 0 };
+		struct error err = { 0 };
+
+		if (ledger_runs(ledger, ledger_flow_id(ledger, job->flow), ledger_unit_id(ledger, job->units[i]), PACE_RUNS, see_pace, &pace, &err) != 0 ||
+		    pace_long_us(&pace) == INT64_MAX)
+			return INT64_MAX;
+		sum_us += pace_long_us(&pace);
+	}
+	return os_monotonic_ms() + sum_us / 1000;
+}
+
+void
+jobs_tell_long(struct daemon *d)
+{
+	int64_t now = os_monotonic_ms();
+
+	for (unsigned i = 0; i < d->worker_count; i++) {
+		struct at_work *at = &d->at_work[i];
+
+		if (at->long_ms > now)
+			continue;
+		at->long_ms = INT64_MAX;
+		log_event(SYNCLINE_LOG_WARNING, "run-long", &(struct log_about){ .flow = worker_job(at->worker)->flow->head.name, .milliseconds = now - at->begun_ms },
+		          "it takes more than three times as long as any of its last runs");
+	}
+}
+
+int64_t
+jobs_long_ms(const struct daemon *d)
+{
+	int64_t first = INT64_MAX;
+
+	for (unsigned i = 0; i < d->worker_count; i++)
+		first = d->at_work[i].long_ms < first ? d->at_work[i].long_ms : first;
+	return first;
+}
+
+/* Begin and end. */
+
+/* 1: one more is at work; 0: nothing is due, or there is no room; -1, told. */
+static int
+begin_next(struct daemon *d)
+{
+	struct generation *g = d->now;
+	const struct worker_options options = { .model = g->loaded.model, .systems = &g->loaded.systems, .state_dir = d->ctl.state_dir, .say = worker_says,
+		.ended = run_ended, .busy = run_busy, .over = worker_over, .data = d };
+	struct at_work *at = &d->at_work[d->worker_count];
+	const struct config_flow *flow;
+	struct agenda_job job;
+	struct error err = { 0 };
+	int taken;
+
+	if (d->worker_count >= (unsigned)g->loaded.model->agent->runs_at_once || d->worker_count == DAEMON_WORKERS_MAX)
+		return 0;
+	if ((taken = agenda_take(g->agenda, os_wall_us(), &job, &err)) == 0)
+		return 0;
+	flow = taken > 0 ? job.flow : NULL;
+	if (taken > 0 && worker_begin(&options, &job, &at->worker, &err) == 0) {
+		at->begun_ms = os_monotonic_ms();
+		at->long_ms = long_from(d, worker_job(at->worker));
+		at->loaded = generation_borrow(d);
+		d->worker_count++;
+		return 1;
+	}
+	daemon_say(SYNCLINE_LOG_ERROR, "run-not-begun", &(struct log_about){ .flow = flow != NULL ? flow->head.name : NULL }, &err);
+	if (flow != NULL) {
+		int64_t again_us = os_wall_us() + AGAIN_US;
+
+		for (uint32_t i = 0; i < job.unit_count; i++)
+			agenda_again(g->agenda, flow, job.units[i], job.reads, again_us);
+		agenda_job_free(&job);
+		agenda_done(g->agenda, flow, false);
+	}
+	return -1;
+}
+
+void
+jobs_begin(struct daemon *d)
+{
+	while (begin_next(d) == 1)
+		;
+}
+
+/* How long a flow is left alone after it failed so often in a row. */
+static int64_t
+pause_us(unsigned failures)
+{
+	int64_t pause = AGAIN_US;
+
+	for (unsigned i = 1; i < failures && pause < AGAIN_MAX_US; i++)
+		pause *= 2;
+	return failures == 0 ? SOON_US : pause < AGAIN_MAX_US ? pause : AGAIN_MAX_US;
+}
+
+/* Did it leave deliveries that it could have sent?  Something keeps them that no time takes away. */
+static bool
+left_due(const struct worker *worker, int64_t now_us)
+{
+	for (uint32_t i = 0; i < worker_job(worker)->unit_count; i++)
+		if (worker_retry_us(worker, i) <= now_us)
+			return true;
+	return false;
+}
+
+static void
+take_result(struct daemon *d, const struct worker *worker)
+{
+	const struct agenda_job *job = worker_job(worker);
+	struct generation *g = d->now;
+	const struct outlook outlook = generation_outlook(g);
+	const struct model *model = g->loaded.model;
+	const struct config_flow *flow = config_flow(model, job->flow->head.name);
+	const struct run_result *result = worker_result(worker);
+	const struct error *why = worker_error(worker);
+	bool failed = why->code != ERROR_NONE || result->failed > 0;
+	int64_t now_us = os_wall_us(), soonest;
+	uint32_t at;
+
+	if (why->code != ERROR_NONE)
+		daemon_say(SYNCLINE_LOG_ERROR, "run-failed", &(struct log_about){ .flow = job->flow->head.name }, why);
+	if (flow == NULL)
+		return; /* no longer configured */
+	at = (uint32_t)(flow - model->flows);
+	g->failures[at] = failed || left_due(worker, now_us) ? g->failures[at] + 1 : 0;
+	soonest = g->quiet_us[at] = now_us + pause_us(g->failures[at]);
+	for (uint32_t i = 0; i < job->unit_count; i++) {
+		const char *name = job->units[i] != NULL ? job->units[i]->head.name : NULL;
+		const struct config_unit *unit = name != NULL ? config_unit(model, name) : NULL;
+		int64_t retry = worker_retry_us(worker, i);
+		struct error err = { 0 };
+
+		if (retry != INT64_MAX)
+			agenda_retry(g->agenda, flow, unit, retry > soonest ? retry : soonest);
+		/* Its bindings may be others by now. */
+		if (failed)
+			agenda_again(g->agenda, flow, unit, flow == job->flow ? job->reads : NULL, soonest);
+		if (outlook_others(&outlook, flow, unit, g->quiet_us, &err) != 0)
+			daemon_say(SYNCLINE_LOG_ERROR, "ledger", NULL, &err);
+	}
+	agenda_done(g->agenda, flow, result->done + result->findings + result->held > 0);
+}
+
+void
+jobs_end(struct daemon *d)
+{
+	bool ended = false;
+
+	for (unsigned i = 0; i < d->worker_count;) {
+		struct at_work done = d->at_work[i];
+
+		if (!worker_is_over(done.worker)) {
+			i++;
+			continue;
+		}
+		take_result(d, done.worker);
+		d->at_work[i] = d->at_work[--d->worker_count];
+		worker_free(done.worker);
+		generation_give_back(d, done.loaded);
+		ended = true;
+	}
+	if (ended && d->worker_count == 0)
+		os_give_back_memory();
+}
+
+void
+jobs_stop(struct daemon *d)
+{
+	for (unsigned i = 0; i < d->worker_count; i++)
+		worker_stop(d->at_work[i].worker);
+}
+
+void
+jobs_go_on(struct daemon *d)
+{
+	for (unsigned i = 0; i < d->worker_count; i++) {
+		const struct config_flow *flow = config_flow(d->now->loaded.model, worker_job(d->at_work[i].worker)->flow->head.name);
+
+		if (flow != NULL)
+			agenda_begin(d->now->agenda, flow);
+	}
+}

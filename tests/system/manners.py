@@ -1,0 +1,195 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""manners.py [WORD]: how targets are written to that are slow, down, or ask for fewer calls: by how many at once, how often, and in which order."""
+import collections
+import os
+import signal
+import sys
+
+import daemon_bed
+from runs_bed import DONE, has, main, same
+
+BUILD = os.environ["SYNCLINE_BUILD"]
+Call = collections.namedtuple("Call", "begun ended process what id values")
+
+
+class Bed(daemon_bed.Bed):
+    """The shop is far away."""
+    def __init__(self):
+        super().__init__(per_unit=64)
+        for name in ("far", "connectors"):
+            os.mkdir(self.path(name))
+        made = os.environ["SYNCLINE_CONNECTORS"]
+        for name in os.listdir(made):
+            if name.endswith(".so"):
+                os.symlink(os.path.realpath(os.path.join(made, name)), self.path("connectors/" + name))
+        os.symlink(os.path.join(BUILD, "tests/connectors/.libs/far.so"), self.path("connectors/far.so"))
+        self.change("conf.d/10-systems.conf", 'shop: { connector = "sqlite"; access = "write"; settings: { path = "%s/shop.sqlite"; busy_timeout = "50ms"; };'
+                    % self.folder, 'shop: { connector = "far"; access = "write"; limits: { }; settings: { directory = "%s/far"; delay = "0ms"; };' % self.folder)
+        self.change("conf.d/10-systems.conf", 'objects: { account: { key = [ "id" ]; external_key = "ext"; }; }; };\n};', 'objects: { account: { external_key = "ext"; }; }; };\n};')
+        self.on("customers")
+
+    def command(self, *args, **more):
+        return super().command(*args, connectors=self.path("connectors"), **more)
+
+    def far(self, delay="0ms", **limits):
+        text = " ".join(f"{name} = {value};" for name, value in limits.items())
+        self.change("conf.d/10-systems.conf", 'limits: { }; settings: { directory = "%s/far"; delay = "0ms";' % self.folder,
+                    'limits: { %s }; settings: { directory = "%s/far"; delay = "%s";' % (text, self.folder, delay))
+
+    def far_again(self, was, now):
+        self.change("conf.d/10-systems.conf", was, now)
+
+    def mood(self, mood=None):
+        """Takes effect with one rename: a call never sees half of it.  None: all is well."""
+        if mood is None:
+            os.remove(self.path("far/mood"))
+            return
+        self.write("far/mood.new", mood)
+        os.rename(self.path("far/mood.new"), self.path("far/mood"))
+
+    def calls(self, *what):
+        """What came of it there, in the order in which it ended."""
+        if not os.path.exists(self.path("far/calls")):
+            return []
+        with open(self.path("far/calls"), encoding="utf-8") as file:
+            lines = [line.split() for line in file]
+        calls = [Call(int(line[0]), int(line[1]), int(line[2]), line[3], line[4] if len(line) > 4 else "", dict(word.split("=", 1) for word in line[5:] if "=" in word)) for line in lines]
+        return [call for call in calls if not what or call.what in what]
+
+    def there(self):
+        """number -> the record, as all calls left it."""
+        records = {}
+        for call in self.calls("create", "update", "delete"):
+            if call.what == "delete":
+                records.pop(call.id)
+                continue
+            same(f"{call.id} is new", call.id in records, call.what == "update")
+            records.setdefault(call.id, {}).update(call.values)
+        return {record["number"]: record for record in records.values()}
+
+    def all_there(self):
+        same("customers there", sorted(self.there()), self.numbers())
+
+    def in_order(self):
+        """No two calls are about one record at the same time."""
+        last = {}
+        for call in sorted(self.calls("create", "update", "delete")):
+            assert last.get(call.id, 0) <= call.begun, f"{call} began before the one before had ended"
+            last[call.id] = call.ended
+
+
+def at_once(calls):
+    """How many were at work at the same time, on average."""
+    return sum(call.ended - call.begun for call in calls) / (max(call.ended for call in calls) - min(call.begun for call in calls))
+
+
+def test_parallel(bed):
+    """Eight processes write eight times as fast as one, each record in its order."""
+    bed.far(delay="50ms", parallel=8)
+    bed.flow("customers")
+    bed.all_there()
+    creates = bed.calls("create")
+    first = [call for call in creates if call.values["number"][0] == "1"]
+    same("processes", len({call.process for call in first}), 8)
+    assert at_once(first) > 6, at_once(first)
+    bed.edit([row[0] for row in bed.rows if row[0].endswith("1")], NAME="Other")
+    bed.flow("customers", 4)
+    bed.json(DONE, "apply", str(bed.json(DONE, "plans")[0]["plan"]))
+    bed.in_order()
+
+
+def test_one_at_a_time(bed):
+    bed.far(delay="2ms")
+    bed.flow("customers")
+    bed.all_there()
+    calls = sorted(bed.calls("create"))
+    for one, other in zip(calls, calls[1:]):
+        assert one.ended <= other.begun, (one, other)
+
+
+def test_down(bed):
+    """A system that does not answer is asked three times, and then by one call after pauses that grow; others are not kept waiting for it."""
+    bed.far()
+    bed.mood("down")
+    bed.begin()
+    bed.until("the other target", lambda: bed.accounts("crm") == bed.numbers())
+    bed.logs("system-left-alone", "does not answer", "system=shop")
+    bed.edit(["10001"], NAME="Meanwhile")
+    bed.run("run", "customers")
+    bed.lives_for(4)
+    refused = len(bed.calls("refused"))
+    assert refused <= 8, refused
+    bed.mood()
+    bed.until("all", lambda: sorted(bed.there()) == bed.numbers())
+    has(bed.logs("system-open", "system=shop"), "asked as usual")
+    same("the newest value", bed.there()["10001"]["name"], "Meanwhile")
+    same("each once", len(bed.calls("create")), len(bed.rows))
+    bed.end()
+    bed.sound()
+
+
+def test_throttled(bed):
+    """Nobody calls it before the time that it named."""
+    bed.far()
+    bed.mood("throttle 2500")
+    bed.begin()
+    bed.until("the first call", lambda: bed.calls("refused"))
+    bed.mood()
+    bed.until("all", lambda: sorted(bed.there()) == bed.numbers())
+    same("refused", len(bed.calls("refused")), 1)
+    pause = bed.calls("call")[0].begun - bed.calls("refused")[0].ended
+    assert pause >= 2500000, pause
+    bed.end()
+
+
+def test_refused(bed):
+    """One attempt with credentials that were refused, whatever is due; what a person starts is one more."""
+    bed.far()
+    bed.change("conf.d/30-flows.conf", 'object = "customers"; trigger: { file = true; }', 'object = "customers"; trigger: { every = "1s"; }')
+    bed.mood("auth")
+    bed.begin()
+    bed.logs("system-left-alone", "refused our credentials", "system=shop")
+    bed.lives_for(4)
+    same("attempts", len(bed.calls("refused")), 1)
+    bed.run("run", "customers", "--unit", "one")
+    same("attempts with a person's", len(bed.calls("refused")), 2)
+    bed.mood()
+    bed.run("run", "customers")
+    bed.until("all", lambda: sorted(bed.there()) == bed.numbers())
+    bed.end()
+
+
+def test_rate(bed):
+    """No more calls a second than the limit, by all units together, apart from those that a second of peace has saved."""
+    bed.far(per_second=4)
+    bed.flow("customers")
+    bed.all_there()
+    calls = [call.begun for call in bed.calls("call")]
+    same("calls", len(calls), 14)
+    for first in range(len(calls)):
+        for last in range(first, len(calls)):
+            assert last - first + 1 <= 4 + 4 * (calls[last] - calls[first]) / 1e6 + 1, (first, last, calls)
+
+
+def test_budget(bed):
+    """The day's calls are counted over restarts and kills, and what is left waits."""
+    bed.far(per_day=5)
+    bed.begin()
+    bed.logs("system-left-alone", "used up", "system=shop")
+    same("calls", len(bed.calls("call")), 5)
+    bed.end(signal.SIGKILL, -signal.SIGKILL)
+    bed.begin()
+    bed.run("run", "customers")
+    same("calls after a kill", len(bed.calls("call")), 5)
+    bed.end()
+    bed.far_again("per_day = 5;", "per_day = 1000;")
+    bed.begin()
+    bed.run("run", "customers")
+    bed.until("all", lambda: sorted(bed.there()) == bed.numbers())
+    bed.end()
+    bed.sound()
+
+
+if __name__ == "__main__":
+    sys.exit(main([(name, test) for name, test in list(globals().items())], sys.argv[1] if len(sys.argv) > 1 else "", Bed))
