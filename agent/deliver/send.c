@@ -383,7 +383,7 @@ take_off(struct outlet *outlet, struct trip *trip, uint32_t lanes, struct error 
 
 /* Of all of it; a lane that is free begins with its next part. */
 static int
-hear_all(struct outlet *outlet, struct trip *trip, struct error *err)
+hear_all(struct trip *trip, struct error *err)
 {
 	for (uint32_t i = 0; i < trip->flight_count; i++) {
 		uint32_t next = i + trip->lanes;
@@ -460,7 +460,7 @@ send_land(struct outlet *outlet, struct error *err)
 	if (trip == NULL)
 		return 0;
 	outlet->air = NULL;
-	if (hear_all(outlet, trip, err) == 0)
+	if (hear_all(trip, err) == 0)
 		return end_trip(trip, err);
 	abandon(trip);
 	return -1;
@@ -482,7 +482,7 @@ send_hear(struct outlet *outlet, struct error *err)
 
 	if (trip == NULL)
 		return 0;
-	if (hear_all(outlet, trip, err) != 0)
+	if (hear_all(trip, err) != 0)
 		return -1;
 	if (outlet->heard != NULL || must_land(trip))
 		return send_land(outlet, err);
@@ -581,7 +581,7 @@ send_claim(struct outlet *outlet, struct trip *trip, bool later, struct error *e
 	struct error second = { 0 };
 	int result, kept = 0;
 
-	if (before != NULL && hear_all(outlet, before, err) != 0) {
+	if (before != NULL && hear_all(before, err) != 0) {
 		claim_free(&trip->claim);
 		return -1;
 	}

@@ -209,18 +209,19 @@ settle(struct connector_writing *w)
 	}
 }
 
-/* A call that was answered, and by what it says of items the system wants no more of them. */
-static void
-hear_items(const struct connector_writing *w)
+/* What the write says of the system: why the call failed, or that it wants no more of the items; NULL: it is well. */
+static const struct error *
+unwanted(const struct connector_results *results)
 {
-	for (uint32_t i = 0; i < w->results->count && !w->results->call_failed; i++) {
-		const struct connector_result *item = &w->items[i];
+	if (results->call_failed)
+		return &results->call_error;
+	for (uint32_t i = 0; i < results->count; i++) {
+		const struct connector_result *item = &results->items[i];
 
-		if (item->outcome != CONNECTOR_FAILED || (item->error->klass != SYNCLINE_THROTTLED && item->error->klass != SYNCLINE_AUTH))
-			continue;
-		proxy_heard(w->connector, CALL_WRITE, item->error);
-		return;
+		if (item->outcome == CONNECTOR_FAILED && (item->error->klass == SYNCLINE_THROTTLED || item->error->klass == SYNCLINE_AUTH))
+			return item->error;
 	}
+	return NULL;
 }
 
 static void
@@ -302,7 +303,7 @@ connector_write_end(struct connector_writing *w)
 	results->call_failed = result != 0;
 	results->call_error = failure;
 	settle(w);
-	hear_items(w);
+	proxy_heard(w->connector, CALL_WRITE, unwanted(results));
 	w->results = NULL;
 	forget(w);
 	return results;

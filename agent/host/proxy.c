@@ -447,10 +447,24 @@ void
 proxy_heard(struct connector *c, enum call_id id, const struct error *err)
 {
 	int calls = price(id);
+	uint32_t klass = SYNCLINE_OK;
 
+	/* A crash while one record of many is looked for, and a want of memory here, say nothing of the system. */
+	if (err != NULL)
+		klass = c->patient || err->code == ERROR_MEMORY ? (uint32_t)SYNCLINE_CANCELLED : err->klass;
 	/* That it could be opened says little of a system that has to be asked for that. */
 	if (c->options.heard != NULL && calls >= 0 && (calls > 0 || err != NULL))
-		c->options.heard(c->options.admit_data, err != NULL ? err->klass : SYNCLINE_OK, err != NULL ? err->retry_after_ms : 0);
+		c->options.heard(c->options.admit_data, klass, err != NULL ? err->retry_after_ms : 0);
+}
+
+/* It was admitted, and not made after all. */
+static int
+not_made(struct connector *c, enum call_id id)
+{
+	static const struct error nothing = { .klass = SYNCLINE_CANCELLED };
+
+	proxy_heard(c, id, &nothing);
+	return -1;
 }
 
 static int
@@ -470,20 +484,26 @@ proxy_send(struct connector *c, enum call_id id, uint32_t number, struct buffer 
 	struct proxy_sent sent = { .id = id, .number = number, .until = os_monotonic_ms() + c->timeout_ms };
 	struct message *message;
 
-	if (ready(c, id, err) != 0 || proxy_admit(c, id, err) != 0 || not_stopped(c, what, err) != 0) {
+	if (ready(c, id, err) != 0 || proxy_admit(c, id, err) != 0) {
 		buffer_free(head);
 		free(body);
 		return -1;
 	}
+	if (not_stopped(c, what, err) != 0) {
+		buffer_free(head);
+		free(body);
+		return not_made(c, id);
+	}
 	if (sent.number == 0)
 		sent.number = ++c->number != 0 ? c->number : ++c->number;
 	if ((message = message_new(FRAME_CALL, (uint16_t)id, sent.number, head, body, body_length, err)) == NULL)
-		return -1;
+		return not_made(c, id);
 	if (id == CALL_OPEN)
 		message->flags |= MESSAGE_SECRET;
 	if (c->link->op->expect(c->link, sent.number, 0) != 0) {
 		message_free(message);
-		return error_set(err, ERROR_HOST_MESSAGE, "Close reads and documents that are done.", "too many open reads and documents");
+		error_fill(err, ERROR_HOST_MESSAGE, "Close reads and documents that are done.", "too many open reads and documents");
+		return not_made(c, id);
 	}
 	if (c->link->op->send(c->link, message, sent.until, &sent.why) != 0) {
 		sent.broken = true;
@@ -512,7 +532,9 @@ proxy_answer(struct connector *c, const struct proxy_sent *sent, int (*on_event)
 	}
 	if (fault_point_of("call", what, "after") != 0)
 		result = answer_lost(c, what, err);
-	proxy_heard(c, sent->id, result == 0 ? NULL : err != NULL ? err : &lost);
+	/* What a write says of its records counts, too (connector_write_end()). */
+	if (sent->id != CALL_WRITE)
+		proxy_heard(c, sent->id, result == 0 ? NULL : err != NULL ? err : &lost);
 	if (c->link != NULL) {
 		if (sent->id != CALL_READ_OPEN || result != 0)
 			c->link->op->forget(c->link, sent->number);

@@ -245,6 +245,8 @@ run_apply(const struct apply_options *options, struct run_result *ret_result, st
 	if (result == 0)
 		result = unit_enter(&place, options->engine, ledger_flow(ledger, plan.flow), err);
 	entered = result == 0;
+	if (entered)
+		engine_forgive(options->engine, ledger_flow(ledger, plan.flow));
 	if (result == 0)
 		result = unit_init(&u, options->engine, ledger_flow(ledger, plan.flow), ledger_unit(ledger, plan.unit), false, err);
 	if (result == 0)

@@ -34,6 +34,7 @@ check_LTLIBRARIES += \
 	tests/connectors/small-writes.la \
 	tests/connectors/stops.la \
 	tests/connectors/throttles.la \
+	tests/connectors/throttles-items.la \
 	tests/connectors/wrong-major.la \
 	tests/connectors/zero-size.la
 tests_connectors_aborts_la_SOURCES = tests/connectors/aborts.c
@@ -100,6 +101,8 @@ tests_connectors_stops_la_SOURCES = tests/connectors/stops.c
 tests_connectors_stops_la_LDFLAGS = $(test_connector_link)
 tests_connectors_throttles_la_SOURCES = tests/connectors/throttles.c
 tests_connectors_throttles_la_LDFLAGS = $(test_connector_link)
+tests_connectors_throttles_items_la_SOURCES = tests/connectors/throttles-items.c
+tests_connectors_throttles_items_la_LDFLAGS = $(test_connector_link)
 tests_connectors_wrong_major_la_SOURCES = tests/connectors/wrong-major.c
 tests_connectors_wrong_major_la_LDFLAGS = $(test_connector_link)
 tests_connectors_zero_size_la_SOURCES = tests/connectors/zero-size.c
