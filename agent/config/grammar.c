@@ -245,7 +245,7 @@ static const struct grammar_setting in_flow[] = {
 	RANGE("max_lag", DURATION, 0, max_lag_ms, NULL, 1000, YEAR, "How late a change may be; twice the slowest trigger when not given."),
 	INNER("responsible", 0, responsible, RESPONSIBLE, "Who is asked; needed to switch the flow on."),
 	INNER("guards", SETTING_ALWAYS, guards, GUARDS, "Limits above which a run writes nothing and waits for a person."),
-	INNER("stop", 0, stop, STOP, "When the flow pauses by itself."),
+	INNER("stop", 0, stop, STOP, "When a target is paused by itself."),
 	MANY("bindings", NAMED, SETTING_REQUIRED, bindings, binding_count, BINDING, "What each system has to do with the entity."),
 	INNER("reconcile", 0, reconcile, RECONCILE, "When systems are compared as a whole."),
 	MANY("tests", LISTED, 0, tests, test_count, TEST, "Examples that the rules must get right; run by syncline test."),
@@ -277,8 +277,8 @@ static const struct grammar_setting in_reconcile[] = {
 #undef GROUP
 #define GROUP config_stop
 static const struct grammar_setting in_stop[] = {
-	PLAIN("failed", SHARE, SETTING_REQUIRED, failed_ppm, NULL, "More failures than this pause the flow."),
-	RANGE("of", INTEGER, 0, of, "500", 10, 1000000, "The last so many deliveries."),
+	PLAIN("failed", SHARE, SETTING_REQUIRED, failed_ppm, NULL, "More failures than this pause the target for the unit, until a person sets its flag."),
+	RANGE("of", INTEGER, 0, of, "500", 10, 1000000, "Of the last so many deliveries to the target for the unit."),
 };
 #undef GROUP
 #define GROUP config_binding

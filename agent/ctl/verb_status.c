@@ -426,6 +426,24 @@ find_parked(struct view *view, struct place *place, struct error *err)
 	return 0;
 }
 
+/* A target that its stop rule paused goes on when a person says so. */
+static int
+take_flag(void *data, const struct ledger_flag *flag)
+{
+	struct view *view = data;
+	struct place *place = place_of(view, flag->flow, flag->unit);
+	const char *system = flag->binding != 0 ? strchr(ledger_binding_name(view->listing.ledger, flag->binding), '.') : NULL;
+	char command[512];
+
+	if (place == NULL || system == NULL || flag->mode != LEDGER_FLAG_PAUSED || flag->who == NULL || strcmp(flag->who, LEDGER_STOP_RULE) != 0)
+		return 0;
+	snprintf(command, sizeof command, "syncline dead --flow %.150s; then: syncline flag %.100s on --to %.100s%s%.100s --why TEXT", place->flow->head.name,
+	         place->flow->head.name, system + 1, place->unit[0] != '\0' ? " --unit " : "", place->unit);
+	add_wait(view, place, &(struct wait){ .kind = "stopped", .cause = LEDGER_STOP_RULE, .example = flag->why,
+		.object = listing_target(view->listing.ledger, flag->binding), .command = command, .count = 1, .since_us = flag->since_us });
+	return 0;
+}
+
 /* Where the zone isn't known here: `usual`. */
 static int64_t
 longest_pause(const struct config_trigger *trigger, int64_t now_us, int64_t usual)
@@ -552,6 +570,8 @@ collect(struct view *view, struct error *err)
 			return -1;
 		judge(view, place);
 	}
+	if (ledger_flags(ledger, 0, false, take_flag, view, err) != 0)
+		return -1;
 	return view->failed ? error_memory(err) : 0;
 }
 

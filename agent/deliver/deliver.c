@@ -147,6 +147,8 @@ is_open(struct outlet *outlet, bool *ret_open, struct error *err)
 	bool due = false;
 
 	*ret_open = false;
+	if (gate_heed(outlet, err) != 0)
+		return -1;
 	if (outlet->flag.mode == LEDGER_FLAG_PREVIEW || outlet->system->parked || outlet->system->down)
 		return 0;
 	heed_others(outlet);

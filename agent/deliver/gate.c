@@ -307,6 +307,20 @@ count_dead(void *data, uint32_t flow, uint32_t unit, uint32_t object, const char
 	return 0;
 }
 
+/* What the flag is for this run. */
+static int
+look_at_flag(struct outlet *outlet, struct ledger_flag *ret_flag, struct error *err)
+{
+	const struct intake *intake = outlet->deliver->intake;
+
+	if (ledger_flag_get(outlet->deliver->ledger, intake->flow_id, intake->unit_id, outlet->id, ret_flag, err) != 0)
+		return -1;
+	/* A person looked at exactly this: it is as if the flag were on. */
+	if (ret_flag->mode == LEDGER_FLAG_PREVIEW && outlet->deliver->options->approved)
+		ret_flag->mode = LEDGER_FLAG_ON;
+	return 0;
+}
+
 int
 gate_open(struct outlet *outlet, struct error *err)
 {
@@ -314,11 +328,8 @@ gate_open(struct outlet *outlet, struct error *err)
 	const struct ledger_finding_filter dead = { .kind = LEDGER_FINDING_DEAD, .flow = intake->flow_id, .unit = intake->unit_id, .object = outlet->object_id };
 
 	arena_reset(&outlet->arena);
-	if (ledger_flag_get(outlet->deliver->ledger, intake->flow_id, intake->unit_id, outlet->id, &outlet->flag, err) != 0)
+	if (look_at_flag(outlet, &outlet->flag, err) != 0)
 		return -1;
-	/* A person looked at exactly this: it is as if the flag were on. */
-	if (outlet->flag.mode == LEDGER_FLAG_PREVIEW && outlet->deliver->options->approved)
-		outlet->flag.mode = LEDGER_FLAG_ON;
 	outlet->may_write = outlet->flag.mode == LEDGER_FLAG_ON || outlet->flag.mode == LEDGER_FLAG_CANARY;
 	if (outlet->flag.mode == LEDGER_FLAG_PREVIEW)
 		return 0;
@@ -326,6 +337,16 @@ gate_open(struct outlet *outlet, struct error *err)
 	    release_held(outlet, err) != 0)
 		return -1;
 	return outlet->may_write && (look_at_parked(outlet, err) != 0 || end_waiting(outlet, err) != 0) ? -1 : 0;
+}
+
+int
+gate_heed(struct outlet *outlet, struct error *err)
+{
+	struct ledger_flag flag;
+
+	if (look_at_flag(outlet, &flag, err) != 0)
+		return -1;
+	return flag.mode == outlet->flag.mode && flag.percent == outlet->flag.percent ? 0 : gate_open(outlet, err);
 }
 
 /* The record at the top of the chain: an order is never in without its customer. */

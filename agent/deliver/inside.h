@@ -5,6 +5,7 @@
  *     deliver.c    the loop over the outlets of a (flow, unit)
  *     outlet.c     one binding's way out: its connector, what that can do, its guard
  *     gate.c       flags, canaries, what is held and what was parked
+ *     stop.c       flags that go to paused by themselves
  *     claim.c      marks that are due -> golden records -> what is to be written
  *     children.c   what is deleted waits for what refers to it
  *     payload.c    write rules -> the exact bytes
@@ -242,8 +243,14 @@ uint32_t outlet_lanes(struct outlet *outlet, uint32_t wanted);
 /* Has this mark waited for its parent as long as the ref allows? */
 bool gate_waited_enough(const struct outlet *outlet, const struct ledger_record *record, int64_t parent, int64_t since_us, bool *ret_required);
 int gate_open(struct outlet *outlet, struct error *err);
+/* The flag may be another one by now: it is obeyed from here on.  Before each batch. */
+int gate_heed(struct outlet *outlet, struct error *err);
 /* Holds what the flag keeps back: sets fates.  `picks` are of one outlet. */
 int gate_hold(struct outlet *outlet, struct pick *picks, uint32_t count, struct error *err);
+
+/* stop.c */
+/* So many deliveries were good, or one failed (or NULL).  In the transaction that keeps it. */
+int stop_count(struct outlet *outlet, uint32_t good, const struct error *failed, struct error *err);
 
 /* claim.c */
 /* Why a mark is held: the words that it is known by afterwards. */

@@ -73,7 +73,7 @@ settle_dead(struct outlet *outlet, int64_t record, struct syncline_slice native,
 		return error_memory(err);
 	settle_count(outlet, LEDGER_COUNT_DEAD);
 	outlet->dead_letters = true;
-	if (ledger_find(outlet->deliver->ledger, &finding, NULL, err) != 0)
+	if (ledger_find(outlet->deliver->ledger, &finding, NULL, err) != 0 || stop_count(outlet, 0, why, err) != 0)
 		return -1;
 	return add_history(outlet, record, native, LEDGER_EVENT_DEAD, why->message, err);
 }
@@ -354,12 +354,15 @@ settle_now(struct outlet *outlet, int64_t attempt, const struct answer *answers,
 	struct ledger *ledger = outlet->deliver->ledger;
 	struct ledger_run *run = outlet->deliver->intake->run, before = *run;
 	struct ledger_outcome *outcomes = arena_array(&outlet->arena, count + 1u, sizeof *outcomes);
+	uint32_t good = 0;
 
 	if (outcomes == NULL)
 		return error_memory(err);
 	if ((outlet->follows ? ledger_begin_later : ledger_begin)(ledger, err) != 0)
 		return -1;
-	if (confirm_all(outlet, answers, count, err) != 0)
+	for (uint32_t i = 0; i < count; i++)
+		good += answers[i].verdict == DELIVER_CONFIRM;
+	if (confirm_all(outlet, answers, count, err) != 0 || stop_count(outlet, good, NULL, err) != 0)
 		goto failed;
 	for (uint32_t i = 0; i < count; i++)
 		if (outcome_of(outlet, &answers[i], &outcomes[i], err) != 0)

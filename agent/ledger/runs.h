@@ -120,6 +120,16 @@ int ledger_flag_get(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_
 int ledger_flags(struct ledger *ledger, uint32_t flow, bool former, int (*each)(void *data, const struct ledger_flag *row), void *data,
                  struct error *err); /* former: all changes, newest first */
 
+#define LEDGER_STOP_RULE "stop rule" /* who paused a target by itself */
+
+/*
+ * Stop rules: so many more deliveries to a target for a unit came to an end, and how many of the last `last` failed; ret_of: of so many, as there
+ * may have been fewer.  In the caller's transaction.
+ */
+int ledger_outcomes(struct ledger *ledger, uint32_t binding, uint32_t unit, uint32_t good, uint32_t failed, int64_t last, int64_t *ret_failed,
+                    int64_t *ret_of, struct error *err);
+int ledger_outcomes_forget(struct ledger *ledger, uint32_t binding, uint32_t unit, struct error *err); /* from here on anew */
+
 /* Plans: what a run would do, item by item, with one hash over all. */
 #define LEDGER_PLAN_STATES(X)                                                                                                     \
 	X(OPEN, "open", "it waits to be applied or dropped")                                                                        \

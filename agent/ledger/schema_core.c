@@ -27,6 +27,10 @@ const char ledger_schema_core[] =
 	" version INTEGER NOT NULL, since_us INTEGER NOT NULL, PRIMARY KEY (object, credentials, flow, unit)) WITHOUT ROWID;\n"
 	/* Calls to systems that a day allows, reserved; days since 1970 on the system's clock. */
 	"CREATE TABLE budget (system INTEGER NOT NULL, day INTEGER NOT NULL, calls INTEGER NOT NULL, PRIMARY KEY (system, day)) WITHOUT ROWID;\n"
+	/* Deliveries to a target for a unit that came to an end, and which of the last ones failed (stop rules). */
+	"CREATE TABLE outcome (binding INTEGER NOT NULL, unit INTEGER NOT NULL, ended INTEGER NOT NULL, PRIMARY KEY (binding, unit)) WITHOUT ROWID;\n"
+	"CREATE TABLE outcome_failed (binding INTEGER NOT NULL, unit INTEGER NOT NULL, number INTEGER NOT NULL,"
+	" PRIMARY KEY (binding, unit, number)) WITHOUT ROWID;\n"
 	/* What connectors keep for themselves, committed with what they gave. */
 	"CREATE TABLE connector_state (system INTEGER NOT NULL, credentials INTEGER NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL,"
 	" set_us INTEGER NOT NULL, PRIMARY KEY (system, credentials, key)) WITHOUT ROWID;\n"

@@ -108,6 +108,23 @@ def test_one_at_a_time(bed):
         assert one.ended <= other.begun, (one, other)
 
 
+def test_paused_in_flight(bed):
+    """A flag is obeyed at once, in the middle of a run: no more than the call that is under way."""
+    bed.far(delay="20ms")
+    bed.begin()
+    bed.until("some", lambda: len(bed.calls("create")) >= 20)
+    same("paused", bed.run("flag", "customers", "paused", "--why", "test", "--to", "shop").status, DONE)
+    begun = len(bed.calls("call"))
+    bed.until("the runs", lambda: bed.log_text().count("run-ended") >= 2)
+    assert len(bed.calls("call")) <= begun + 1 and len(bed.calls("create")) < len(bed.rows), (begun, len(bed.calls("call")))
+    same("the other target", bed.accounts("crm"), bed.numbers())
+    same("on", bed.run("flag", "customers", "on", "--why", "test", "--to", "shop").status, DONE)
+    bed.until("all", lambda: sorted(bed.there()) == bed.numbers())
+    same("each once", len(bed.calls("create")), len(bed.rows))
+    bed.end()
+    bed.sound()
+
+
 def test_down(bed):
     """A system that does not answer is asked three times, and then by one call after pauses that grow; others are not kept waiting for it."""
     bed.far()

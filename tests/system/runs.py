@@ -293,6 +293,40 @@ def test_canary(bed):
     same("every order", len(bed.ask("crm", "SELECT number FROM deal")), len(bed.orders))
 
 
+def test_stop_rule(bed):
+    """More failures than the rule allows pause the target for the unit, with the reason; a person goes on, and it is counted anew."""
+    bed.change("conf.d/30-flows.conf", "deletes = \"1%\"; at_least = 3; };", "deletes = \"1%\"; at_least = 1000; };\n    stop: { failed = \"10%\"; of = 30; };")
+    bed.execute("shop", "CREATE TRIGGER no BEFORE UPDATE ON account WHEN NEW.name LIKE 'Bad%' BEGIN SELECT RAISE(ABORT, 'no such name'); END;")
+    loaded(bed, "customers")
+    # Three of thirty are allowed.
+    bed.edit(["10001", "10002", "10003"], NAME="Bad one")
+    bed.flow("customers", FINDINGS)
+    same("flags", [flag["mode"] for flag in bed.json(DONE, "flag", "customers", "--to", "shop")], [])
+    bed.edit(["10004", "20001"], NAME="Bad two")
+    bed.flow("customers", FINDINGS)
+    one, = bed.json(DONE, "flag", "customers", "--to", "shop")
+    same("the flag", [one[key] for key in ("unit", "to", "mode", "who")], ["one", "shop", "paused", "stop rule"])
+    has(one["why"], "4 of the last 24 deliveries failed", "10 % of 30 is allowed", "no such name")
+    # Nothing more is written there; the other target and the other unit go on.
+    bed.edit(["10005", "20005"], NAME="Good")
+    bed.log(), bed.log("shop")
+    bed.flow("customers")
+    same("written", (bed.log(), bed.log("shop")), ([("update", "10005"), ("update", "20005")], [("update", "20005")]))
+    status = bed.run("status")
+    same("the status waits for a person", status.status, FINDINGS)
+    has(status.out, "stop rule", "syncline flag customers on --to shop --unit one --why TEXT")
+    wait = [wait for flow in bed.json(FINDINGS, "status")["flows"] for wait in flow["waits"] if wait["kind"] == "stopped"]
+    same("for programs", [(row["cause"], row["example"] == one["why"]) for row in wait], [("stop rule", True)])
+    # Mended, and switched on again.
+    bed.execute("shop", "DROP TRIGGER no;")
+    flag(bed, "customers", "on", "--to", "shop", "--unit", "one")
+    same("retried", bed.run("dead", "retry", "--cause", bed.json(FINDINGS, "dead")["findings"][0]["cause"], "--why", "mended").status, DONE)
+    bed.flow("customers")
+    bed.whole()
+    same("all is well", bed.run("status").status, DONE)
+    bed.sound()
+
+
 def test_apply_obeys_flags(bed):
     flag(bed, "customers", "preview")
     bed.json(HELD, "run", "customers", "--unit", "one")

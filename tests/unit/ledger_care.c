@@ -727,6 +727,35 @@ rest_carries_the_log_over(void **state)
 	ledger_rollback(ledger);
 }
 
+/* Beside a list of all that ended; other units and bindings are counted for themselves. */
+static void
+of_the_last_ones_the_failed_are_counted(void **state)
+{
+	static bool ended[4000];
+	uint32_t count = 0, seed = 7;
+
+	(void)state;
+	for (int round = 0; round < 400; round++) {
+		uint32_t good = (seed = seed * 1103515245u + 12345u) >> 16 & 7, failed = (seed >> 8 & 15) == 0 ? 2 : (seed >> 8 & 3) == 0;
+		int64_t last = 50, got, of, wanted = 0;
+
+		IN_TRANSACTION(ledger_outcomes(ledger, 2, 2, good, failed, last, &got, &of, &err));
+		for (uint32_t i = 0; i < good + failed; i++)
+			ended[count++] = i >= good;
+		for (uint32_t i = count > last ? count - (uint32_t)last : 0; i < count; i++)
+			wanted += ended[i];
+		assert_int_equal(got, wanted);
+		assert_int_equal(of, count < last ? count : last);
+		IN_TRANSACTION(ledger_outcomes(ledger, 2, 1, 0, 0, last, &got, &of, &err));
+		assert_int_equal(got + of, 0);
+		if (round == 250) {
+			IN_TRANSACTION(ledger_outcomes_forget(ledger, 2, 2, &err));
+			count = 0;
+		}
+	}
+	assert_int_equal(help_number(ledger, "SELECT count(*) FROM outcome_failed WHERE number <= (SELECT max(ended) FROM outcome) - 50"), 0);
+}
+
 /* Every view can be read, and words stand in the place of numbers. */
 static void
 views_are_for_people(void **state)
@@ -772,6 +801,7 @@ main(void)
 		TEST(what_finds_a_row_again_goes_with_its_question),
 		TEST(findings_that_are_over_go),
 		TEST(rest_carries_the_log_over),
+		TEST(of_the_last_ones_the_failed_are_counted),
 		TEST(views_are_for_people),
 	};
 
