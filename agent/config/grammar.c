@@ -29,6 +29,7 @@
 #define YEAR (365 * DAY)
 
 static const char *const log_formats[] = { "text", "json", NULL };
+static const char *const log_places[] = { "stderr", "syslog", NULL };
 static const char *const looks[] = { "operators", "anyone", NULL };
 static const char *const log_levels[] = { "debug", "info", "warning", "error", NULL };
 static const char *const accesses[] = { "read", "write", NULL };
@@ -82,6 +83,7 @@ static const struct grammar_setting in_agent[] = {
 	PLAIN("timezone", ZONE, 0, timezone, "UTC", "The zone of times of day, and of systems that name none."),
 	CHOICE("log_level", CHOICE, 0, log_level, log_levels, "info", "What is logged at least."),
 	CHOICE("log_format", CHOICE, 0, log_format, log_formats, "text", "A log line for people, or a JSON object for programs."),
+	CHOICE("log_to", CHOICE, 0, log_to, log_places, "stderr", "Standard error, which the journal takes where there is one, or the system's log."),
 	PLAIN("operators", TEXT, 0, operators, NULL, "The group whose members may act through the agent's control socket."),
 	CHOICE("look", CHOICE, 0, look, looks, "operators", "Who else may look through it: operators, or anyone on this machine."),
 	RANGE("runs_at_once", INTEGER, 0, runs_at_once, "4", 1, 64, "How many flows run at the same time."),

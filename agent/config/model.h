@@ -81,6 +81,8 @@ struct config_keep {
 };
 #define CONFIG_LOG_TEXT 0u
 #define CONFIG_LOG_JSON 1u
+#define CONFIG_LOG_TO_STDERR 0u
+#define CONFIG_LOG_TO_SYSLOG 1u
 #define CONFIG_LOOK_OPERATORS 0u
 #define CONFIG_LOOK_ANYONE 1u
 struct config_agent {
@@ -89,6 +91,7 @@ struct config_agent {
 	const char *timezone; /* never NULL: "UTC" when not configured */
 	uint8_t log_level;    /* SYNCLINE_LOG_* */
 	uint8_t log_format;   /* CONFIG_LOG_* */
+	uint8_t log_to;       /* CONFIG_LOG_TO_* */
 	uint8_t look;         /* CONFIG_LOOK_* */
 	const char *operators; /* a group of the operating system, or NULL */
 	int64_t runs_at_once;

@@ -9,17 +9,17 @@
 #include "ctl/service.h"
 
 static void
-log_line(void *data, const char *system, uint32_t level, const char *text)
+log_line(void *data, const struct connector_line *line)
 {
 	static const char *const names[] = { "debug", "info", "warning", "error" };
 	const struct ctl *ctl = data;
 	const struct ctl_sink *before;
 
-	if (level < SYNCLINE_LOG_WARNING && !ctl->verbose)
+	if (line->level < SYNCLINE_LOG_WARNING && !ctl->verbose)
 		return;
 	/* A connector's lines come in by a thread of their own. */
 	before = ctl_print_to(ctl->service != NULL ? ctl->service->sink : NULL);
-	ctl_remark("%s: %s: %s", system, names[level < 4 ? level : 3], text);
+	ctl_remark("%s: %s: %s", line->system, names[line->level < 4 ? line->level : 3], line->text);
 	ctl_print_to(before);
 }
 

@@ -53,6 +53,7 @@ static void
 ended(void *data, const struct ledger_run *run, const struct ledger_plan *plan, const struct error *why)
 {
 	struct run_view *view = data;
+	char trace[LEDGER_TRACE + 1];
 
 	view->plan = plan != NULL ? plan->number : 0;
 	progress_end(&view->opened->progress);
@@ -65,6 +66,8 @@ ended(void *data, const struct ledger_run *run, const struct ledger_plan *plan, 
 	ctl_json_text(&view->json, "flow", ledger_flow_name(view->opened->ledger, run->flow));
 	ctl_json_text(&view->json, "unit", ledger_unit_name(view->opened->ledger, run->unit));
 	ctl_json_text(&view->json, "state", ledger_run_state_name((enum ledger_run_state)run->state));
+	ledger_run_trace(view->opened->ledger, run, trace);
+	ctl_json_text(&view->json, "correlation", trace);
 	ctl_json_text(&view->json, "message", run->message);
 	ctl_json_number(&view->json, "milliseconds", (run->ended_us - run->started_us) / 1000);
 	listing_json_counts(&view->json, run->counts);

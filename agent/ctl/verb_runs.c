@@ -12,6 +12,7 @@ show_run(void *data, const struct ledger_run *run)
 {
 	struct listing *view = data;
 	char started[32], ended[32], number[24];
+	char trace[LEDGER_TRACE + 1];
 	struct buffer text;
 	bool silent;
 	const char *state = listing_run_state(view->ledger, run, &silent);
@@ -27,6 +28,8 @@ show_run(void *data, const struct ledger_run *run)
 		ctl_json_text(&view->json, "started", opened_time(run->started_us, started));
 		ctl_json_text(&view->json, "ended", run->ended_us != 0 ? opened_time(run->ended_us, ended) : NULL);
 		ctl_json_number(&view->json, "plan", run->plan);
+		ledger_run_trace(view->ledger, run, trace);
+		ctl_json_text(&view->json, "correlation", trace);
 		ctl_json_text(&view->json, "message", silent ? LISTING_SILENT : run->message);
 		listing_json_counts(&view->json, run->counts);
 		ctl_json_close(&view->json, '}');

@@ -14,26 +14,6 @@
 #define LONGEST_SLEEP_MS 60000 /* a clock that was set is noticed by then */
 
 static volatile sig_atomic_t wanted_end, wanted_reload;
-static int wake[2] = { -1, -1 };
-
-void
-daemon_wake(void)
-{
-	int kept = errno;
-
-	while (write(wake[1], "", 1) < 0 && errno == EINTR)
-		;
-	errno = kept;
-}
-
-static void
-drain_wake(void)
-{
-	char drain[64];
-
-	while (read(wake[0], drain, sizeof drain) == (ssize_t)sizeof drain)
-		;
-}
 
 static void
 signalled(int number)
@@ -44,7 +24,7 @@ signalled(int number)
 		wanted_end++;
 	if (wanted_end > 2)
 		_exit(1);
-	daemon_wake();
+	wake_up();
 }
 
 static void
@@ -63,24 +43,7 @@ catch_signals(void)
 		sigaction(numbers[i], &action, NULL);
 }
 
-void
-daemon_say(uint32_t level, const char *event, const struct log_about *about, const struct error *err)
-{
-	struct log_about with = about != NULL ? *about : (struct log_about){ .run = 0 };
-
-	with.error = err;
-	log_event(level, event, &with, "%s", err->message);
-}
-
-/* Verbs, from their threads. */
-
-static void
-verb_told(void *data, const char *who, const char *verb, enum ctl_exit status)
-{
-	(void)data;
-	log_event(SYNCLINE_LOG_INFO, "verb", &(struct log_about){ .who = who, .verb = verb }, "status %d", (int)status);
-}
-
+/* A verb, from its thread. */
 static void
 verb_acted(void *data)
 {
@@ -89,7 +52,7 @@ verb_acted(void *data)
 	pthread_mutex_lock(&d->lock);
 	d->acted = true;
 	pthread_mutex_unlock(&d->lock);
-	daemon_wake();
+	wake_up();
 }
 
 static bool
@@ -104,24 +67,6 @@ has_acted(struct daemon *d)
 	return has;
 }
 
-/* From threads of runs and verbs. */
-static void
-system_is(void *data, const char *system, enum manners_state state, int64_t wait_us)
-{
-	static const char *const says[MANNERS_STATE_COUNT] = {
-#define X(id, name, text) [MANNERS_##id] = text,
-		MANNERS_STATES(X)
-#undef X
-	};
-
-	(void)data;
-	if (state == MANNERS_OPEN)
-		log_event(SYNCLINE_LOG_INFO, "system-open", &(struct log_about){ .system = system }, "%s", says[state]);
-	else
-		log_event(SYNCLINE_LOG_WARNING, "system-left-alone", &(struct log_about){ .system = system }, "%s: it is left alone for %lld seconds", says[state],
-		          (long long)((wait_us + 999999) / 1000000));
-}
-
 static void
 look_again(struct daemon *d)
 {
@@ -129,7 +74,7 @@ look_again(struct daemon *d)
 	struct error err = { 0 };
 
 	if (outlook_again(&outlook, os_wall_us(), &err) != 0)
-		daemon_say(SYNCLINE_LOG_ERROR, "ledger", NULL, &err);
+		tell_error(SYNCLINE_LOG_ERROR, "ledger", NULL, &err);
 	if (d->worker_count == 0)
 		os_give_back_memory();
 }
@@ -152,9 +97,9 @@ reload(struct daemon *d)
 
 	os_notify("RELOADING=1");
 	if (generation_read(d, &fresh, &err) != 0) {
-		daemon_say(SYNCLINE_LOG_ERROR, "reload-refused", NULL, &err);
+		tell_error(SYNCLINE_LOG_ERROR, "reload-refused", NULL, &err);
 	} else if (generation_prepare(d, fresh, &err) != 0) {
-		daemon_say(SYNCLINE_LOG_ERROR, "reload-refused", NULL, &err);
+		tell_error(SYNCLINE_LOG_ERROR, "reload-refused", NULL, &err);
 		generation_give_back(d, &fresh->loaded);
 	} else {
 		generation_take(d, fresh);
@@ -190,7 +135,7 @@ sleep_ms(const struct daemon *d)
 void
 daemon_serve(struct daemon *d)
 {
-	struct pollfd polled[2] = { { .fd = wake[0], .events = POLLIN }, { .events = POLLIN } };
+	struct pollfd polled[2] = { { .fd = wake_descriptor(), .events = POLLIN }, { .events = POLLIN } };
 
 	os_notify("READY=1");
 	while (!wanted_end) {
@@ -207,7 +152,7 @@ daemon_serve(struct daemon *d)
 		os_notify("WATCHDOG=1");
 		polled[1].fd = arrivals_fd(d->now->arrivals);
 		if (poll(polled, 2, sleep_ms(d)) > 0 && polled[0].revents != 0)
-			drain_wake();
+			wake_drain();
 	}
 }
 
@@ -215,7 +160,7 @@ bool
 daemon_stop(struct daemon *d)
 {
 	int64_t until = os_monotonic_ms() + STOP_MS;
-	struct pollfd polled = { .fd = wake[0], .events = POLLIN };
+	struct pollfd polled = { .fd = wake_descriptor(), .events = POLLIN };
 	struct error err = { 0 };
 
 	os_notify("STOPPING=1");
@@ -229,7 +174,7 @@ daemon_stop(struct daemon *d)
 	jobs_end(d);
 	while (d->worker_count > 0 && os_monotonic_ms() < until) {
 		if (poll(&polled, 1, (int)(until - os_monotonic_ms())) > 0)
-			drain_wake();
+			wake_drain();
 		jobs_end(d);
 	}
 	if (d->worker_count > 0) {
@@ -237,7 +182,7 @@ daemon_stop(struct daemon *d)
 		return false;
 	}
 	if (ledger_agent_end(d->now->ledger, &err) != 0)
-		daemon_say(SYNCLINE_LOG_WARNING, "ledger", NULL, &err);
+		tell_error(SYNCLINE_LOG_WARNING, "ledger", NULL, &err);
 	log_event(SYNCLINE_LOG_INFO, "stopped", NULL, "version %s", SYNCLINE_VERSION);
 	return true;
 }
@@ -245,18 +190,14 @@ daemon_stop(struct daemon *d)
 static int
 open_all(struct daemon *d, struct error *err)
 {
-	const struct control_options control = { .base = &d->ctl, .borrow = generation_borrow, .give_back = generation_give_back, .told = verb_told,
+	const struct control_options control = { .base = &d->ctl, .borrow = generation_borrow, .give_back = generation_give_back, .told = tell_verb,
 		.acted = verb_acted, .data = d };
 	struct generation *first;
 
-	if (pipe(wake) != 0)
-		return error_system(err, ERROR_SYSTEM, errno, "a pipe can't be made");
-	for (int i = 0; i < 2; i++) {
-		os_close_on_exec(wake[i]);
-		os_nonblocking(wake[i]);
-	}
+	if (wake_open(err) != 0)
+		return -1;
 	catch_signals();
-	if ((d->manners = manners_new(system_is, d)) == NULL)
+	if ((d->manners = manners_new(tell_system, NULL)) == NULL)
 		return error_memory(err);
 	d->up_us = os_wall_us();
 	if (generation_read(d, &first, err) != 0)

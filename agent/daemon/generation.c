@@ -55,14 +55,6 @@ generation_give_back(void *daemon, const struct loaded *loaded)
 	release(daemon, (struct generation *)(uintptr_t)loaded);
 }
 
-/* Lines of connectors, from their threads. */
-static void
-connector_says(void *data, const char *system, uint32_t level, const char *text)
-{
-	(void)data;
-	log_event(level, "connector", &(struct log_about){ .system = system }, "%s", text);
-}
-
 int
 generation_read(struct daemon *d, struct generation **ret_generation, struct error *err)
 {
@@ -74,12 +66,12 @@ generation_read(struct daemon *d, struct generation **ret_generation, struct err
 		return error_memory(err);
 	generation->users = 1;
 	loaded_begin(&d->ctl, &generation->loaded);
-	generation->loaded.systems.log = connector_says;
+	generation->loaded.systems.log = tell_line;
 	generation->loaded.systems.manners = d->manners;
 	diagnostics_init(&diagnostics);
 	good = loaded_read(&d->ctl, &generation->loaded, &diagnostics) == 0;
 	for (size_t i = 0; !good && i < diagnostics.count; i++)
-		daemon_say(SYNCLINE_LOG_ERROR, "config-mistake", NULL, &diagnostics.items[i].error);
+		tell_error(SYNCLINE_LOG_ERROR, "config-mistake", NULL, &diagnostics.items[i].error);
 	diagnostics_free(&diagnostics);
 	if (good) {
 		*ret_generation = generation;
@@ -145,7 +137,8 @@ generation_take(struct daemon *d, struct generation *generation)
 	d->now = generation;
 	pthread_mutex_unlock(&d->lock);
 	if (agent != NULL)
-		log_set(&(struct log_options){ .level = agent->log_level, .json = agent->log_format == CONFIG_LOG_JSON });
+		log_set(&(struct log_options){ .level = agent->log_level, .json = agent->log_format == CONFIG_LOG_JSON,
+			.syslog = agent->log_to == CONFIG_LOG_TO_SYSLOG });
 	if (old == NULL)
 		return;
 	close_ledger(old);

@@ -44,9 +44,21 @@ struct daemon {
 	unsigned worker_count;
 };
 
-/* daemon.c: whoever sleeps in daemon_serve() looks again.  Any thread, and handlers of signals. */
-void daemon_wake(void);
-void daemon_say(uint32_t level, const char *event, const struct log_about *about, const struct error *err);
+/* wake.c: whoever sleeps in daemon_serve() looks again.  Any thread, and handlers of signals. */
+int wake_open(struct error *err);
+void wake_up(void);
+void wake_drain(void);
+int wake_descriptor(void); /* to be polled */
+
+/* telling.c: what the log says.  Any thread; `data` is not used. */
+void tell_error(uint32_t level, const char *event, const struct log_about *about, const struct error *err);
+void tell_line(void *data, const struct connector_line *line);
+void tell_system(void *data, const char *system, enum manners_state state, int64_t wait_us);
+void tell_verb(void *data, const char *who, const char *verb, enum ctl_exit status);
+void tell_run(void *data, const struct worker_place *at, uint32_t level, const char *text);
+void tell_ended(void *data, const struct worker_place *at, const struct ledger_run *run, const struct ledger_plan *plan, const struct error *why);
+void tell_busy(void *data, const struct worker_place *at, const struct error *why);
+void tell_news(void *data, const struct worker_place *at, struct ledger *ledger, const struct ledger_news *what);
 
 /* Reads the configuration; its mistakes are told. */
 int generation_read(struct daemon *d, struct generation **ret_generation, struct error *err);

@@ -9,48 +9,11 @@
 #define AGAIN_US (INT64_C(10) * 1000000)
 #define AGAIN_MAX_US (INT64_C(300) * 1000000)
 
-/* What runs say, from their threads. */
-
-static void
-worker_says(void *data, const struct config_flow *flow, uint32_t level, const char *text)
-{
-	(void)data;
-	log_event(level, "run", &(struct log_about){ .flow = flow->head.name }, "%s", text);
-}
-
-static void
-run_ended(void *data, const struct config_flow *flow, const char *unit, const struct ledger_run *run, const struct ledger_plan *plan,
-          const struct error *why)
-{
-	struct log_about about = { .flow = flow->head.name, .unit = unit, .run = run->number, .plan = plan != NULL ? plan->number : 0,
-		.milliseconds = (run->ended_us - run->started_us) / 1000, .error = why };
-	uint32_t level = run->state == LEDGER_RUN_FAILED ? SYNCLINE_LOG_ERROR : run->state == LEDGER_RUN_HELD ? SYNCLINE_LOG_WARNING : SYNCLINE_LOG_INFO;
-	struct buffer text;
-	const char *counts;
-
-	(void)data;
-	buffer_init(&text, 0);
-	for (int i = 0; i < LEDGER_COUNT_COUNT; i++)
-		if (run->counts[i] > 0)
-			buffer_format(&text, "%s%llu %s", text.length > 0 ? ", " : "", (unsigned long long)run->counts[i], ledger_count_name((enum ledger_count)i));
-	counts = buffer_string(&text);
-	log_event(level, "run-ended", &about, "%s%s%s%s%s", ledger_run_state_name((enum ledger_run_state)run->state), counts != NULL && counts[0] != '\0' ? ", " : "",
-	          counts != NULL ? counts : "", run->message != NULL ? ": " : "", run->message != NULL ? run->message : "");
-	buffer_free(&text);
-}
-
-static void
-run_busy(void *data, const struct config_flow *flow, const char *unit, const struct error *why)
-{
-	(void)data;
-	daemon_say(SYNCLINE_LOG_INFO, "run-busy", &(struct log_about){ .flow = flow->head.name, .unit = unit }, why);
-}
-
 static void
 worker_over(void *data)
 {
 	(void)data;
-	daemon_wake();
+	wake_up();
 }
 
 /* Long ones. */
@@ -114,8 +77,8 @@ static int
 begin_next(struct daemon *d)
 {
 	struct generation *g = d->now;
-	const struct worker_options options = { .model = g->loaded.model, .systems = &g->loaded.systems, .state_dir = d->ctl.state_dir, .say = worker_says,
-		.ended = run_ended, .busy = run_busy, .over = worker_over, .data = d };
+	const struct worker_options options = { .model = g->loaded.model, .systems = &g->loaded.systems, .state_dir = d->ctl.state_dir, .say = tell_run,
+		.ended = tell_ended, .busy = tell_busy, .news = tell_news, .all_news = log_wants(SYNCLINE_LOG_DEBUG), .over = worker_over, .data = d };
 	struct at_work *at = &d->at_work[d->worker_count];
 	const struct config_flow *flow;
 	struct agenda_job job;
@@ -134,7 +97,7 @@ begin_next(struct daemon *d)
 		d->worker_count++;
 		return 1;
 	}
-	daemon_say(SYNCLINE_LOG_ERROR, "run-not-begun", &(struct log_about){ .flow = flow != NULL ? flow->head.name : NULL }, &err);
+	tell_error(SYNCLINE_LOG_ERROR, "run-not-begun", &(struct log_about){ .flow = flow != NULL ? flow->head.name : NULL }, &err);
 	if (flow != NULL) {
 		int64_t again_us = os_wall_us() + AGAIN_US;
 
@@ -189,7 +152,7 @@ take_result(struct daemon *d, const struct worker *worker)
 	uint32_t at;
 
 	if (why->code != ERROR_NONE)
-		daemon_say(SYNCLINE_LOG_ERROR, "run-failed", &(struct log_about){ .flow = job->flow->head.name }, why);
+		tell_error(SYNCLINE_LOG_ERROR, "run-failed", &(struct log_about){ .flow = job->flow->head.name }, why);
 	if (flow == NULL)
 		return; /* no longer configured */
 	at = (uint32_t)(flow - model->flows);
@@ -207,7 +170,7 @@ take_result(struct daemon *d, const struct worker *worker)
 		if (failed)
 			agenda_again(g->agenda, flow, unit, flow == job->flow ? job->reads : NULL, soonest);
 		if (outlook_others(&outlook, flow, unit, g->quiet_us, &err) != 0)
-			daemon_say(SYNCLINE_LOG_ERROR, "ledger", NULL, &err);
+			tell_error(SYNCLINE_LOG_ERROR, "ledger", NULL, &err);
 	}
 	agenda_done(g->agenda, flow, result->done + result->findings + result->held > 0);
 }

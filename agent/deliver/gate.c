@@ -10,9 +10,9 @@
 
 #include "base/text.h"
 #include "deliver/inside.h"
+#include "flow/root.h"
 
 #define CAUSE_FLAG "flag"
-#define CHAIN_MAX 32u
 #define ROWS_MAX 1000u
 
 static void
@@ -349,38 +349,6 @@ gate_heed(struct outlet *outlet, struct error *err)
 	return flag.mode == outlet->flag.mode && flag.percent == outlet->flag.percent ? 0 : gate_open(outlet, err);
 }
 
-/* The record at the top of the chain: an order is never in without its customer. */
-static int
-root_of(struct outlet *outlet, const struct ledger_record *record, int64_t *ret_root, struct error *err)
-{
-	const struct config_entity *entity = outlet->entity;
-	struct ledger_record parent;
-
-	*ret_root = record->id;
-	for (uint32_t depth = 0; depth < CHAIN_MAX; depth++) {
-		const struct config_field *up = NULL;
-		int64_t id = 0;
-
-		for (uint32_t i = 0; i < entity->field_count; i++) {
-			const struct config_field *field = &entity->fields[i];
-
-			if (field->type != CONFIG_FIELD_REF || record->values[i].type != SYNCLINE_TYPE_INTEGER || (up != NULL && (up->required || !field->required)))
-				continue;
-			up = field;
-			id = record->values[i].u.integer;
-		}
-		if (up == NULL || up->entity == NULL || (entity = config_entity(outlet->deliver->engine->model, up->entity)) == NULL)
-			return 0;
-		if (ledger_records_get(outlet->deliver->ledger, entity, &id, 1, &outlet->arena, &parent, err) != 0)
-			return -1;
-		if (parent.id == 0 || parent.id == *ret_root)
-			return 0;
-		*ret_root = parent.id;
-		record = &parent;
-	}
-	return 0;
-}
-
 /* The same answer for ever, and one that grows with the share: who is in at 10 % is in at 20 %. */
 static int
 is_canary(struct outlet *outlet, const struct ledger_record *record, bool *ret_in, struct error *err)
@@ -389,7 +357,7 @@ is_canary(struct outlet *outlet, const struct ledger_record *record, bool *ret_i
 	uint64_t number;
 	int64_t root;
 
-	if (root_of(outlet, record, &root, err) != 0)
+	if (root_of(outlet->deliver->ledger, outlet->entity, record, &outlet->arena, &root, err) != 0)
 		return -1;
 	crypto_shorthash(hash, (const unsigned char *)&root, sizeof root, ledger_hash_key(outlet->deliver->ledger));
 	memcpy(&number, hash, sizeof number);

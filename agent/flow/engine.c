@@ -356,6 +356,8 @@ engine_connector(struct engine *engine, const struct config_system *system, cons
 		free(made);
 		return -1;
 	}
+	if (engine->run != 0)
+		connector_set_run(made->connector, engine->run, engine->trace);
 	made->next = engine->connectors;
 	engine->connectors = made;
 	*ret_connector = made->connector;
@@ -458,6 +460,16 @@ engine_interrupt(struct engine *engine)
 }
 
 /* ---- telling ---- */
+
+void
+engine_work_for(struct engine *engine, const struct ledger_run *run)
+{
+	engine->run = run->number;
+	engine->unit = run->unit;
+	ledger_run_trace(engine->ledger, run, engine->trace);
+	for (struct engine_connector *c = engine->connectors; c != NULL; c = c->next)
+		connector_set_run(c->connector, engine->run, engine->trace);
+}
 
 bool
 engine_progress(struct engine *engine, const char *what, uint64_t done, uint64_t total)

@@ -68,6 +68,9 @@ struct engine {
 	struct bound *bounds;
 	uint32_t bound_count;
 	struct engine_connector *connectors;
+	int64_t run; /* that it works for (engine_work_for()); 0: none */
+	uint32_t unit;
+	char trace[33];
 	bool stopped; /* progress said so: what can stop, stops */
 };
 
@@ -123,6 +126,8 @@ void engine_interrupt(struct engine *engine);
 void engine_reading(struct engine *engine, struct connector *connector);
 void engine_read(struct engine *engine, struct connector *connector);
 
+/* From now on what it says and asks is in the name of this run. */
+void engine_work_for(struct engine *engine, const struct ledger_run *run);
 /* false: stop. */
 bool engine_progress(struct engine *engine, const char *what, uint64_t done, uint64_t total);
 void engine_say(struct engine *engine, uint32_t level, const char *format, ...) __attribute__((format(printf, 3, 4)));

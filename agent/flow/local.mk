@@ -7,7 +7,7 @@ libflow_a_CPPFLAGS = $(AGENT_CPPFLAGS)
 libflow_a_CFLAGS = $(AGENT_CFLAGS)
 libflow_a_SOURCES += agent/flow/vector.c agent/flow/vector.h
 libflow_a_SOURCES += agent/flow/bound.c agent/flow/bound.h agent/flow/engine.c agent/flow/engine.h agent/flow/world.c agent/flow/world.h
-libflow_a_SOURCES += agent/flow/admission.c agent/flow/admission.h agent/flow/ahead.c agent/flow/ahead.h agent/flow/apply.c agent/flow/apply.h agent/flow/apply_bulk.c \
+libflow_a_SOURCES += agent/flow/admission.c agent/flow/admission.h agent/flow/root.c agent/flow/root.h agent/flow/ahead.c agent/flow/ahead.h agent/flow/apply.c agent/flow/apply.h agent/flow/apply_bulk.c \
 	agent/flow/confirm.c agent/flow/confirm.h agent/flow/confirm_short.c agent/flow/contents.c agent/flow/contents.h agent/flow/exchange.c agent/flow/gone.c \
 	agent/flow/guards.c agent/flow/handed.c \
 	agent/flow/intake.h agent/flow/lists.c agent/flow/unsure.c \

@@ -17,7 +17,7 @@ struct systems {
 	/* The value of a secret, valid until the connector was started.  NULL: there is no vault. */
 	int (*secret)(void *data, const char *reference, struct syncline_slice *ret_value, struct error *err);
 	void *secret_data;
-	void (*log)(void *data, const char *system, uint32_t level, const char *text);
+	void (*log)(void *data, const struct connector_line *line);
 	void *log_data;
 	struct manners *manners; /* of this process; NULL: calls are not counted */
 };

@@ -100,9 +100,7 @@ keep_options(struct connector *c, const struct connector_options *o, struct erro
 	c->system = copy_text(o->system != NULL ? o->system : "?");
 	c->path = copy_text(o->path != NULL ? o->path : "");
 	c->host_program = copy_text(host_program_of(o));
-	c->correlation = copy_text(o->correlation != NULL ? o->correlation : o->system != NULL ? o->system : "?");
-	c->traceparent = copy_text(o->traceparent);
-	if (c->system == NULL || c->path == NULL || c->host_program == NULL || c->correlation == NULL)
+	if (c->system == NULL || c->path == NULL || c->host_program == NULL)
 		return error_memory(err);
 	return keep_opening(c, o, err);
 }
@@ -120,8 +118,6 @@ free_connector(struct connector *c)
 	free(c->system);
 	free(c->path);
 	free(c->host_program);
-	free(c->correlation);
-	free(c->traceparent);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
 }
@@ -151,6 +147,23 @@ make(const struct connector_options *o, struct link *(*open_link)(const struct l
 	return c;
 }
 
+/* A line from the link, in its thread. */
+static void
+log_line(void *data, uint32_t level, const char *text)
+{
+	struct connector *c = data;
+	struct connector_line line = { .system = c->system, .level = level, .text = text };
+	char trace[CONNECTOR_TRACE + 1];
+
+	pthread_mutex_lock(&c->lock);
+	line.run = c->run;
+	memcpy(trace, c->trace, sizeof trace);
+	pthread_mutex_unlock(&c->lock);
+	line.correlation = trace[0] != '\0' ? trace : c->system;
+	if (c->options.log != NULL)
+		c->options.log(c->options.log_data, &line);
+}
+
 static int
 start_link(struct connector *c, struct error *err)
 {
@@ -158,8 +171,8 @@ start_link(struct connector *c, struct error *err)
 
 	c->incarnation++;
 	c->setup = (struct link_setup){ .system = c->system, .host_program = c->host_program, .incarnation = c->incarnation,
-		.memory_max = c->options.memory_max, .start_ms = c->timeout_ms, .cancelled = &c->cancelled, .log = c->options.log,
-		.log_data = c->options.log_data, .expr = c->options.expr, .built_in = c->built_in };
+		.memory_max = c->options.memory_max, .start_ms = c->timeout_ms, .cancelled = &c->cancelled, .log = log_line,
+		.log_data = c, .expr = c->options.expr, .built_in = c->built_in };
 	if ((link = c->open_link(&c->setup, err)) == NULL) {
 		error_place(err, "system %s", c->system);
 		return -1;
@@ -364,16 +377,12 @@ connector_set_timeout(struct connector *c, uint32_t timeout_ms)
 }
 
 void
-connector_set_correlation(struct connector *c, const char *correlation, const char *traceparent)
+connector_set_run(struct connector *c, int64_t run, const char *trace)
 {
-	char *text = copy_text(correlation != NULL ? correlation : c->system);
-
-	if (text != NULL) {
-		free(c->correlation);
-		c->correlation = text;
-	}
-	free(c->traceparent);
-	c->traceparent = copy_text(traceparent);
+	pthread_mutex_lock(&c->lock);
+	c->run = run;
+	snprintf(c->trace, sizeof c->trace, "%s", trace != NULL ? trace : "");
+	pthread_mutex_unlock(&c->lock);
 }
 
 void

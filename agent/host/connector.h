@@ -35,6 +35,15 @@ struct connector_state {
 	struct syncline_slice value;
 };
 
+/* A line of its log. */
+struct connector_line {
+	const char *system;
+	int64_t run;             /* that it works for; 0: none */
+	const char *correlation; /* of that run; else the system's name */
+	uint32_t level;          /* SYNCLINE_LOG_* */
+	const char *text;
+};
+
 #define CONNECTOR_TIMEOUT_MS 60000u
 #define CONNECTOR_GRACE_MS 5000u
 #define CONNECTOR_CREDITS 4u
@@ -54,10 +63,8 @@ struct connector_options {
 	uint64_t memory_max; /* bytes of address space of its process, 0: no limit */
 	const char *host_program;  /* NULL: the environment's SYNCLINE_HOST, else the installed syncline-host */
 	const char *agent_version; /* NULL: unknown */
-	const char *correlation;   /* for the connector's log lines and requests; NULL: the system's name */
-	const char *traceparent;   /* or NULL */
 	/* A line of log/1.  Any thread, until connector_stop() has returned.  NULL: thrown away. */
-	void (*log)(void *data, const char *system, uint32_t level, const char *text);
+	void (*log)(void *data, const struct connector_line *line);
 	void *log_data;
 	/* state/1: what is stored, and where changes go when the call's reply or batch was accepted; -1 fails that call. */
 	const struct connector_state *state;
@@ -107,7 +114,11 @@ void connector_cancel(struct connector *connector);
 void connector_uncancel(struct connector *connector);
 /* Of the calls that follow; 0: as in the options. */
 void connector_set_timeout(struct connector *connector, uint32_t timeout_ms);
-void connector_set_correlation(struct connector *connector, const char *correlation, const char *traceparent);
+/*
+ * What it works for from now on: its calls carry `trace` (32 hex digits, or NULL for none) as the correlation id, and as the trace of a W3C
+ * traceparent that it hands on to the system.  Any thread.
+ */
+void connector_set_run(struct connector *connector, int64_t run, const char *trace);
 /* Takes back a "put aside": the next call starts the process again. */
 void connector_reset(struct connector *connector);
 /* Is the process there and reading?  Starts nothing. */

@@ -45,7 +45,7 @@ struct link_setup {
 	uint64_t memory_max;
 	uint32_t start_ms; /* for the handshake */
 	const atomic_bool *cancelled;
-	void (*log)(void *data, const char *system, uint32_t level, const char *text);
+	void (*log)(void *data, uint32_t level, const char *text); /* or NULL */
 	void *log_data;
 	const struct syncline_expr_service_v1 *expr;
 	const struct syncline_connector *(*built_in)(void); /* direct: instead of a file */

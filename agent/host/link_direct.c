@@ -28,7 +28,7 @@ link_log(const struct link_setup *setup, const struct message *message)
 	level = wire_get32(&wire);
 	wire_get_message(&wire, text, sizeof text);
 	if (!wire.bad && setup->log != NULL)
-		setup->log(setup->log_data, setup->system, level <= SYNCLINE_LOG_ERROR ? level : SYNCLINE_LOG_ERROR, text);
+		setup->log(setup->log_data, level <= SYNCLINE_LOG_ERROR ? level : SYNCLINE_LOG_ERROR, text);
 }
 
 static int

@@ -2,6 +2,7 @@
 /*
  * proxy.c: one call through a link: send, wait, cancel, give it a grace time, end the process.  The thread that uses the connector.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +24,20 @@ reply_free(struct reply *reply)
 void
 proxy_begin(struct connector *c, struct buffer *head)
 {
-	struct codec_call call = { .deadline_ms = c->timeout_ms, .correlation = c->correlation, .traceparent = c->traceparent };
+	struct codec_call call = { .deadline_ms = c->timeout_ms, .correlation = c->system };
+	char trace[CONNECTOR_TRACE + 1], parent[80];
+	uint64_t span;
 
+	pthread_mutex_lock(&c->lock);
+	memcpy(trace, c->trace, sizeof trace);
+	pthread_mutex_unlock(&c->lock);
+	if (trace[0] != '\0') {
+		/* W3C Trace Context, level 1: version, trace, this call, sampled. */
+		randombytes_buf(&span, sizeof span);
+		snprintf(parent, sizeof parent, "00-%s-%016" PRIx64 "-01", trace, span | 1);
+		call.correlation = trace;
+		call.traceparent = parent;
+	}
 	buffer_init(head, FRAME_HEAD_MAX);
 	codec_put_call(head, &call);
 }

@@ -13,9 +13,10 @@
 #include "host/link.h"
 #include "host/restart.h"
 
+#define CONNECTOR_TRACE 32 /* hex digits */
 struct connector {
 	struct connector_options options; /* texts owned; settings, secrets and state are not kept here */
-	char *system, *path, *host_program, *correlation, *traceparent;
+	char *system, *path, *host_program;
 	struct link *(*open_link)(const struct link_setup *setup, struct error *err);
 	const struct syncline_connector *(*built_in)(void);
 	uint8_t *opening; /* the OPEN request without the state, in locked memory: it holds the secrets */
@@ -23,7 +24,9 @@ struct connector {
 	struct connector_info *info;
 	struct link_setup setup;
 	struct link *link; /* NULL: not running */
-	pthread_mutex_t lock; /* of `link`, for connector_cancel() */
+	pthread_mutex_t lock; /* of `link`, for connector_cancel(), and of what it works for */
+	int64_t run;
+	char trace[CONNECTOR_TRACE + 1]; /* "": none */
 	uint32_t incarnation;
 	uint32_t number; /* the last that was given to a call or stream */
 	atomic_bool cancelled;

@@ -179,26 +179,39 @@ bad_request(const struct guest *guest, const struct syncline_http_request *reque
 	return NULL;
 }
 
-static struct curl_slist *
-make_headers(const struct syncline_http_request *request, bool *ret_failed)
+static bool
+add_header(struct curl_slist **list, struct buffer *line, const char *name, const char *value)
 {
+	struct curl_slist *more;
+
+	buffer_clear(line);
+	/* libcurl's way to send a header without a value. */
+	buffer_format(line, value[0] != '\0' ? "%s: %s" : "%s;", name, value);
+	if (line->failed || buffer_string(line) == NULL || (more = curl_slist_append(*list, line->data)) == NULL)
+		return false;
+	*list = more;
+	return true;
+}
+
+static struct curl_slist *
+make_headers(const struct syncline_http_request *request, const struct syncline_call *call, bool *ret_failed)
+{
+	bool good = true, traced = call == NULL || call->traceparent == NULL;
 	struct curl_slist *list = NULL, *more;
 	struct buffer line;
 
 	buffer_init(&line, 1024 * 1024);
-	*ret_failed = false;
-	for (uint32_t i = 0; i < request->header_count && !*ret_failed; i++) {
-		buffer_clear(&line);
-		/* libcurl's way to send a header without a value. */
-		buffer_format(&line, request->headers[i].value[0] != '\0' ? "%s: %s" : "%s;", request->headers[i].name, request->headers[i].value);
-		more = line.failed || buffer_string(&line) == NULL ? NULL : curl_slist_append(list, line.data);
-		*ret_failed = more == NULL;
-		list = more != NULL ? more : list;
+	for (uint32_t i = 0; i < request->header_count && good; i++) {
+		traced = traced || strcasecmp(request->headers[i].name, "traceparent") == 0;
+		good = add_header(&list, &line, request->headers[i].name, request->headers[i].value);
 	}
+	if (good && !traced)
+		good = add_header(&list, &line, "traceparent", call->traceparent);
 	/* No waiting for 100 Continue, and no type that the connector didn't set. */
-	if (!*ret_failed && (more = curl_slist_append(list, "Expect:")) != NULL)
+	if (good && (more = curl_slist_append(list, "Expect:")) != NULL)
 		list = more;
 	buffer_free(&line);
+	*ret_failed = !good;
 	return list;
 }
 
@@ -344,7 +357,7 @@ perform(const struct syncline_host *host, const struct syncline_call *call, cons
 	if ((curl = take_handle(guest)) == NULL)
 		return fail(err, SYNCLINE_RETRY, SYNCLINE_APPLIED_NO, "", "the HTTP client could not be started", "");
 	x = exchange_new(&request, call);
-	headers = make_headers(&request, &failed);
+	headers = make_headers(&request, call, &failed);
 	if (x == NULL || failed) {
 		klass = fail(err, SYNCLINE_RETRY, SYNCLINE_APPLIED_NO, "", "no memory for a request", "");
 	} else {

@@ -258,6 +258,9 @@ ledger_find(struct ledger *ledger, const struct ledger_finding *f, int64_t *ret_
 	if (status == 0)
 		status = store_candidates(ledger, f, id, same != 0, err);
 	buffer_free(&sealed);
+	if (status == 0 && same == 0)
+		news_note(ledger, &(struct ledger_news){ .event = ledger_finding_name(f->kind), .cause = f->cause, .record = f->record, .unit = f->unit,
+			.object = f->object, .run = f->run, .finding = id });
 	if (status == 0 && ret_id != NULL)
 		*ret_id = id;
 	return status;

@@ -39,6 +39,15 @@ count_alike(const struct ledger_history *rows, uint32_t count)
 	return n;
 }
 
+static void
+note(struct ledger *ledger, const struct ledger_history *row, int64_t last)
+{
+	const struct ledger_news what = { .event = ledger_event_name(row->event), .record = row->record, .last = last, .entity = row->entity, .unit = row->unit,
+		.object = row->object, .run = row->run };
+
+	news_note(ledger, &what);
+}
+
 int
 history_span(struct ledger *ledger, const struct ledger_history *first, int64_t last, struct error *err)
 {
@@ -59,6 +68,7 @@ history_span(struct ledger *ledger, const struct ledger_history *first, int64_t 
 	ledger_bind_text(statement, 9, ledger_event_name(first->event));
 	sqlite3_bind_int64(statement, 10, (int64_t)first->generation);
 	sqlite3_bind_int64(statement, 11, first->version);
+	note(ledger, first, last);
 	return ledger_run_statement(ledger, statement, err);
 }
 
@@ -95,6 +105,7 @@ add_row(struct ledger *ledger, sqlite3_stmt *statement, const struct ledger_hist
 		sqlite3_bind_null(statement, 17);
 	}
 	ledger_bind_text(statement, 16, row->note);
+	note(ledger, row, 0);
 	return ledger_run_statement(ledger, statement, err);
 }
 

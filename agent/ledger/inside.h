@@ -21,6 +21,14 @@ struct missing;     /* links_missing.c: what a full read did not show */
 struct packer;      /* packed.c */
 struct carrier;     /* carry.c */
 
+#define NEWS_MARKS 8u
+struct newsroom {
+	struct ledger_news *items; /* of the open transaction */
+	uint32_t count, room;
+	uint32_t marks[NEWS_MARKS + 1]; /* how many there were at each savepoint; the first at the beginning, 0 */
+	struct arena texts;
+};
+
 struct ledger {
 	sqlite3 *db;
 	struct ledger_options options;
@@ -55,8 +63,16 @@ struct ledger {
 	struct golden *goldens;                  /* those that were asked for; in the arena */
 	const struct config_entity *last_entity; /* of ledger_record_entity() */
 	struct missing *missing;                 /* of the read that was asked for last, or NULL */
+	struct newsroom newsroom;
 	struct arena arena; /* as long as it is open */
 };
+
+/* news.c: in a transaction; at a savepoint; with what is rolled back down to so many savepoints; once it is committed. */
+void news_note(struct ledger *ledger, const struct ledger_news *what);
+void news_mark(struct ledger *ledger);
+void news_forget(struct ledger *ledger, unsigned savepoints);
+void news_tell(struct ledger *ledger);
+void news_free(struct ledger *ledger);
 
 /*
  * The statement of this text, prepared once, reset and without bindings.  NULL with err set.  The text may be made at run time

@@ -48,6 +48,15 @@ enum ledger_mode {
 	LEDGER_ENGINE,  /* runs and delivers: one at a time, others are refused with a sentence that names its process */
 };
 
+struct ledger_news {
+	const char *event;   /* "created", "sent-update" (ledger_event_name()); of a finding its kind: "reject", "dead" */
+	const char *cause;   /* of a finding; or NULL */
+	int64_t record;      /* or 0 */
+	int64_t last;        /* the same happened to all from `record` up to this one; 0: to it alone */
+	uint32_t entity, unit, object; /* 0: it is about none */
+	int64_t run;
+	int64_t finding;     /* its number, 0: it is none */
+};
 struct ledger_options {
 	const char *state_dir; /* created with mode 0700 for ENGINE and VISITOR when it is missing */
 	enum ledger_mode mode;
@@ -62,6 +71,13 @@ struct ledger_options {
 	const char *who;       /* for audit columns: "root (uid 0)", "run"; NULL: unknown */
 	uint32_t busy_ms;      /* how long a transaction waits for another process's; 0: 10 s */
 	uint32_t cache_kib;    /* page cache; 0: 16 MiB */
+	/*
+	 * What happened to records, once it is committed; in the thread that committed it, which may ask this ledger things and change nothing
+	 * in it.  NULL: nobody is told.  all_news: also what is no finding.
+	 */
+	void (*news)(void *data, struct ledger *ledger, const struct ledger_news *what);
+	void *news_data;
+	bool all_news;
 	uint32_t carry_frames; /* pages in the log from which on they are carried over into the file; 0: 16384 */
 };
 

@@ -524,6 +524,7 @@ ledger_open(const struct ledger_options *options, struct ledger **ret_ledger, st
 	if (ledger == NULL)
 		return error_memory(err);
 	arena_init(&ledger->arena, 0);
+	arena_init(&ledger->newsroom.texts, 0);
 	buffer_init(&ledger->scratch, 65536);
 	ledger->options = *options;
 	ledger->state_dir = arena_text(&ledger->arena, options->state_dir);
@@ -563,6 +564,7 @@ ledger_close(struct ledger *ledger)
 	packed_free(ledger);
 	buffer_free(&ledger->scratch);
 	ledger_engine_unlock(ledger->engine);
+	news_free(ledger);
 	arena_free(&ledger->arena);
 	free(ledger);
 }

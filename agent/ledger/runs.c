@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 const char ledger_schema_runs[] =
 	/* state: 0 running, 1 done, 2 findings, 3 held, 4 failed, 5 stopped.  counts: JSON, what is not there is 0. */
 	"CREATE TABLE run (number INTEGER PRIMARY KEY AUTOINCREMENT, flow INTEGER NOT NULL, unit INTEGER NOT NULL, cause TEXT NOT NULL, who TEXT,"
@@ -99,10 +101,11 @@ end_former(struct ledger *ledger, uint32_t flow, uint32_t unit, struct error *er
 }
 
 int
-ledger_run_begin(struct ledger *ledger, uint32_t flow, uint32_t unit, const char *cause, int64_t *ret_number, struct error *err)
+ledger_run_begin(struct ledger *ledger, uint32_t flow, uint32_t unit, const char *cause, int64_t *ret_number, int64_t *ret_started_us,
+                 struct error *err)
 {
+	int64_t started_us = ledger_now(ledger), number;
 	sqlite3_stmt *statement;
-	int64_t number;
 	int result;
 
 	if (ledger_begin(ledger, err) != 0)
@@ -118,7 +121,7 @@ ledger_run_begin(struct ledger *ledger, uint32_t flow, uint32_t unit, const char
 	sqlite3_bind_int64(statement, 2, unit);
 	ledger_bind_text(statement, 3, cause != NULL ? cause : "");
 	ledger_bind_text(statement, 4, ledger->who);
-	sqlite3_bind_int64(statement, 5, ledger_now(ledger));
+	sqlite3_bind_int64(statement, 5, started_us);
 	result = ledger_run_statement(ledger, statement, err);
 	number = sqlite3_last_insert_rowid(ledger->db);
 	if (result != 0 || ledger_commit(ledger, err) != 0) {
@@ -126,6 +129,8 @@ ledger_run_begin(struct ledger *ledger, uint32_t flow, uint32_t unit, const char
 		return -1;
 	}
 	*ret_number = number;
+	if (ret_started_us != NULL)
+		*ret_started_us = started_us;
 	return 0;
 }
 
@@ -195,6 +200,16 @@ take_run(sqlite3_stmt *statement, struct ledger_run *run)
 		.message = (const char *)sqlite3_column_text(statement, 11),
 	};
 	runs_read_counts((const char *)sqlite3_column_text(statement, 10), run->counts);
+}
+
+void
+ledger_run_trace(const struct ledger *ledger, const struct ledger_run *run, char ret_trace[LEDGER_TRACE + 1])
+{
+	const int64_t words[2] = { run->number, run->started_us };
+	unsigned char hash[LEDGER_TRACE / 2];
+
+	crypto_generichash(hash, sizeof hash, (const unsigned char *)words, sizeof words, ledger->hash_key, sizeof ledger->hash_key);
+	sodium_bin2hex(ret_trace, LEDGER_TRACE + 1, hash, sizeof hash);
 }
 
 int

@@ -83,13 +83,18 @@ struct ledger_run {
  * that still counts as running is over and could not say so: it becomes STOPPED, as those of this engine's predecessors do when an
  * engine opens.
  */
-int ledger_run_begin(struct ledger *ledger, uint32_t flow, uint32_t unit, const char *cause, int64_t *ret_number, struct error *err);
+int ledger_run_begin(struct ledger *ledger, uint32_t flow, uint32_t unit, const char *cause, int64_t *ret_number, int64_t *ret_started_us,
+                     struct error *err); /* ret_started_us may be NULL */
 /* In a transaction: what it counted so far, and its version. */
 int ledger_run_keep(struct ledger *ledger, const struct ledger_run *run, struct error *err);
 int ledger_run_end(struct ledger *ledger, const struct ledger_run *run, struct error *err);
 int ledger_runs(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t max, int (*each)(void *data, const struct ledger_run *row), void *data,
                 struct error *err); /* newest first; 0: any */
 int ledger_run_get(struct ledger *ledger, int64_t number, struct arena *arena, struct ledger_run *ret_run, bool *ret_found, struct error *err);
+
+/* 32 hex digits that this run alone has, of all ledgers: the correlation id of what it logs and asks.  From its number and when it began. */
+#define LEDGER_TRACE 32
+void ledger_run_trace(const struct ledger *ledger, const struct ledger_run *run, char ret_trace[LEDGER_TRACE + 1]);
 
 /* Flags, per flow, unit and target (0: the whole flow). */
 #define LEDGER_FLAGS(X)                                                                                                           \

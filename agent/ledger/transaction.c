@@ -186,8 +186,11 @@ ledger_commit(struct ledger *ledger, struct error *err)
 	/* After some errors SQLite rolls back by itself; what came later would otherwise count as done. */
 	if (ledger->spoiled || sqlite3_get_autocommit(ledger->db) != 0)
 		error_fill(err, ERROR_LEDGER_FAILED, NULL, "a transaction of the ledger had failed before it was to be committed");
-	else if (ledger_leases_renew(ledger, err) == 0 && ledger_make_durable(ledger, err) == 0)
+	else if (ledger_leases_renew(ledger, err) == 0 && ledger_make_durable(ledger, err) == 0) {
+		if (ledger->newsroom.count > 0)
+			news_tell(ledger);
 		return 0;
+	}
 	/* What could not be committed (the disk is full) is over: nobody has to roll it back. */
 	ledger_rollback(ledger);
 	return -1;
@@ -203,6 +206,7 @@ ledger_rollback(struct ledger *ledger)
 	ledger->savepoints = 0;
 	ledger->spoiled = false;
 	ledger->stale = true;
+	news_forget(ledger, 0);
 }
 
 static int
@@ -221,6 +225,7 @@ ledger_savepoint(struct ledger *ledger, struct error *err)
 		return error_set(err, ERROR_INTERNAL, NULL, "a savepoint of the ledger was set outside of a transaction");
 	if (savepoint(ledger, "SAVEPOINT", ledger->savepoints + 1, err) != 0)
 		return -1;
+	news_mark(ledger);
 	ledger->savepoints++;
 	return 0;
 }
@@ -244,6 +249,7 @@ ledger_rollback_savepoint(struct ledger *ledger)
 	/* When the whole transaction is gone already, so is the savepoint; commit will say so. */
 	if (savepoint(ledger, "ROLLBACK TO", ledger->savepoints, NULL) != 0 || savepoint(ledger, "RELEASE", ledger->savepoints, NULL) != 0)
 		ledger->spoiled = true;
+	news_forget(ledger, ledger->savepoints);
 	ledger->savepoints--;
 	ledger->stale = true;
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include <syncline/service.h>
@@ -20,12 +21,16 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct log_options now = { .level = SYNCLINE_LOG_INFO };
 
 static const char *const level_names[] = { "debug", "info", "warning", "error" };
-static const int syslog_levels[] = { 7, 6, 4, 3 };
+static const int syslog_levels[] = { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERR };
 
 void
 log_set(const struct log_options *options)
 {
 	pthread_mutex_lock(&lock);
+	if (options->syslog && !now.syslog)
+		openlog("synclined", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+	else if (!options->syslog && now.syslog)
+		closelog();
 	now = *options;
 	pthread_mutex_unlock(&lock);
 }
@@ -43,7 +48,7 @@ log_wants(uint32_t level)
 
 struct line {
 	struct buffer text;
-	bool json;
+	bool json, syslog;
 };
 
 /* A value for people is quoted when it has blanks; whatever steers a terminal or ends the line becomes a question mark. */
@@ -93,6 +98,13 @@ put_about(struct line *line, const struct log_about *about)
 	put_text(line, "flow", about->flow);
 	put_text(line, "unit", about->unit);
 	put_text(line, "system", about->system);
+	put_text(line, "object", about->object);
+	put_number(line, "record", about->record);
+	put_number(line, "last", about->last);
+	put_number(line, "process", about->process);
+	put_number(line, "finding", about->finding);
+	put_text(line, "cause", about->cause);
+	put_text(line, "correlation", about->correlation);
 	put_text(line, "who", about->who);
 	put_text(line, "verb", about->verb);
 	put_number(line, "pid", about->pid);
@@ -121,15 +133,34 @@ write_line(const struct buffer *text)
 	pthread_mutex_unlock(&lock);
 }
 
+/* "TIME level event", and the level for the journal; the system's log has both. */
+static void
+put_head(struct line *line, uint32_t level, const char *event)
+{
+	int64_t moment = os_wall_us();
+	char time[40], *end;
+
+	time[text_from_timestamp(moment, time)] = '\0';
+	/* Milliseconds do. */
+	if ((end = strchr(time, '.')) != NULL && strlen(end) > 4)
+		strcpy(end + 4, "Z");
+	if (!line->syslog && getenv("JOURNAL_STREAM") != NULL)
+		buffer_format(&line->text, "<%d>", syslog_levels[level]);
+	if (line->json)
+		buffer_format(&line->text, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"", time, level_names[level], event);
+	else if (line->syslog)
+		buffer_text(&line->text, event);
+	else
+		buffer_format(&line->text, "%s %s %s", time, level_names[level], event);
+}
+
 void
 log_event(uint32_t level, const char *event, const struct log_about *about, const char *format, ...)
 {
 	static const struct log_about nothing;
 	struct line line = { .json = false };
-	char sentence[2048], time[40];
-	int64_t moment = os_wall_us();
+	char sentence[2048];
 	va_list args;
-	char *end;
 
 	if (level > SYNCLINE_LOG_ERROR)
 		level = SYNCLINE_LOG_ERROR;
@@ -137,25 +168,21 @@ log_event(uint32_t level, const char *event, const struct log_about *about, cons
 		return;
 	pthread_mutex_lock(&lock);
 	line.json = now.json;
+	line.syslog = now.syslog;
 	pthread_mutex_unlock(&lock);
 	va_start(args, format);
 	vsnprintf(sentence, sizeof sentence, format, args);
 	va_end(args);
-	time[text_from_timestamp(moment, time)] = '\0';
-	/* Milliseconds do. */
-	if ((end = strchr(time, '.')) != NULL && strlen(end) > 4)
-		strcpy(end + 4, "Z");
 	buffer_init(&line.text, 0);
-	if (getenv("JOURNAL_STREAM") != NULL)
-		buffer_format(&line.text, "<%d>", syslog_levels[level]);
-	if (line.json)
-		buffer_format(&line.text, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"", time, level_names[level], event);
-	else
-		buffer_format(&line.text, "%s %s %s", time, level_names[level], event);
+	put_head(&line, level, event);
 	put_about(&line, about != NULL ? about : &nothing);
 	put_sentence(&line, sentence);
-	buffer_text(&line.text, line.json ? "}\n" : "\n");
-	if (!line.text.failed)
+	buffer_text(&line.text, line.json ? "}" : "");
+	if (!line.syslog)
+		buffer_char(&line.text, '\n');
+	if (!line.text.failed && !line.syslog)
 		write_line(&line.text);
+	else if (buffer_string(&line.text) != NULL && !line.text.failed)
+		syslog(syslog_levels[level], "%s", line.text.data);
 	buffer_free(&line.text);
 }

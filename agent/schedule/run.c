@@ -211,6 +211,7 @@ finish_unit(struct unit_run *u, const struct error *read_failed, struct error *e
 
 	if (read_failed == NULL && u->intake.unread.code != ERROR_NONE)
 		read_failed = &u->intake.unread;
+	engine_work_for(u->engine, &u->run);
 	/* Another unit may have taken long. */
 	if (ledger_lease(u->engine->ledger, u->lease, UNIT_LEASE_MS, err) != 1)
 		return -1;
@@ -238,6 +239,7 @@ resolve_unit(struct unit_run *u, struct error *err)
 	struct deliver_options options = { .intake = &u->intake, .patience_ms = u->patience_ms };
 	struct deliver_result result = { .left = 0 };
 
+	engine_work_for(u->engine, &u->run);
 	return deliver_resolve(&options, &result, err);
 }
 

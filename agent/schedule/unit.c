@@ -70,15 +70,15 @@ unit_begin(struct unit_run *u, const char *cause, struct error *err)
 	u->leased = true;
 	if (ledger_bulk_settle(ledger, err) != 0)
 		return -1;
-	if (ledger_run_begin(ledger, u->intake.flow_id, u->intake.unit_id, cause, &u->run.number, err) != 0)
+	if (ledger_run_begin(ledger, u->intake.flow_id, u->intake.unit_id, cause, &u->run.number, &u->run.started_us, err) != 0)
 		return -1;
 	u->begun = true;
 	u->run.flow = u->intake.flow_id;
 	u->run.unit = u->intake.unit_id;
 	u->run.cause = cause;
-	u->run.started_us = ledger_now(ledger);
 	u->intake.run_time_us = u->frozen_us != 0 ? u->frozen_us : u->run.started_us;
 	u->result->runs++;
+	engine_work_for(u->engine, &u->run);
 	engine_flow_version(u->engine, u->intake.flow, version);
 	if (ledger_begin(ledger, err) != 0)
 		return -1;

@@ -40,12 +40,37 @@ progress(void *data, const char *what, uint64_t done, uint64_t total)
 	return !stopped;
 }
 
+/* Where its engine is; in its thread. */
+static struct worker_place
+place(const struct worker *worker)
+{
+	const struct engine *engine = worker->engine;
+	struct worker_place at = { .flow = worker->job.flow->head.name, .unit = "", .trace = "" };
+
+	if (engine == NULL || engine->run == 0)
+		return at;
+	at.unit = ledger_unit_name(engine->ledger, engine->unit);
+	at.run = engine->run;
+	at.trace = engine->trace;
+	return at;
+}
+
 static void
 say(void *data, uint32_t level, const char *text)
 {
 	struct worker *worker = data;
+	const struct worker_place at = place(worker);
 
-	worker->options.say(worker->options.data, worker->job.flow, level, text);
+	worker->options.say(worker->options.data, &at, level, text);
+}
+
+static void
+news(void *data, struct ledger *ledger, const struct ledger_news *what)
+{
+	struct worker *worker = data;
+	const struct worker_place at = place(worker);
+
+	worker->options.news(worker->options.data, &at, ledger, what);
 }
 
 static const char *
@@ -58,16 +83,21 @@ static void
 busy(void *data, const struct config_unit *unit, const struct error *why)
 {
 	struct worker *worker = data;
+	struct worker_place at = { .flow = worker->job.flow->head.name, .unit = unit_name(unit), .trace = "" };
 
-	worker->options.busy(worker->options.data, worker->job.flow, unit_name(unit), why);
+	worker->options.busy(worker->options.data, &at, why);
 }
 
 static void
 ended(void *data, const struct ledger_run *run, const struct ledger_plan *plan, const struct error *why)
 {
 	struct worker *worker = data;
+	struct worker_place at = { .flow = worker->job.flow->head.name, .unit = ledger_unit_name(worker->engine->ledger, run->unit), .run = run->number };
+	char trace[LEDGER_TRACE + 1];
 
-	worker->options.ended(worker->options.data, worker->job.flow, ledger_unit_name(worker->engine->ledger, run->unit), run, plan, why);
+	ledger_run_trace(worker->engine->ledger, run, trace);
+	at.trace = trace;
+	worker->options.ended(worker->options.data, &at, run, plan, why);
 }
 
 static void
@@ -107,7 +137,7 @@ work(void *data)
 {
 	struct worker *worker = data;
 	struct ledger_options options = { .state_dir = worker->options.state_dir, .mode = LEDGER_ENGINE, .model = worker->options.model, .who = "synclined",
-		.busy_ms = BUSY_MS };
+		.busy_ms = BUSY_MS, .news = worker->options.news != NULL ? news : NULL, .news_data = worker, .all_news = worker->options.all_news };
 	void (*over)(void *) = worker->options.over;
 	void *over_data = worker->options.data;
 	struct error why = { 0 };

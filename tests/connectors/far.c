@@ -4,7 +4,7 @@
  * `directory`/calls, written at once by one write(2):
  *
  *     FROM TO PROCESS create|update|delete ID NAME=VALUE …      times in microseconds
- *     FROM TO PROCESS call COUNT                               a whole call, that it takes
+ *     FROM TO PROCESS call COUNT TRACEPARENT                   a whole call, that it takes
  *     FROM TO PROCESS refused MOOD                             one that it does not
  *
  * `directory`/mood says how it feels: "down" nobody answers; "auth" our credentials are refused; "throttle" it asks for fewer calls, and
@@ -79,9 +79,9 @@ keep_call(int64_t from, const char *what, const char *about)
 
 /* SYNCLINE_OK: it takes the call. */
 static uint32_t
-feel(uint32_t count, struct syncline_error *err)
+feel(uint32_t count, const char *traceparent, struct syncline_error *err)
 {
-	char path[1100], mood[64] = "";
+	char path[1100], mood[128] = "";
 	unsigned pause = 0;
 	uint32_t klass = SYNCLINE_OK;
 	int64_t from = now_us();
@@ -89,7 +89,7 @@ feel(uint32_t count, struct syncline_error *err)
 
 	snprintf(path, sizeof path, "%s/mood", directory);
 	if ((file = fopen(path, "r")) == NULL) {
-		snprintf(mood, sizeof mood, "%u", (unsigned)count);
+		snprintf(mood, sizeof mood, "%u %s", (unsigned)count, traceparent != NULL ? traceparent : "-");
 		return keep_call(from, "call", mood) == 0 ? SYNCLINE_OK : SYNCLINE_INTERNAL;
 	}
 	if (fgets(mood, sizeof mood, file) == NULL)
@@ -159,9 +159,9 @@ static uint32_t
 write_far(void *instance, const struct syncline_call *call, const struct syncline_object *object, struct syncline_batch *batch,
           const struct syncline_results *results, struct syncline_error *err)
 {
-	uint32_t klass = feel(batches->record_count(batch), err);
+	uint32_t klass = feel(batches->record_count(batch), call->traceparent, err);
 
-	(void)instance, (void)call;
+	(void)instance;
 	for (uint32_t i = 0; i < batches->record_count(batch) && klass == SYNCLINE_OK; i++) {
 		struct syncline_write_result result = { .struct_size = sizeof result };
 		struct syncline_record record = { .struct_size = sizeof record };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * http.c: asks one question over http/1 when it is checked, and remarks what came: the status, a header, the body.
+ * http.c: asks one question over http/1 when it is checked, and remarks what came: the status, a header, the body.  Its log has the call's
+ * correlation id.
  * Settings: url, method, flags, max.
  */
 #include <stdio.h>
@@ -10,6 +11,7 @@
 
 static const struct syncline_host *host;
 static const struct syncline_http_service_v1 *http;
+static const struct syncline_log_service_v1 *logger;
 static const char *url, *method;
 static uint32_t flags;
 static size_t max;
@@ -21,6 +23,7 @@ on_open(const struct syncline_host *given, const struct syncline_call *call, con
 	(void)call, (void)err;
 	host = given;
 	http = given->get_service(given, "http/1");
+	logger = given->get_service(given, "log/1");
 	for (uint32_t i = 0; i < settings->count; i++) {
 		const struct syncline_setting *s = &settings->items[i];
 
@@ -65,6 +68,7 @@ on_check(void *instance, const struct syncline_call *call, const struct syncline
 			findings->remark(findings, SYNCLINE_LOG_INFO, NULL, text, body);
 		}
 	http->release(host, &response);
+	logger->write(host, SYNCLINE_LOG_INFO, call->correlation);
 	return SYNCLINE_OK;
 }
 

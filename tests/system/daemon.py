@@ -158,6 +158,33 @@ def test_log_for_programs(bed):
     same("the last", lines[-1]["event"], "stopped")
 
 
+def test_log_of_records(bed):
+    """What happens to each record, by ids and causes alone; a run's lines have one correlation id, and what hangs together one process."""
+    bed.change("conf.d/10-systems.conf", 'environment = "test";', 'environment = "test"; log_format = "json"; log_level = "debug";')
+    bed.execute("crm", "CREATE TRIGGER no BEFORE INSERT ON account WHEN NEW.number = '10003' BEGIN SELECT RAISE(ABORT, 'nobody wants him'); END;")
+    bed.on("customers", "orders")
+    bed.begin()
+    bed.until("the orders", lambda: bed.log_text().count('"flow":"orders"') > 0 and bed.log_text().count('"event":"run-ended"') >= 4)
+    bed.end()
+    lines = [json.loads(line) for line in bed.log_text().split("\n") if line.startswith("{")]
+    of_records = [line for line in lines if line["event"].startswith("record-") or line["event"].startswith("finding-")]
+    runs = {run["run"]: run for run in bed.json(0, "runs", "--limit", "100")}
+    for line in of_records:
+        same("the run's", (line["correlation"], line["flow"], line["unit"]), tuple(runs[line["run"]][key] for key in ("correlation", "flow", "unit")))
+        assert re.fullmatch("[0-9a-f]{32}", line["correlation"]), line
+    same("one for each run", len({line["correlation"] for line in of_records}), len({line["run"] for line in of_records}))
+    created = sum(line.get("last", line["record"]) - line["record"] + 1 for line in of_records if line["event"] == "record-created")
+    same("created", created, len(bed.rows) + len(bed.orders))
+    dead, = [line for line in of_records if line["event"] == "finding-dead"]
+    customer, = bed.ledger("SELECT _id FROM golden_customer WHERE number = '10003'")[0]
+    same("who was given up", (dead["level"], dead["system"], dead["object"], dead["record"], dead["process"]), ("info", "crm", "account", customer, customer))
+    customers = dict(bed.ledger("SELECT _id, customer FROM golden_purchase"))
+    told = {line["record"]: line["process"] for line in of_records if line["record"] in customers and "process" in line}
+    assert told and all(customers[order] == root for order, root in told.items()), told
+    for value in ("Name 1", "nobody wants him", "10003"):
+        assert value not in "".join(json.dumps(line) for line in of_records), value
+
+
 def test_status_tells_of_it(bed):
     """Whether the agent runs, and if not, since when and what to do."""
     bed.on("customers")

@@ -10,7 +10,7 @@ import daemon_bed
 from runs_bed import DONE, has, main, same
 
 BUILD = os.environ["SYNCLINE_BUILD"]
-Call = collections.namedtuple("Call", "begun ended process what id values")
+Call = collections.namedtuple("Call", "begun ended process what id values trace")
 
 
 class Bed(daemon_bed.Bed):
@@ -54,7 +54,8 @@ class Bed(daemon_bed.Bed):
             return []
         with open(self.path("far/calls"), encoding="utf-8") as file:
             lines = [line.split() for line in file]
-        calls = [Call(int(line[0]), int(line[1]), int(line[2]), line[3], line[4] if len(line) > 4 else "", dict(word.split("=", 1) for word in line[5:] if "=" in word)) for line in lines]
+        calls = [Call(int(line[0]), int(line[1]), int(line[2]), line[3], line[4] if len(line) > 4 else "", dict(word.split("=", 1) for word in line[5:] if "=" in word),
+                      line[5] if line[3] == "call" else None) for line in lines]
         return [call for call in calls if not what or call.what in what]
 
     def there(self):
@@ -106,6 +107,10 @@ def test_one_at_a_time(bed):
     calls = sorted(bed.calls("create"))
     for one, other in zip(calls, calls[1:]):
         assert one.ended <= other.begun, (one, other)
+    # Each call says for which run it is, by the id under which the log and `runs` know it.
+    traces = [call.trace.split("-") for call in bed.calls("call")]
+    same("calls of their own", len({trace[2] for trace in traces}), len(traces))
+    same("runs", {trace[1] for trace in traces}, {run["correlation"] for run in bed.json(DONE, "runs")})
 
 
 def test_paused_in_flight(bed):

@@ -48,10 +48,10 @@ static char empty[600]; /* in it: where everybody is told to put temporary files
 static unsigned lines;
 
 static void
-on_log(void *data, const char *system, uint32_t level, const char *text)
+on_log(void *data, const struct connector_line *line)
 {
-	(void)data, (void)level, (void)text;
-	if (strcmp(system, "bad") == 0)
+	(void)data;
+	if (strcmp(line->system, "bad") == 0)
 		lines++;
 }
 

@@ -164,7 +164,7 @@ post_open(struct post *post)
 	must(post, engine_open(&engine, &post->engine, &post->err));
 	post->run.unit = ledger_unit_id(post->ledger, NULL);
 	post->run.flow = ledger_flow_id(post->ledger, config_flow(post->model, "customers"));
-	must(post, ledger_run_begin(post->ledger, post->run.flow, post->run.unit, "schedule", &post->run.number, &post->err));
+	must(post, ledger_run_begin(post->ledger, post->run.flow, post->run.unit, "schedule", &post->run.number, NULL, &post->err));
 	post->run.cause = "schedule";
 	post->intake = (struct intake){ .engine = post->engine, .unit_id = post->run.unit, .run = &post->run, .run_time_us = post->clock_us };
 	post_flow(post, post->flow[0] != '\0' ? post->flow : "customers");

@@ -459,7 +459,7 @@ step(struct house *house, const char *what)
 
 	house->clock_us += STEP_US;
 	intake.run_time_us = house->clock_us;
-	house_must(house, ledger_run_begin(house->ledger, row.flow, row.unit, "schedule", &row.number, &house->err));
+	house_must(house, ledger_run_begin(house->ledger, row.flow, row.unit, "schedule", &row.number, NULL, &house->err));
 	if (strcmp(what, "read") == 0) {
 		house_must(house, intake_read(intakes, 1, &failed, &first, &house->err));
 		if (failed)

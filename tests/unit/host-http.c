@@ -18,6 +18,8 @@ static unsigned port;
 static const char *answer; /* NULL: accepts and says nothing until the other side goes */
 static char asked[4096];
 static char remark[256], remark_hint[256];
+#define TRACE "0af7651916cd43dd8448eb211c80319c"
+static char logged[256];
 
 static void *
 serve_one(void *data)
@@ -63,6 +65,15 @@ on_remark(void *data, uint32_t severity, const char *object, const char *message
 	snprintf(remark_hint, sizeof remark_hint, "%s", hint);
 }
 
+static void
+on_log(void *data, const struct connector_line *line)
+{
+	(void)data;
+	assert_int_equal(line->run, 12);
+	assert_string_equal(line->correlation, TRACE);
+	snprintf(logged, sizeof logged, "%s", line->text);
+}
+
 /* One check by a connector in its own process. */
 static int
 ask(const char *method, const char *url, uint32_t flags, int64_t max, bool writable, struct error *err)
@@ -75,7 +86,7 @@ ask(const char *method, const char *url, uint32_t flags, int64_t max, bool writa
 	};
 	struct syncline_settings settings = { .struct_size = sizeof settings, .count = 4, .items = items };
 	struct connector_findings findings = { .remark = on_remark };
-	struct connector_options options = { .system = "web", .settings = &settings, .writable = writable, .timeout_ms = 1000 };
+	struct connector_options options = { .system = "web", .settings = &settings, .writable = writable, .timeout_ms = 1000, .log = on_log };
 	struct connector *c;
 	char path[1024];
 	int result;
@@ -85,6 +96,7 @@ ask(const char *method, const char *url, uint32_t flags, int64_t max, bool writa
 	if (connector_start(&options, &c, err) != 0)
 		fail_msg("%s", err->message);
 	remark[0] = remark_hint[0] = '\0';
+	connector_set_run(c, 12, TRACE);
 	result = connector_check(c, &findings, err);
 	connector_stop(c);
 	return result;
@@ -109,6 +121,7 @@ static void
 answers_arrive_whole(void **state)
 {
 	struct error err = { 0 };
+	const char *trace;
 
 	(void)state;
 	if (ask_server("GET", "HTTP/1.1 200 OK\r\nX-Answer: gut \r\nContent-Length: 5\r\n\r\nhallo", 0, 0, false, &err) != 0)
@@ -117,6 +130,11 @@ answers_arrive_whole(void **state)
 	assert_string_equal(remark_hint, "hallo");
 	assert_non_null(strstr(asked, "GET /x?y=1 HTTP/1.1\r\n"));
 	assert_non_null(strstr(asked, "X-Question: wie geht's\r\n"));
+	/* Whom it is for goes along, and comes back with what the connector says. */
+	assert_string_equal(logged, TRACE);
+	assert_non_null(trace = strstr(asked, "traceparent: 00-" TRACE "-"));
+	assert_int_equal(strspn(trace + 49, "0123456789abcdef"), 16);
+	assert_int_equal(strncmp(trace + 65, "-01\r\n", 5), 0);
 	/* The server's own no is an answer; a redirect is not followed. */
 	assert_int_equal(ask_server("GET", "HTTP/1.1 500 Oh\r\nX-Answer: nein\r\nContent-Length: 0\r\n\r\n", 0, 0, false, &err), 0);
 	assert_string_equal(remark, "500 nein");

@@ -28,13 +28,15 @@ struct fixture {
 };
 
 static void
-on_log(void *data, const char *system, uint32_t level, const char *text)
+on_log(void *data, const struct connector_line *line)
 {
 	struct fixture *f = data;
 
-	assert_string_equal(system, "erp");
-	assert_int_equal(level, SYNCLINE_LOG_INFO);
-	snprintf(f->log, sizeof f->log, "%s", text);
+	assert_string_equal(line->system, "erp");
+	assert_int_equal(line->level, SYNCLINE_LOG_INFO);
+	assert_int_equal(line->run, 0);
+	assert_string_equal(line->correlation, "erp");
+	snprintf(f->log, sizeof f->log, "%s", line->text);
 	f->logged++;
 }
 

@@ -74,9 +74,9 @@ runs_are_counted_kept_and_ended(void **state)
 	bool is_there;
 
 	(void)state;
-	assert_ok(ledger_run_begin(ledger, 1, 2, "manual", &first, &err));
-	assert_ok(ledger_run_begin(ledger, 1, 3, "schedule", &second, &err));
-	assert_ok(ledger_run_begin(ledger, 2, 2, "manual", &third, &err));
+	assert_ok(ledger_run_begin(ledger, 1, 2, "manual", &first, NULL, &err));
+	assert_ok(ledger_run_begin(ledger, 1, 3, "schedule", &second, NULL, &err));
+	assert_ok(ledger_run_begin(ledger, 2, 2, "manual", &third, NULL, &err));
 	assert_true(first < second && second < third);
 	assert_ok(ledger_run_get(ledger, first, &arena, &run, &is_there, &err));
 	assert_true(is_there);
@@ -579,7 +579,7 @@ what_is_kept_long_enough_goes_in_small_steps(void **state)
 
 	(void)state;
 	for (int i = 0; i < 10; i++) {
-		assert_ok(ledger_run_begin(ledger, 1, 2, "manual", &run.number, &err));
+		assert_ok(ledger_run_begin(ledger, 1, 2, "manual", &run.number, NULL, &err));
 		if (i < 9)
 			IN_TRANSACTION(ledger_run_end(ledger, &run, &err));
 	}
@@ -756,6 +756,75 @@ of_the_last_ones_the_failed_are_counted(void **state)
 	assert_int_equal(help_number(ledger, "SELECT count(*) FROM outcome_failed WHERE number <= (SELECT max(ended) FROM outcome) - 50"), 0);
 }
 
+static char heard[256];
+
+static void
+hear(void *data, struct ledger *from, const struct ledger_news *what)
+{
+	size_t used = strlen(heard);
+
+	assert_ptr_equal(data, heard);
+	assert_non_null(from);
+	snprintf(heard + used, sizeof heard - used, "%s %lld%s%s;", what->event, (long long)what->record, what->cause != NULL ? " " : "",
+	         what->cause != NULL ? what->cause : "");
+}
+
+static void
+note(struct ledger *to, int64_t record)
+{
+	const struct ledger_history row = { .record = record, .entity = 1, .unit = 2, .object = 1, .run = 1, .event = LEDGER_EVENT_CHANGED };
+
+	assert_ok(ledger_history_add(to, &row, 1, &err));
+}
+
+/* Told when it is committed, in its order; never what is rolled back, be it a part; and without all_news findings alone. */
+static void
+what_is_rolled_back_is_no_news(void **state)
+{
+	struct ledger_options options = { .state_dir = dir, .mode = LEDGER_VISITOR, .model = model, .news = hear, .news_data = heard, .all_news = true };
+	char cause[] = "uncertain";
+	struct ledger_finding finding = { .kind = LEDGER_FINDING_DEAD, .flow = 1, .unit = 2, .object = 1, .record = 7, .run = 1, .cause = cause, .message = "m", .hint = "h" };
+	struct ledger *to;
+
+	(void)state;
+	heard[0] = '\0';
+	assert_ok(ledger_open(&options, &to, &err));
+	assert_ok(ledger_begin(to, &err));
+	note(to, 1);
+	ledger_rollback(to);
+	assert_ok(ledger_begin(to, &err));
+	note(to, 2);
+	assert_ok(ledger_savepoint(to, &err));
+	note(to, 3);
+	assert_ok(ledger_savepoint(to, &err));
+	note(to, 4);
+	ledger_rollback_savepoint(to);
+	note(to, 5);
+	assert_ok(ledger_release(to, &err));
+	assert_ok(ledger_savepoint(to, &err));
+	note(to, 6);
+	ledger_rollback_savepoint(to);
+	assert_ok(ledger_find(to, &finding, NULL, &err));
+	memset(cause, 'x', sizeof cause - 1);
+	assert_string_equal(heard, "");
+	assert_ok(ledger_commit(to, &err));
+	assert_string_equal(heard, "changed 2;changed 3;changed 5;dead 7 uncertain;");
+	ledger_close(to);
+	heard[0] = '\0';
+	options.all_news = false;
+	assert_ok(ledger_open(&options, &to, &err));
+	assert_ok(ledger_begin(to, &err));
+	note(to, 8);
+	/* The same once more is no news. */
+	strcpy(cause, "uncertain");
+	assert_ok(ledger_find(to, &finding, NULL, &err));
+	finding.record = 9;
+	assert_ok(ledger_find(to, &finding, NULL, &err));
+	assert_ok(ledger_commit(to, &err));
+	assert_string_equal(heard, "dead 9 uncertain;");
+	ledger_close(to);
+}
+
 /* Every view can be read, and words stand in the place of numbers. */
 static void
 views_are_for_people(void **state)
@@ -767,7 +836,7 @@ views_are_for_people(void **state)
 	int seen = 0;
 
 	(void)state;
-	assert_ok(ledger_run_begin(ledger, 1, 2, "manual", &run.number, &err));
+	assert_ok(ledger_run_begin(ledger, 1, 2, "manual", &run.number, NULL, &err));
 	IN_TRANSACTION(ledger_run_end(ledger, &run, &err));
 	IN_TRANSACTION(ledger_flag_set(ledger, &flag, &err));
 	assert_string_equal(help_text(ledger, "SELECT flow || ' ' || unit || ' ' || state FROM run_view"), "customers berlin held");
@@ -802,6 +871,7 @@ main(void)
 		TEST(findings_that_are_over_go),
 		TEST(rest_carries_the_log_over),
 		TEST(of_the_last_ones_the_failed_are_counted),
+		TEST(what_is_rolled_back_is_no_news),
 		TEST(views_are_for_people),
 	};
 

@@ -28,3 +28,10 @@ tests_bin_test_manners_SOURCES = tests/unit/manners.c
 tests_bin_test_manners_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_bin_test_manners_CFLAGS = $(UNIT_CFLAGS)
 tests_bin_test_manners_LDADD = libmanners.a libbase.a $(UNIT_LIBS)
+
+check_PROGRAMS += tests/bin/test-log
+TESTS += tests/bin/test-log
+tests_bin_test_log_SOURCES = tests/unit/log.c
+tests_bin_test_log_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_bin_test_log_CFLAGS = $(UNIT_CFLAGS)
+tests_bin_test_log_LDADD = libobserve.a libos.a libbase.a $(UNIT_LIBS)

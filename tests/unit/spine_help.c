@@ -411,7 +411,7 @@ begin_part(struct spine *spine, const char *flow, struct error *err)
 	spine->run.cause = "schedule";
 	spine->intake = (struct intake){ .engine = spine->engine, .flow = config_flow(spine->model, flow), .flow_id = spine->run.flow,
 		.unit_id = spine->run.unit, .run = &spine->run, .run_time_us = spine->clock_us };
-	return ledger_run_begin(ledger, spine->run.flow, spine->run.unit, "schedule", &spine->run.number, err);
+	return ledger_run_begin(ledger, spine->run.flow, spine->run.unit, "schedule", &spine->run.number, NULL, err);
 }
 
 static int
