@@ -2,7 +2,8 @@
 /*
  * inside.h: what the files of this folder share.  No other folder includes it.
  *
- *     deliver.c    the loop over the outlets of a (flow, unit)
+ *     deliver.c    the outlets of a (flow, unit)
+ *     turns.c      which of them has its turn
  *     outlet.c     one binding's way out: its connector, what that can do, its guard
  *     gate.c       flags, canaries, what is held and what was parked
  *     stop.c       flags that go to paused by themselves
@@ -206,6 +207,8 @@ struct outlet {
 	struct mapping *deactivate;
 	struct batch_builder *golden, *written, *payload;
 	struct observed observed;
+	uint32_t turns;                     /* since others may have had its place at the system */
+	int64_t looked_us;                  /* when it was looked for uncertain ones last; 0: not yet */
 	struct trip trips[3];               /* by turns */
 	struct trip *air;                   /* begun and not heard; NULL: none */
 	struct trip *heard;                 /* heard, and what it said is not kept yet; NULL: none */
@@ -318,6 +321,10 @@ int guard_read(struct outlet *outlet, const struct syncline_slice *natives, uint
                uint8_t (**ret_raws)[16], struct error *err);
 void observed_free(struct observed *observed);
 
+/* turns.c */
+/* Until nothing is due, or what is may not be sent now; what is in the air is landed.  ret_any: something happened. */
+int turns_all(struct deliver *deliver, bool *ret_any, struct error *err);
+
 /* send.c */
 /* A trip that nothing is on, with its arena in the outlet's place until send_return(). */
 struct trip *send_lend(struct outlet *outlet);
@@ -331,6 +338,10 @@ int send_claim(struct outlet *outlet, struct trip *trip, bool later, struct erro
 int send_settle(struct outlet *outlet, struct error *err);
 /* Waits for what is in the air: before the target is asked anything else.  What it said is kept while it takes what comes next, if that may be. */
 int send_hear(struct outlet *outlet, struct error *err);
+/* Takes what has come of what is in the air, and waits for nothing.  ret_heard: there is nothing more to come. */
+int send_listen(struct outlet *outlet, bool *ret_heard, struct error *err);
+/* Has it a place at the system, or gets one now? */
+bool send_may_begin(struct outlet *outlet);
 /* Waits for it and keeps what became of it and of what was heard. */
 int send_land(struct outlet *outlet, struct error *err);
 /* The same, and others may have its turn at the system. */

@@ -381,18 +381,47 @@ take_off(struct outlet *outlet, struct trip *trip, uint32_t lanes, struct error 
 	return 0;
 }
 
-/* Of all of it; a lane that is free begins with its next part. */
+/* Of one of them; the lane that is free begins with its next part. */
+static int
+hear_one(struct trip *trip, uint32_t i, struct error *err)
+{
+	uint32_t next = i + trip->lanes;
+
+	hear(&trip->flights[i]);
+	return next < trip->flight_count && trip->flights[next].lane == NULL ? begin(&trip->flights[next], trip->flights[i].lane, &trip->arena, err) : 0;
+}
+
 static int
 hear_all(struct trip *trip, struct error *err)
 {
-	for (uint32_t i = 0; i < trip->flight_count; i++) {
-		uint32_t next = i + trip->lanes;
-
-		hear(&trip->flights[i]);
-		if (next < trip->flight_count && trip->flights[next].lane == NULL && begin(&trip->flights[next], trip->flights[i].lane, &trip->arena, err) != 0)
+	for (uint32_t i = 0; i < trip->flight_count; i++)
+		if (hear_one(trip, i, err) != 0)
 			return -1;
+	return 0;
+}
+
+int
+send_listen(struct outlet *outlet, bool *ret_heard, struct error *err)
+{
+	struct trip *trip = outlet->air;
+
+	*ret_heard = true;
+	for (uint32_t i = 0; trip != NULL && i < trip->flight_count; i++) {
+		const struct flight *flight = &trip->flights[i];
+
+		if (flight->lane != NULL && (flight->writing == NULL || connector_write_heard(flight->writing)) && hear_one(trip, i, err) != 0)
+			return -1;
+		*ret_heard = *ret_heard && flight->lane != NULL && flight->writing == NULL;
 	}
 	return 0;
+}
+
+bool
+send_may_begin(struct outlet *outlet)
+{
+	if (outlet->slots == 0 && engine_take_slot(outlet->deliver->engine, outlet->sink))
+		outlet->slots++;
+	return outlet->slots > 0;
 }
 
 static bool

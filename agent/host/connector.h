@@ -203,6 +203,8 @@ int connector_write(struct connector *connector, const struct syncline_object *o
 struct connector_writing;
 int connector_write_begin(struct connector *connector, const struct syncline_object *object, const struct batch *batch,
                           struct connector_writing **ret_writing, struct error *err);
+/* Would connector_write_end() give the results at once, or end a call that takes too long?  Takes what has come so far. */
+bool connector_write_heard(struct connector_writing *writing);
 struct connector_results *connector_write_end(struct connector_writing *writing);
 void connector_results_free(struct connector_results *results);
 CLEANUP_DEFINE(struct connector_results, connector_results_free);

@@ -288,6 +288,12 @@ connector_write_begin(struct connector *c, const struct syncline_object *object,
 	return 0;
 }
 
+bool
+connector_write_heard(struct connector_writing *w)
+{
+	return proxy_look(w->connector, &w->sent, on_event, w);
+}
+
 struct connector_results *
 connector_write_end(struct connector_writing *w)
 {

@@ -386,34 +386,70 @@ read_reply(struct connector *c, const char *what, struct reply *reply, struct er
 	return -1;
 }
 
+/* Of a call: 1: it was the reply, which is kept; 0: there is more to come. */
 static int
-exchange(struct connector *c, enum call_id id, uint32_t number, int64_t until, int (*on_event)(void *, const struct message *, struct error *),
-         void *data, struct reply *reply, struct error *err)
+take_message(struct connector *c, struct proxy_sent *sent, struct message *message, int (*on_event)(void *, const struct message *, struct error *),
+             void *data, struct error *err)
 {
-	const char *what = call_row((uint32_t)id)->name;
-	struct message *message;
-	struct error why;
-	bool told = false, taken;
+	const char *what = call_row((uint32_t)sent->id)->name;
+	struct error why = { 0 };
+	bool taken;
 
-	for (;;) {
-		if (wait_message(c, what, number, &until, &told, &message, err) != 0)
-			return -1;
-		if (message->type == FRAME_REPLY && message->call == id) {
-			reply->message = message;
-			return read_reply(c, what, reply, err);
-		}
-		if (message->type == FRAME_RESULT && fault_point_of("call", what, "result") != 0) {
-			message_free(message);
-			return answer_lost(c, what, err);
-		}
-		memset(&why, 0, sizeof why);
-		taken = (message->type == FRAME_RESULT || message->type == FRAME_FINDING) && on_event != NULL && on_event(data, message, &why) == 0;
-		message_free(message);
-		if (!taken && why.code == ERROR_MEMORY)
-			error_fill_memory(err);
-		if (!taken)
-			return why.code == ERROR_MEMORY ? proxy_broke(c, what, err) : proxy_damaged(c, what, err);
+	if (message->type == FRAME_REPLY && message->call == sent->id) {
+		sent->reply = message;
+		return 1;
 	}
+	if (message->type == FRAME_RESULT && fault_point_of("call", what, "result") != 0) {
+		message_free(message);
+		return answer_lost(c, what, err);
+	}
+	taken = (message->type == FRAME_RESULT || message->type == FRAME_FINDING) && on_event != NULL && on_event(data, message, &why) == 0;
+	message_free(message);
+	if (taken)
+		return 0;
+	if (why.code == ERROR_MEMORY)
+		error_fill_memory(err);
+	return why.code == ERROR_MEMORY ? proxy_broke(c, what, err) : proxy_damaged(c, what, err);
+}
+
+static int
+exchange(struct connector *c, struct proxy_sent *sent, int (*on_event)(void *, const struct message *, struct error *), void *data,
+         struct reply *reply, struct error *err)
+{
+	const char *what = call_row((uint32_t)sent->id)->name;
+	struct message *message;
+	int taken = sent->reply != NULL;
+
+	while (taken == 0) {
+		if (wait_message(c, what, sent->number, &sent->until, &sent->told, &message, err) != 0)
+			return -1;
+		taken = take_message(c, sent, message, on_event, data, err);
+	}
+	if (taken < 0)
+		return -1;
+	reply->message = sent->reply;
+	sent->reply = NULL;
+	return read_reply(c, what, reply, err);
+}
+
+bool
+proxy_look(struct connector *c, struct proxy_sent *sent, int (*on_event)(void *data, const struct message *message, struct error *err), void *data)
+{
+	const char *what = call_row((uint32_t)sent->id)->name;
+	struct message *message;
+	int taken = 0;
+
+	/* One that takes too long, or is to end, is ended by who waits for it. */
+	while (!sent->broken && sent->reply == NULL && !atomic_load(&c->cancelled) && os_monotonic_ms() < sent->until) {
+		if (!c->link->op->ready(c->link, sent->number))
+			return false;
+		taken = c->link->op->receive(c->link, sent->number, 0, &message, &sent->why);
+		if (taken == 0)
+			return false;
+		taken = taken > 0 ? take_message(c, sent, message, on_event, data, &sent->why) : proxy_broke(c, what, &sent->why);
+		sent->broken = taken < 0;
+	}
+	return true;
 }
 
 /* A process that ended while nobody asked anything of it is not this call's failure, unless the call belongs to what it had open. */
@@ -527,7 +563,7 @@ proxy_send(struct connector *c, enum call_id id, uint32_t number, struct buffer 
 }
 
 int
-proxy_answer(struct connector *c, const struct proxy_sent *sent, int (*on_event)(void *data, const struct message *message, struct error *err),
+proxy_answer(struct connector *c, struct proxy_sent *sent, int (*on_event)(void *data, const struct message *message, struct error *err),
              void *data, struct reply *ret_reply, struct error *err)
 {
 	static const struct error lost = { .klass = SYNCLINE_RETRY };
@@ -541,7 +577,7 @@ proxy_answer(struct connector *c, const struct proxy_sent *sent, int (*on_event)
 			*err = sent->why;
 		result = -1;
 	} else {
-		result = exchange(c, sent->id, sent->number, sent->until, on_event, data, ret_reply, err);
+		result = exchange(c, sent, on_event, data, ret_reply, err);
 	}
 	if (fault_point_of("call", what, "after") != 0)
 		result = answer_lost(c, what, err);

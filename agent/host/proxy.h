@@ -81,10 +81,15 @@ struct proxy_sent {
 	int64_t until;
 	bool broken; /* it may have got through, or a part of it */
 	struct error why;
+	bool told;   /* the connector was told to stop */
+	struct message *reply; /* it is there, and not taken yet */
 };
 int proxy_send(struct connector *connector, enum call_id id, uint32_t number, struct buffer *head, uint8_t *body, size_t body_length,
                struct proxy_sent *ret_sent, struct error *err);
-int proxy_answer(struct connector *connector, const struct proxy_sent *sent,
+/* Has it been answered, or failed?  What came of it so far is taken; proxy_answer() then waits for nothing but an end by force. */
+bool proxy_look(struct connector *connector, struct proxy_sent *sent, int (*on_event)(void *data, const struct message *message, struct error *err),
+                void *data);
+int proxy_answer(struct connector *connector, struct proxy_sent *sent,
                  int (*on_event)(void *data, const struct message *message, struct error *err), void *data, struct reply *ret_reply,
                  struct error *err);
 /* Waits for the next batch of a stream. */

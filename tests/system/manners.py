@@ -7,7 +7,7 @@ import signal
 import sys
 
 import daemon_bed
-from runs_bed import DONE, has, main, same
+from runs_bed import DONE, has, main, same, wait_for
 
 BUILD = os.environ["SYNCLINE_BUILD"]
 Call = collections.namedtuple("Call", "begun ended process what id values trace")
@@ -111,6 +111,28 @@ def test_one_at_a_time(bed):
     traces = [call.trace.split("-") for call in bed.calls("call")]
     same("calls of their own", len({trace[2] for trace in traces}), len(traces))
     same("runs", {trace[1] for trace in traces}, {run["correlation"] for run in bed.json(DONE, "runs")})
+
+
+def test_slow_beside_fast(bed):
+    """A target that takes its time keeps no other waiting, however much both of them lack."""
+    bed.change("conf.d/30-flows.conf", "at_least = 3;", "at_least = 100000;")
+    # The slow one comes first.
+    shop = """      shop: { object = "account"; create_if = "true"; deletes: { do = "delete"; };
+        write = ( [ "number", "number" ], [ "name", "name" ] ); };"""
+    bed.change("conf.d/30-flows.conf", shop, "")
+    bed.change("conf.d/30-flows.conf", '      crm: { object = "account";', shop + '\n      crm: { object = "account";')
+    bed.on("customers")
+    bed.rows = [[f"1{i:05}", "1", f"Name {i}", "B", "0"] for i in range(400)]
+    bed.export()
+    bed.far(delay="50ms", parallel=8)
+    run = bed.start("run", "customers", "--unit", "one")
+    wait_for("all at the fast one", lambda: len(bed.accounts("crm")) == len(bed.rows), run)
+    slow = len(bed.calls("create"))
+    assert slow < len(bed.rows) / 2, f"{slow} were at the slow one by then"
+    same("the run", (run.wait(timeout=60), run.communicate()[1]), (DONE, ""))
+    bed.all_there()
+    bed.in_order()
+    same("each once", len(bed.calls("create")), len(bed.rows))
 
 
 def test_paused_in_flight(bed):

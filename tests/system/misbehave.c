@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -484,6 +485,58 @@ writes_end_with_an_outcome_for_each(void **state)
 	connector_results_free(r);
 }
 
+/* The same when nobody waits for the write but asks now and then whether there is something to be heard. */
+static struct connector_results *
+listen_to(const char *name, uint32_t count)
+{
+	struct connector *c = start(name);
+	struct batch *batch = make_batch(count);
+	struct connector_writing *writing;
+	struct connector_results *results;
+	struct error err = { 0 };
+	int64_t until = os_monotonic_ms() + IN_TIME_MS, began;
+
+	assert_int_equal(connector_write_begin(c, &object, batch, &writing, &err), 0);
+	batch_free(batch);
+	while (!connector_write_heard(writing)) {
+		assert_true(os_monotonic_ms() < until);
+		poll(NULL, 0, 1);
+	}
+	began = os_monotonic_ms();
+	results = connector_write_end(writing);
+	/* Nothing is waited for any more, but for the grace time of one that hangs. */
+	assert_true(os_monotonic_ms() - began < (results->call_failed && results->call_error.code == ERROR_HOST_TIMEOUT ? IN_TIME_MS : 1000));
+	connector_stop(c);
+	all_is_well();
+	return results;
+}
+
+static void
+a_write_can_be_listened_to(void **state)
+{
+	struct connector_results *r;
+
+	(void)state;
+	r = listen_to("crash-get", 3);
+	assert_false(r->call_failed);
+	assert_int_equal(r->committed, 3);
+	connector_results_free(r);
+	r = listen_to("crash-write", 200);
+	assert_int_equal(r->call_error.code, ERROR_HOST_GONE);
+	assert_int_equal(r->committed, 100);
+	assert_int_equal(r->uncertain, 100);
+	connector_results_free(r);
+	r = listen_to("hang-write", 3);
+	assert_int_equal(r->call_error.code, ERROR_HOST_TIMEOUT);
+	assert_int_equal(r->committed, 1);
+	assert_int_equal(r->uncertain, 2);
+	connector_results_free(r);
+	r = listen_to("lies-results", 6);
+	assert_int_equal(r->committed, 1);
+	assert_int_equal(r->foreign, 2);
+	connector_results_free(r);
+}
+
 /* What a process reported before it ended is known, however many that are: neither a group of results nor a time decides. */
 static void
 an_end_in_the_middle_loses_no_result(void **state)
@@ -624,7 +677,7 @@ main(void)
 		cmocka_unit_test(what_is_no_connector_is_refused), cmocka_unit_test(crashes_are_contained), cmocka_unit_test(hangs_are_contained),
 		cmocka_unit_test(a_hang_at_the_end_is_contained), cmocka_unit_test(lies_are_contained), cmocka_unit_test(bad_values_are_refused),
 		cmocka_unit_test(floods_are_contained), cmocka_unit_test(leaks_are_contained), cmocka_unit_test(writes_end_with_an_outcome_for_each),
-		cmocka_unit_test(an_end_in_the_middle_loses_no_result),
+		cmocka_unit_test(a_write_can_be_listened_to), cmocka_unit_test(an_end_in_the_middle_loses_no_result),
 		cmocka_unit_test(a_record_that_crashes_is_found), cmocka_unit_test(what_is_said_of_records_is_heard_once), cmocka_unit_test(a_repeat_offender_is_put_aside),
 	};
 
