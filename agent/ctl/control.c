@@ -295,6 +295,7 @@ begin_verb(struct control *control, struct caller *caller)
 	caller->sink = (struct ctl_sink){ .put = put, .data = caller };
 	memcpy(caller->sink.terminal, caller->request.terminal, sizeof caller->sink.terminal);
 	caller->service.sink = &caller->sink;
+	caller->service.ears = &caller->control->options.ears;
 	caller->service.who = caller->who;
 	caller->service.may_act = caller->may_act;
 	caller->service.directory = caller->request.directory;

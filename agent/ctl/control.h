@@ -10,6 +10,7 @@
 #define CTL_CONTROL_H
 
 #include "ctl/ctl.h"
+#include "ctl/service.h"
 #include "ctl/load.h"
 
 struct control_options {
@@ -19,6 +20,7 @@ struct control_options {
 	void (*give_back)(void *data, const struct loaded *loaded);
 	/* What was asked for and how it ended, for a log.  Any thread. */
 	void (*told)(void *data, const char *who, const char *verb, enum ctl_exit status);
+	struct service_ears ears;
 	/* After a verb that may have changed what there is to do.  Any thread. */
 	void (*acted)(void *data);
 	void *data;

@@ -98,6 +98,19 @@ opened_may_act(const struct ctl *ctl)
 	return opened_error(ctl, &err);
 }
 
+/* What was committed is told to the agent's log. */
+static void
+news(void *data, struct ledger *ledger, const struct ledger_news *what)
+{
+	const struct opened *opened = data;
+	const struct service_ears *ears = opened->service->ears;
+	struct run_place at = { .flow = "", .unit = "", .trace = "" };
+
+	if (opened->engine != NULL)
+		at = run_place_now(opened->engine);
+	ears->news(ears->data, &at, ledger, what);
+}
+
 enum ctl_exit
 opened_begin(const struct ctl *ctl, struct opened *opened, enum ledger_mode mode)
 {
@@ -114,6 +127,11 @@ opened_begin(const struct ctl *ctl, struct opened *opened, enum ledger_mode mode
 			service_acts(ctl->service);
 		snprintf(opened->who, sizeof opened->who, "%s", opened->service->who);
 		options.busy_ms = SERVED_BUSY_MS;
+		if (opened->service->ears != NULL && opened->service->ears->news != NULL) {
+			options.news = news;
+			options.news_data = opened;
+			options.all_news = true;
+		}
 		opened->loaded.systems = opened->service->loaded->systems;
 		opened->loaded.systems.log_data = (void *)(uintptr_t)ctl;
 		opened->loaded.model = opened->service->loaded->model;

@@ -11,8 +11,17 @@
 
 #include "ctl/ctl.h"
 #include "ctl/load.h"
+#include "schedule/run.h"
+
+/* What the agent's log hears of the work of a verb, from the verb's thread.  Any may be NULL. */
+struct service_ears {
+	void (*ended)(void *data, const struct run_place *at, const struct ledger_run *run, const struct ledger_plan *plan, const struct error *why);
+	void (*news)(void *data, const struct run_place *at, struct ledger *ledger, const struct ledger_news *what);
+	void *data;
+};
 
 struct ctl_service {
+	const struct service_ears *ears; /* stay, too */
 	const struct ctl_sink *sink;
 	const struct loaded *loaded; /* stays as long as the verb is at work */
 	const char *who;             /* "anna (uid 1000)" */

@@ -49,12 +49,27 @@ print_run(struct run_view *view, const struct ledger_run *run, const struct ledg
 	}
 }
 
+/* The agent's log has every run, whoever began it. */
+static void
+tell_service(const struct opened *opened, const struct ledger_run *run, const struct ledger_plan *plan, const struct error *why)
+{
+	const struct service_ears *ears = opened->service != NULL ? opened->service->ears : NULL;
+	char trace[LEDGER_TRACE + 1];
+	struct run_place at;
+
+	if (ears == NULL || ears->ended == NULL)
+		return;
+	at = run_place_of(opened->engine, ledger_flow(opened->ledger, run->flow), run, trace);
+	ears->ended(ears->data, &at, run, plan, why);
+}
+
 static void
 ended(void *data, const struct ledger_run *run, const struct ledger_plan *plan, const struct error *why)
 {
 	struct run_view *view = data;
 	char trace[LEDGER_TRACE + 1];
 
+	tell_service(view->opened, run, plan, why);
 	view->plan = plan != NULL ? plan->number : 0;
 	progress_end(&view->opened->progress);
 	if (!view->ctl->json) {

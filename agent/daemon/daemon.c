@@ -191,7 +191,7 @@ static int
 open_all(struct daemon *d, struct error *err)
 {
 	const struct control_options control = { .base = &d->ctl, .borrow = generation_borrow, .give_back = generation_give_back, .told = tell_verb,
-		.acted = verb_acted, .data = d };
+		.ears = { .ended = tell_ended, .news = tell_news }, .acted = verb_acted, .data = d };
 	struct generation *first;
 
 	if (wake_open(err) != 0)

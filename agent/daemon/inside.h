@@ -55,10 +55,10 @@ void tell_error(uint32_t level, const char *event, const struct log_about *about
 void tell_line(void *data, const struct connector_line *line);
 void tell_system(void *data, const char *system, enum manners_state state, int64_t wait_us);
 void tell_verb(void *data, const char *who, const char *verb, enum ctl_exit status);
-void tell_run(void *data, const struct worker_place *at, uint32_t level, const char *text);
-void tell_ended(void *data, const struct worker_place *at, const struct ledger_run *run, const struct ledger_plan *plan, const struct error *why);
-void tell_busy(void *data, const struct worker_place *at, const struct error *why);
-void tell_news(void *data, const struct worker_place *at, struct ledger *ledger, const struct ledger_news *what);
+void tell_run(void *data, const struct run_place *at, uint32_t level, const char *text);
+void tell_ended(void *data, const struct run_place *at, const struct ledger_run *run, const struct ledger_plan *plan, const struct error *why);
+void tell_busy(void *data, const struct run_place *at, const struct error *why);
+void tell_news(void *data, const struct run_place *at, struct ledger *ledger, const struct ledger_news *what);
 
 /* Reads the configuration; its mistakes are told. */
 int generation_read(struct daemon *d, struct generation **ret_generation, struct error *err);

@@ -50,13 +50,13 @@ tell_verb(void *data, const char *who, const char *verb, enum ctl_exit status)
 /* Runs. */
 
 static struct log_about
-about(const struct worker_place *at)
+about(const struct run_place *at)
 {
 	return (struct log_about){ .flow = at->flow, .unit = at->unit, .run = at->run, .correlation = at->trace };
 }
 
 void
-tell_run(void *data, const struct worker_place *at, uint32_t level, const char *text)
+tell_run(void *data, const struct run_place *at, uint32_t level, const char *text)
 {
 	const struct log_about with = about(at);
 
@@ -65,7 +65,7 @@ tell_run(void *data, const struct worker_place *at, uint32_t level, const char *
 }
 
 void
-tell_ended(void *data, const struct worker_place *at, const struct ledger_run *run, const struct ledger_plan *plan, const struct error *why)
+tell_ended(void *data, const struct run_place *at, const struct ledger_run *run, const struct ledger_plan *plan, const struct error *why)
 {
 	uint32_t level = run->state == LEDGER_RUN_FAILED ? SYNCLINE_LOG_ERROR : run->state == LEDGER_RUN_HELD ? SYNCLINE_LOG_WARNING : SYNCLINE_LOG_INFO;
 	struct log_about with = about(at);
@@ -87,7 +87,7 @@ tell_ended(void *data, const struct worker_place *at, const struct ledger_run *r
 }
 
 void
-tell_busy(void *data, const struct worker_place *at, const struct error *why)
+tell_busy(void *data, const struct run_place *at, const struct error *why)
 {
 	const struct log_about with = about(at);
 
@@ -117,7 +117,7 @@ process_of(struct ledger *ledger, int64_t id)
 
 /* By ids and causes alone: values of records stand in the ledger, which keeps them from who may not see them, and never in a log. */
 void
-tell_news(void *data, const struct worker_place *at, struct ledger *ledger, const struct ledger_news *what)
+tell_news(void *data, const struct run_place *at, struct ledger *ledger, const struct ledger_news *what)
 {
 	uint32_t level = what->finding == 0 ? SYNCLINE_LOG_DEBUG : SYNCLINE_LOG_INFO;
 	struct log_about with = about(at);

@@ -465,6 +465,7 @@ void
 engine_work_for(struct engine *engine, const struct ledger_run *run)
 {
 	engine->run = run->number;
+	engine->flow = run->flow;
 	engine->unit = run->unit;
 	ledger_run_trace(engine->ledger, run, engine->trace);
 	for (struct engine_connector *c = engine->connectors; c != NULL; c = c->next)

@@ -69,7 +69,7 @@ struct engine {
 	uint32_t bound_count;
 	struct engine_connector *connectors;
 	int64_t run; /* that it works for (engine_work_for()); 0: none */
-	uint32_t unit;
+	uint32_t flow, unit;
 	char trace[33];
 	bool stopped; /* progress said so: what can stop, stops */
 };

@@ -344,3 +344,17 @@ run_flow(const struct run_options *options, struct run_result *ret_result, struc
 	free(f.units);
 	return result;
 }
+
+struct run_place
+run_place_of(const struct engine *engine, const struct config_flow *flow, const struct ledger_run *run, char trace[LEDGER_TRACE + 1])
+{
+	ledger_run_trace(engine->ledger, run, trace);
+	return (struct run_place){ .flow = flow->head.name, .unit = ledger_unit_name(engine->ledger, run->unit), .run = run->number, .trace = trace };
+}
+
+struct run_place
+run_place_now(const struct engine *engine)
+{
+	return (struct run_place){ .flow = engine->run != 0 ? ledger_flow_name(engine->ledger, engine->flow) : "",
+		.unit = engine->run != 0 ? ledger_unit_name(engine->ledger, engine->unit) : "", .run = engine->run, .trace = engine->trace };
+}

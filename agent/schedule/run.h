@@ -9,6 +9,17 @@
 #include "deliver/deliver.h"
 #include "flow/intake.h"
 
+/* What a run is at, for a log. */
+struct run_place {
+	const char *flow, *unit; /* unit "": the house, or none yet */
+	int64_t run;             /* 0: none yet */
+	const char *trace;       /* the run's (ledger/runs.h), "" for none */
+};
+/* Of a run that has ended.  `trace` has the text and outlives it. */
+struct run_place run_place_of(const struct engine *engine, const struct config_flow *flow, const struct ledger_run *run, char trace[LEDGER_TRACE + 1]);
+/* Of what the engine works for now. */
+struct run_place run_place_now(const struct engine *engine);
+
 struct run_options {
 	struct engine *engine;
 	const struct config_flow *flow;

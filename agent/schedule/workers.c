@@ -40,26 +40,20 @@ progress(void *data, const char *what, uint64_t done, uint64_t total)
 	return !stopped;
 }
 
-/* Where its engine is; in its thread. */
-static struct worker_place
+/* In its thread. */
+static struct run_place
 place(const struct worker *worker)
 {
-	const struct engine *engine = worker->engine;
-	struct worker_place at = { .flow = worker->job.flow->head.name, .unit = "", .trace = "" };
+	struct run_place at = { .flow = worker->job.flow->head.name, .unit = "", .trace = "" };
 
-	if (engine == NULL || engine->run == 0)
-		return at;
-	at.unit = ledger_unit_name(engine->ledger, engine->unit);
-	at.run = engine->run;
-	at.trace = engine->trace;
-	return at;
+	return worker->engine != NULL && worker->engine->run != 0 ? run_place_now(worker->engine) : at;
 }
 
 static void
 say(void *data, uint32_t level, const char *text)
 {
 	struct worker *worker = data;
-	const struct worker_place at = place(worker);
+	const struct run_place at = place(worker);
 
 	worker->options.say(worker->options.data, &at, level, text);
 }
@@ -68,7 +62,7 @@ static void
 news(void *data, struct ledger *ledger, const struct ledger_news *what)
 {
 	struct worker *worker = data;
-	const struct worker_place at = place(worker);
+	const struct run_place at = place(worker);
 
 	worker->options.news(worker->options.data, &at, ledger, what);
 }
@@ -83,7 +77,7 @@ static void
 busy(void *data, const struct config_unit *unit, const struct error *why)
 {
 	struct worker *worker = data;
-	struct worker_place at = { .flow = worker->job.flow->head.name, .unit = unit_name(unit), .trace = "" };
+	struct run_place at = { .flow = worker->job.flow->head.name, .unit = unit_name(unit), .trace = "" };
 
 	worker->options.busy(worker->options.data, &at, why);
 }
@@ -92,11 +86,9 @@ static void
 ended(void *data, const struct ledger_run *run, const struct ledger_plan *plan, const struct error *why)
 {
 	struct worker *worker = data;
-	struct worker_place at = { .flow = worker->job.flow->head.name, .unit = ledger_unit_name(worker->engine->ledger, run->unit), .run = run->number };
 	char trace[LEDGER_TRACE + 1];
+	const struct run_place at = run_place_of(worker->engine, worker->job.flow, run, trace);
 
-	ledger_run_trace(worker->engine->ledger, run, trace);
-	at.trace = trace;
 	worker->options.ended(worker->options.data, &at, run, plan, why);
 }
 

@@ -10,21 +10,15 @@
 #include "schedule/agenda.h"
 #include "schedule/run.h"
 
-/* What a worker's thread is at. */
-struct worker_place {
-	const char *flow, *unit; /* unit "": the house, or none yet */
-	int64_t run;             /* 0: none yet */
-	const char *trace;       /* the run's (ledger/runs.h), "" for none */
-};
 struct worker_options {
 	const struct model *model;     /* it and `systems` stay until the worker is over */
 	const struct systems *systems;
 	const char *state_dir;
 	/* From the worker's thread: something worth a log line; a unit's run has ended; a unit is run by somebody else; what was committed. */
-	void (*say)(void *data, const struct worker_place *at, uint32_t level, const char *text);
-	void (*ended)(void *data, const struct worker_place *at, const struct ledger_run *run, const struct ledger_plan *plan, const struct error *why);
-	void (*busy)(void *data, const struct worker_place *at, const struct error *why);
-	void (*news)(void *data, const struct worker_place *at, struct ledger *ledger, const struct ledger_news *what);
+	void (*say)(void *data, const struct run_place *at, uint32_t level, const char *text);
+	void (*ended)(void *data, const struct run_place *at, const struct ledger_run *run, const struct ledger_plan *plan, const struct error *why);
+	void (*busy)(void *data, const struct run_place *at, const struct error *why);
+	void (*news)(void *data, const struct run_place *at, struct ledger *ledger, const struct ledger_news *what);
 	bool all_news; /* also what is no finding */
 	/* The last call, from its thread: whoever waits may ask workers_over() now. */
 	void (*over)(void *data);

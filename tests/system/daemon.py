@@ -185,6 +185,20 @@ def test_log_of_records(bed):
         assert value not in "".join(json.dumps(line) for line in of_records), value
 
 
+def test_log_of_a_person_s_run(bed):
+    """It stands in the log as any other, with who asked for it."""
+    bed.on("customers")
+    bed.change("conf.d/30-flows.conf", "trigger: { file = true; }", "trigger: { }")
+    bed.begin()
+    bed.execute("crm", "CREATE TRIGGER no BEFORE INSERT ON account WHEN NEW.number = '10003' BEGIN SELECT RAISE(ABORT, 'nobody wants him'); END;")
+    same("the run", bed.run("run", "customers", "--unit", "one").status, FINDINGS)
+    trace = bed.json(DONE, "runs")[0]["correlation"]
+    has(bed.logs("run-ended"), "run=1 flow=customers unit=one", "correlation=" + trace, "findings, 20 read, 20 created")
+    has(bed.logs("finding-dead"), "run=1 flow=customers unit=one system=crm object=account", "correlation=" + trace)
+    has(bed.logs("verb=run: "), "who=", "status 3")
+    bed.end()
+
+
 def test_status_tells_of_it(bed):
     """Whether the agent runs, and if not, since when and what to do."""
     bed.on("customers")
