@@ -12,4 +12,13 @@ void status_agent_json(struct buffer *json, const struct ledger_agent *agent);
 /* A sentence before the table; none where no agent ever ran. */
 void status_agent_show(const struct ledger_agent *agent, int64_t now_us);
 
+/* Systems that the agent leaves alone, as its own thread knows it now; of `flow`, or of any (NULL).  Lives in the arena. */
+struct listing;
+struct status_alone;
+int status_alone_find(const struct listing *listing, struct arena *arena, const struct config_flow *flow, struct status_alone **ret_alone, struct error *err);
+/* One of them is for a person to mend. */
+bool status_alone_waits(const struct status_alone *alone);
+void status_alone_json(struct buffer *json, const struct status_alone *alone, int64_t now_us);
+void status_alone_show(const struct status_alone *alone, int64_t now_us); /* a table, where there is one */
+
 #endif

@@ -897,6 +897,7 @@ verb_status(struct ctl *ctl)
 	struct opened opened;
 	struct view view = { .count = 0 };
 	struct ledger_agent agent = { .works = false };
+	struct status_alone *alone = NULL;
 	struct error err = { 0 };
 	enum ctl_exit status;
 	bool all;
@@ -915,9 +916,12 @@ verb_status(struct ctl *ctl)
 			result = collect(&view, &err);
 		if (result == 0)
 			result = ledger_agent(opened.ledger, &agent, &err);
-		view.waits = view.waits || status_agent_lacks(&agent);
+		if (result == 0)
+			result = status_alone_find(&view.listing, &view.arena, flow, &alone, &err);
+		view.waits = view.waits || status_agent_lacks(&agent) || status_alone_waits(alone);
 		if (result == 0 && ctl->json) {
 			status_agent_json(&view.listing.json, &agent);
+			status_alone_json(&view.listing.json, alone, view.now);
 			json_places(&view);
 		} else if (result == 0) {
 			status_agent_show(&agent, view.now);
@@ -925,6 +929,7 @@ verb_status(struct ctl *ctl)
 		}
 		status = listing_end(&view.listing, '}', result, &err, NULL, view.waits ? CTL_FINDINGS : CTL_DONE);
 		if (result == 0 && !ctl->json) {
+			status_alone_show(alone, view.now);
 			show_targets(&view);
 			if (ctl->verbose)
 				show_counts(&view);

@@ -26,17 +26,11 @@ tell_line(void *data, const struct connector_line *line)
 void
 tell_system(void *data, const char *system, enum manners_state state, int64_t wait_us)
 {
-	static const char *const says[MANNERS_STATE_COUNT] = {
-#define X(id, name, text) [MANNERS_##id] = text,
-		MANNERS_STATES(X)
-#undef X
-	};
-
 	(void)data;
 	if (state == MANNERS_OPEN)
-		log_event(SYNCLINE_LOG_INFO, "system-open", &(struct log_about){ .system = system }, "%s", says[state]);
+		log_event(SYNCLINE_LOG_INFO, "system-open", &(struct log_about){ .system = system }, "%s", manners_state_text(state));
 	else
-		log_event(SYNCLINE_LOG_WARNING, "system-left-alone", &(struct log_about){ .system = system }, "%s: it is left alone for %lld seconds", says[state],
+		log_event(SYNCLINE_LOG_WARNING, "system-left-alone", &(struct log_about){ .system = system }, "%s: it is left alone for %lld seconds", manners_state_text(state),
 		          (long long)((wait_us + 999999) / 1000000));
 }
 

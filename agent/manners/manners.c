@@ -20,14 +20,16 @@ struct shared {
 	/* breaker */
 	uint32_t failures;
 	int64_t silent_until_us; /* 0: closed */
+	int64_t silent_since_us;
 	int64_t probe_until_us;  /* half open: so long one call is waited for */
 	/* peace */
 	uint32_t throttled;
-	int64_t peace_until_us;
+	int64_t peace_until_us, peace_since_us;
 	/* budget */
 	int64_t day;
 	uint32_t granted;
 	int64_t spent_until_us; /* the day's end, as far as was found out */
+	int64_t spent_since_us;
 	unsigned slots;
 };
 struct manners_account {
@@ -36,6 +38,7 @@ struct manners_account {
 	struct shared *shared;
 	uint32_t credentials;
 	int64_t refused_until_us; /* 0: it did not */
+	int64_t refused_since_us;
 };
 struct manners {
 	pthread_mutex_t lock;
@@ -55,6 +58,18 @@ manners_state_name(enum manners_state state)
 	};
 
 	return names[state];
+}
+
+const char *
+manners_state_text(enum manners_state state)
+{
+	static const char *const texts[MANNERS_STATE_COUNT] = {
+#define X(id, name, text) [MANNERS_##id] = text,
+		MANNERS_STATES(X)
+#undef X
+	};
+
+	return texts[state];
 }
 
 struct manners *
@@ -258,6 +273,8 @@ take_failure(struct shared *s, const struct config_limits *limits, int64_t now_u
 	if (++s->failures < MANNERS_FAILURES)
 		return MANNERS_STATE_COUNT;
 	*ret_wait_us = pause_us(limits, s->failures - MANNERS_FAILURES);
+	if (s->silent_until_us == 0)
+		s->silent_since_us = now_us;
 	s->silent_until_us = now_us + *ret_wait_us;
 	s->probe_until_us = 0;
 	return MANNERS_SILENT;
@@ -279,6 +296,8 @@ static enum manners_state
 take_throttling(struct shared *s, const struct config_limits *limits, uint32_t retry_after_ms, int64_t now_us, int64_t *ret_wait_us)
 {
 	*ret_wait_us = retry_after_ms > 0 ? (int64_t)retry_after_ms * 1000 : pause_us(limits, s->throttled);
+	if (s->throttled == 0 && s->peace_until_us <= now_us)
+		s->peace_since_us = now_us;
 	s->throttled++;
 	s->failures = 0;
 	s->silent_until_us = s->probe_until_us = 0;
@@ -308,6 +327,8 @@ manners_heard(struct manners_account *a, const struct config_limits *limits, uin
 		changed = take_throttling(a->shared, limits, retry_after_ms, now_us, &wait_us);
 		break;
 	case SYNCLINE_AUTH:
+		if (a->refused_until_us == 0)
+			a->refused_since_us = now_us;
 		a->refused_until_us = now_us + MANNERS_REFUSED_US;
 		a->shared->failures = 0;
 		wait_us = MANNERS_REFUSED_US;
@@ -330,6 +351,8 @@ manners_spent(struct manners_account *a, int64_t wait_us, int64_t now_us)
 
 	pthread_mutex_lock(&m->lock);
 	told = a->shared->spent_until_us > now_us;
+	if (!told)
+		a->shared->spent_since_us = now_us;
 	a->shared->spent_until_us = now_us + wait_us;
 	pthread_mutex_unlock(&m->lock);
 	if (!told && m->tell != NULL)
@@ -348,6 +371,33 @@ manners_wait_us(struct manners *m, const char *system, uint32_t credentials, int
 		wait_us = left_alone(s, find_account(m, system, credentials), now_us, ret_state);
 	pthread_mutex_unlock(&m->lock);
 	return wait_us;
+}
+
+static int64_t
+since_us(const struct shared *s, enum manners_state state)
+{
+	return state == MANNERS_PEACE ? s->peace_since_us : state == MANNERS_SPENT ? s->spent_since_us : s->silent_since_us;
+}
+
+void
+manners_alone(struct manners *m, int64_t now_us, void (*take)(void *data, const struct manners_alone *alone), void *data)
+{
+	pthread_mutex_lock(&m->lock);
+	for (const struct shared *s = m->systems; s != NULL; s = s->next) {
+		struct manners_alone alone = { .system = s->system };
+
+		alone.wait_us = left_alone(s, NULL, now_us, &alone.state);
+		if (alone.state == MANNERS_OPEN && s->silent_until_us != 0)
+			alone.state = MANNERS_SILENT;
+		alone.since_us = since_us(s, alone.state);
+		if (alone.state != MANNERS_OPEN)
+			take(data, &alone);
+	}
+	for (const struct manners_account *a = m->accounts; a != NULL; a = a->next)
+		if (a->refused_until_us != 0)
+			take(data, &(struct manners_alone){ .system = a->shared->system, .credentials = a->credentials, .state = MANNERS_REFUSED,
+				.since_us = a->refused_since_us, .wait_us = a->refused_until_us > now_us ? a->refused_until_us - now_us : 0 });
+	pthread_mutex_unlock(&m->lock);
 }
 
 void

@@ -40,6 +40,7 @@ enum manners_state {
 	MANNERS_STATE_COUNT
 };
 const char *manners_state_name(enum manners_state state);
+const char *manners_state_text(enum manners_state state);
 
 struct manners *manners_new(void (*tell)(void *data, const char *system, enum manners_state state, int64_t wait_us), void *data); /* NULL: no memory */
 void manners_free(struct manners *manners); /* accepts NULL; its accounts go with it */
@@ -62,6 +63,17 @@ void manners_spent(struct manners_account *account, int64_t wait_us, int64_t now
 
 /* How long it is left alone; 0: it may be asked.  Makes nothing. */
 int64_t manners_wait_us(struct manners *manners, const char *system, uint32_t credentials, int64_t now_us, enum manners_state *ret_state);
+/*
+ * Each system that is left alone now, and each whose credentials are: since when, and for how long yet; 0: its pause is over, and the next call
+ * finds out.  `take` is called under the lock: it calls nothing of these.
+ */
+struct manners_alone {
+	const char *system;
+	uint32_t credentials; /* that were refused; else 0 */
+	enum manners_state state;
+	int64_t since_us, wait_us;
+};
+void manners_alone(struct manners *manners, int64_t now_us, void (*take)(void *data, const struct manners_alone *alone), void *data);
 /* A person wants it to be tried now, or changed a limit: a refusal, a breaker's pause and a day's end are over.  What the system asked for holds. */
 void manners_forgive(struct manners *manners, const char *system);
 

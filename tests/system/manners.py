@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """manners.py [WORD]: how targets are written to that are slow, down, or ask for fewer calls: by how many at once, how often, and in which order."""
 import collections
+import json
 import os
 import signal
 import sys
 
 import daemon_bed
-from runs_bed import DONE, has, main, same, wait_for
+from runs_bed import DONE, FINDINGS, has, main, same, wait_for
 
 BUILD = os.environ["SYNCLINE_BUILD"]
 Call = collections.namedtuple("Call", "begun ended process what id values trace")
@@ -78,6 +79,25 @@ class Bed(daemon_bed.Bed):
         for call in sorted(self.calls("create", "update", "delete")):
             assert last.get(call.id, 0) <= call.begun, f"{call} began before the one before had ended"
             last[call.id] = call.ended
+
+
+def left_alone(bed, state, waits, *words):
+    """`status` tells it of the shop, in both forms; `waits`: it is for a person."""
+    told = json.loads(bed.run("--json", "status").out)
+    same("left alone", [(one["system"], one["unit"], one["state"]) for one in told["left_alone"]], [("shop", "", state)])
+    one = told["left_alone"][0]
+    assert one["since"] is not None and (one["until"] is None) == (one["seconds"] == 0) and one["seconds"] < 90000 and one["next"], one
+    text = bed.run("status")
+    has(text.out, "Systems that are left alone", "shop ", one["reason"], one["next"], *words)
+    if waits:
+        same("status", text.status, FINDINGS)
+    same("of another flow", json.loads(bed.run("--json", "status", "orders").out)["left_alone"], [])
+    return one
+
+
+def nothing_left_alone(bed):
+    same("left alone", json.loads(bed.run("--json", "status").out)["left_alone"], [])
+    assert "left alone" not in bed.run("status").out
 
 
 def at_once(calls):
@@ -159,6 +179,7 @@ def test_down(bed):
     bed.begin()
     bed.until("the other target", lambda: bed.accounts("crm") == bed.numbers())
     bed.logs("system-left-alone", "does not answer", "system=shop")
+    left_alone(bed, "silent", True, "it does not answer", "syncline doctor")
     bed.edit(["10001"], NAME="Meanwhile")
     bed.run("run", "customers")
     bed.lives_for(4)
@@ -167,6 +188,7 @@ def test_down(bed):
     bed.mood()
     bed.until("all", lambda: sorted(bed.there()) == bed.numbers())
     has(bed.logs("system-open", "system=shop"), "asked as usual")
+    nothing_left_alone(bed)
     same("the newest value", bed.there()["10001"]["name"], "Meanwhile")
     same("each once", len(bed.calls("create")), len(bed.rows))
     bed.end()
@@ -176,14 +198,17 @@ def test_down(bed):
 def test_throttled(bed):
     """Nobody calls it before the time that it named."""
     bed.far()
-    bed.mood("throttle 2500")
+    bed.mood("throttle 5000")
     bed.begin()
     bed.until("the first call", lambda: bed.calls("refused"))
     bed.mood()
+    bed.logs("system-left-alone", "asked for fewer calls")
+    until = left_alone(bed, "throttled", False, "it asked for fewer calls")["seconds"]
+    assert 0 < until <= 5, until
     bed.until("all", lambda: sorted(bed.there()) == bed.numbers())
     same("refused", len(bed.calls("refused")), 1)
     pause = bed.calls("call")[0].begun - bed.calls("refused")[0].ended
-    assert pause >= 2500000, pause
+    assert pause >= 5000000, pause
     bed.end()
 
 
@@ -196,11 +221,14 @@ def test_refused(bed):
     bed.logs("system-left-alone", "refused our credentials", "system=shop")
     bed.lives_for(4)
     same("attempts", len(bed.calls("refused")), 1)
+    one = left_alone(bed, "refused", True, "it refused our credentials", "then syncline run customers")
+    assert 3500 < one["seconds"] <= 3600 and one["until"] > one["since"], one
     bed.run("run", "customers", "--unit", "one")
     same("attempts with a person's", len(bed.calls("refused")), 2)
     bed.mood()
     bed.run("run", "customers")
     bed.until("all", lambda: sorted(bed.there()) == bed.numbers())
+    nothing_left_alone(bed)
     bed.end()
 
 
@@ -222,6 +250,7 @@ def test_budget(bed):
     bed.begin()
     bed.logs("system-left-alone", "used up", "system=shop")
     same("calls", len(bed.calls("call")), 5)
+    left_alone(bed, "spent", False, "what a day allows is used up", "limits.per_day")
     bed.end(signal.SIGKILL, -signal.SIGKILL)
     bed.begin()
     bed.run("run", "customers")

@@ -208,12 +208,62 @@ slots(void **state)
 	manners_free(m);
 }
 
+static void
+note(void *data, const struct manners_alone *alone)
+{
+	size_t used = strlen(told);
+
+	(void)data;
+	snprintf(told + used, sizeof told - used, "%s of %u %s since %lld for %lld\n", alone->system, alone->credentials, manners_state_name(alone->state),
+	         (long long)((alone->since_us - START) / SECOND), (long long)(alone->wait_us / SECOND));
+}
+
+static const char *
+alone(struct manners *m, int64_t now)
+{
+	told[0] = '\0';
+	manners_alone(m, now, note, NULL);
+	return told;
+}
+
+/* Since when is told of the first of what lasts, and for how long of the last. */
+static void
+told_one_by_one(void **state)
+{
+	struct manners *m = begin();
+	struct manners_account *a = manners_account(m, "crm", 0), *other = manners_account(m, "crm", 4), *shop = manners_account(m, "shop", 0);
+
+	(void)state;
+	assert_string_equal(alone(m, START), "");
+	for (int i = 0; i < 4; i++)
+		manners_heard(a, &no_limits, SYNCLINE_RETRY, 0, START + i * SECOND);
+	assert_string_equal(alone(m, START + 4 * SECOND), "crm of 0 silent since 2 for 3\n");
+	/* Its pause is over, and nobody has asked yet. */
+	assert_string_equal(alone(m, START + 60 * SECOND), "crm of 0 silent since 2 for 0\n");
+	manners_forgive(m, "crm");
+	assert_string_equal(alone(m, START + 61 * SECOND), "crm of 0 silent since 2 for 0\n");
+	manners_heard(a, &no_limits, SYNCLINE_OK, 0, START + 61 * SECOND);
+	assert_string_equal(alone(m, START + 61 * SECOND), "");
+	/* Credentials that were refused are those of one; peace and the day hold for all. */
+	manners_heard(other, &no_limits, SYNCLINE_AUTH, 0, START + 70 * SECOND);
+	assert_string_equal(alone(m, START + 70 * SECOND), "crm of 4 refused since 70 for 3600\n");
+	manners_heard(other, &no_limits, SYNCLINE_OK, 0, START + 71 * SECOND);
+	manners_heard(shop, &no_limits, SYNCLINE_THROTTLED, 5000, START + 72 * SECOND);
+	manners_heard(shop, &no_limits, SYNCLINE_THROTTLED, 5000, START + 74 * SECOND);
+	assert_string_equal(alone(m, START + 75 * SECOND), "shop of 0 throttled since 72 for 4\n");
+	manners_spent(shop, 100 * SECOND, START + 76 * SECOND);
+	manners_spent(shop, 99 * SECOND, START + 77 * SECOND);
+	assert_string_equal(alone(m, START + 77 * SECOND), "shop of 0 spent since 76 for 99\n");
+	assert_string_equal(alone(m, START + 176 * SECOND), "");
+	manners_free(m);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(breaker), cmocka_unit_test(an_hour_down), cmocka_unit_test(peace), cmocka_unit_test(refused), cmocka_unit_test(the_day),
-		cmocka_unit_test(slots),
+		cmocka_unit_test(slots), cmocka_unit_test(told_one_by_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
