@@ -294,6 +294,7 @@ begin_verb(struct control *control, struct caller *caller)
 
 	caller->sink = (struct ctl_sink){ .put = put, .data = caller };
 	memcpy(caller->sink.terminal, caller->request.terminal, sizeof caller->sink.terminal);
+	caller->sink.columns = caller->request.columns;
 	caller->service.sink = &caller->sink;
 	caller->service.ears = &caller->control->options.ears;
 	caller->service.who = caller->who;

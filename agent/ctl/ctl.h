@@ -81,9 +81,11 @@ struct ctl_sink {
 	void (*put)(void *data, enum ctl_stream stream, const char *text, size_t length);
 	void *data;
 	bool terminal[3]; /* by stream: a person looks at it there */
+	size_t columns;   /* of standard output's terminal; 0: it is none, or as wide as one likes */
 };
 const struct ctl_sink *ctl_print_to(const struct ctl_sink *sink);
 bool ctl_is_terminal(enum ctl_stream stream);
+size_t ctl_columns(void);
 /* As it is, byte by byte; texts from outside go through ctl_print(). */
 void ctl_put(enum ctl_stream stream, const char *text, size_t length);
 void ctl_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -119,7 +121,7 @@ void ctl_json_close(struct buffer *json, char bracket);
 /* Writes and frees; without memory it says so, with the status CTL_FAILED. */
 enum ctl_exit ctl_json_print(struct buffer *json, enum ctl_exit status);
 
-/* A table for people: widths follow the longest cell, counted in characters. */
+/* A table for people (table.c): widths follow the longest cell, counted in characters, and then the terminal. */
 struct ctl_table {
 	struct arena arena;
 	size_t columns;

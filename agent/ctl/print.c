@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * print.c: sentences and tables for people, JSON for programs.
+ * print.c: sentences for people, JSON for programs.
  */
 #include "ctl/ctl.h"
 
@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "os/os.h"
 
 /* Bytes of the character at `text` that may reach a terminal; 0 when it may not, with its length in *ret_skip. */
 static size_t
@@ -71,6 +72,12 @@ bool
 ctl_is_terminal(enum ctl_stream stream)
 {
 	return own_sink != NULL ? own_sink->terminal[stream] : isatty(stream == CTL_OUT ? STDOUT_FILENO : STDERR_FILENO) == 1;
+}
+
+size_t
+ctl_columns(void)
+{
+	return own_sink != NULL ? own_sink->columns : os_columns(STDOUT_FILENO);
 }
 
 void
@@ -300,88 +307,4 @@ ctl_json_print(struct buffer *json, enum ctl_exit status)
 	}
 	buffer_free(json);
 	return status;
-}
-
-void
-ctl_table_init(struct ctl_table *table, size_t columns, unsigned right, const char *const *heads)
-{
-	memset(table, 0, sizeof *table);
-	arena_init(&table->arena, 0);
-	table->columns = columns;
-	table->right = right;
-	ctl_table_row(table, heads);
-}
-
-void
-ctl_table_row(struct ctl_table *table, const char *const *cells)
-{
-	if (table->rows == table->room) {
-		size_t room = table->room > 0 ? table->room * 2 : 32;
-		const char **more = realloc(table->cells, room * table->columns * sizeof *more);
-
-		if (more == NULL) {
-			table->failed = true;
-			return;
-		}
-		table->cells = more;
-		table->room = room;
-	}
-	for (size_t c = 0; c < table->columns; c++) {
-		char *copy = arena_text(&table->arena, cells[c] != NULL ? cells[c] : "");
-
-		if (copy == NULL) {
-			table->failed = true;
-			return;
-		}
-		ctl_clean(copy, true);
-		table->cells[table->rows * table->columns + c] = copy;
-	}
-	table->rows++;
-}
-
-static size_t
-width(const char *text)
-{
-	size_t count = 0;
-
-	for (; *text != '\0'; text++)
-		count += ((unsigned char)*text & 0xC0) != 0x80;
-	return count;
-}
-
-void
-ctl_table_print(struct ctl_table *table)
-{
-	size_t *widths = calloc(table->columns, sizeof *widths);
-
-	if (widths == NULL)
-		table->failed = true;
-	for (size_t i = 0; i < table->rows * table->columns && !table->failed; i++) {
-		size_t w = width(table->cells[i]);
-
-		if (w > widths[i % table->columns])
-			widths[i % table->columns] = w;
-	}
-	for (size_t i = 0; i < table->rows * table->columns && !table->failed; i++) {
-		size_t c = i % table->columns;
-		int pad = (int)(widths[c] - width(table->cells[i]));
-
-		if ((table->right >> c & 1) != 0)
-			ctl_format("%*s%s", pad, "", table->cells[i]);
-		else
-			ctl_format("%s%*s", table->cells[i], c + 1 < table->columns ? pad : 0, "");
-		ctl_format("%s", c + 1 < table->columns ? "  " : "\n");
-	}
-	if (table->failed)
-		ctl_remark("there was not enough memory to print the table [%s]", error_name(ERROR_MEMORY));
-	free(widths);
-	ctl_table_drop(table);
-}
-
-void
-ctl_table_drop(struct ctl_table *table)
-{
-	free(table->cells);
-	table->cells = NULL;
-	arena_free(&table->arena);
 }

@@ -77,7 +77,7 @@ send_all(int fd, const char *data, size_t length)
 static int
 ask(const struct ctl *ctl, int fd, int argc, const char *const *argv, struct error *err)
 {
-	struct wire_request request = { .terminal = { false, ctl_is_terminal(CTL_OUT), ctl_is_terminal(CTL_ERR) }, .config_dir = "" };
+	struct wire_request request = { .terminal = { false, ctl_is_terminal(CTL_OUT), ctl_is_terminal(CTL_ERR) }, .columns = ctl_columns(), .config_dir = "" };
 	char *directory = getcwd(NULL, 0), *config = NULL;
 	struct buffer out;
 	int result = -1;

@@ -6,6 +6,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/text.h"
+
+#define COLUMNS_MAX 10000
+
 void
 wire_put(struct buffer *out, char kind, const void *data, size_t length)
 {
@@ -46,11 +50,19 @@ void
 wire_put_request(struct buffer *out, const struct wire_request *request)
 {
 	struct buffer fields;
+	char terminals[32];
+	size_t used = 0;
 
+	for (int stream = 1; stream <= 2; stream++)
+		if (request->terminal[stream])
+			terminals[used++] = (char)('0' + stream);
+	terminals[used] = '\0';
+	if (request->terminal[1] && request->columns > 0)
+		snprintf(terminals + used, sizeof terminals - used, ":%zu", request->columns);
 	buffer_init(&fields, 0);
 	put_field(&fields, WIRE_GREETING);
 	put_field(&fields, request->directory);
-	put_field(&fields, request->terminal[1] ? request->terminal[2] ? "12" : "1" : request->terminal[2] ? "2" : "");
+	put_field(&fields, terminals);
 	put_field(&fields, request->config_dir);
 	for (int i = 0; i < request->word_count; i++)
 		put_field(&fields, request->words[i]);
@@ -77,12 +89,17 @@ wire_request(const char *data, size_t length, struct wire_request *ret_request)
 {
 	const char *at = data, *end = data + length, *greeting = take_field(&at, end), *terminals, *word;
 	struct wire_request request = { .word_count = 0 };
+	size_t streams;
+	int64_t columns;
 
 	if (greeting == NULL || strcmp(greeting, WIRE_GREETING) != 0 || (request.directory = take_field(&at, end)) == NULL ||
 	    (terminals = take_field(&at, end)) == NULL || (request.config_dir = take_field(&at, end)) == NULL)
 		return false;
-	request.terminal[1] = strchr(terminals, '1') != NULL;
-	request.terminal[2] = strchr(terminals, '2') != NULL;
+	streams = strcspn(terminals, ":");
+	request.terminal[1] = memchr(terminals, '1', streams) != NULL;
+	request.terminal[2] = memchr(terminals, '2', streams) != NULL;
+	if (terminals[streams] == ':' && text_to_integer(terminals + streams + 1, strlen(terminals + streams + 1), &columns) && columns > 0 && columns <= COLUMNS_MAX)
+		request.columns = (size_t)columns;
 	while (request.word_count < (int)WIRE_WORDS_MAX && (word = take_field(&at, end)) != NULL)
 		request.words[request.word_count++] = word;
 	if (at != end)

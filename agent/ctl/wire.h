@@ -4,8 +4,9 @@
  * length in four bytes (big-endian), and so many bytes.  Either side takes the other for hostile.
  *
  *     Q  request, the first message: fields that each end with a zero byte: "syncline-control/1", the folder that file names are
- *        relative to, the streams that are terminals ("", "1", "2" or "12"), the folder of the configuration that was named or "",
- *        and the words of the command line behind the program's name
+ *        relative to, the streams that are terminals ("", "1", "2" or "12"; behind a colon, how many characters a line of the
+ *        first has, where it says: "12:80"), the folder of the configuration that was named or "", and the words of the command line
+ *        behind the program's name
  *     S  stop: end between two steps
  *     O  E  what is printed to standard output, or standard error
  *     X  the exit status, one byte; the last message
@@ -39,6 +40,7 @@ int wire_next(const void *in, size_t length, uint32_t max, char *ret_kind, const
 struct wire_request {
 	const char *directory;
 	bool terminal[3]; /* by stream */
+	size_t columns;   /* of standard output; 0: it does not say */
 	const char *config_dir; /* "": none was named */
 	const char *words[WIRE_WORDS_MAX + 1];
 	int word_count;

@@ -34,6 +34,9 @@ void os_give_back_memory(void);
 int64_t os_monotonic_ms(void);
 int64_t os_wall_us(void);
 
+/* terminal.c: characters in a line; 0: it is no terminal, or does not say. */
+size_t os_columns(int fd);
+
 /* peer.c: who is at the other end of a connected socket of this machine, by the system's word. */
 struct os_peer {
 	uid_t uid;

@@ -1,12 +1,19 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """runs.py [WORD]: flags, guards, plans, interrupts and leases of `syncline run`, what it counts, and its exit status."""
+import errno
+import fcntl
 import hashlib
 import json
 import os
+import pty
+import re
 import signal
 import sqlite3
+import struct
+import subprocess
 import sys
+import termios
 
 from runs_bed import DONE, FAILED, FINDINGS, HELD, USAGE, has, main, refused, same, wait_for
 
@@ -325,6 +332,49 @@ def test_stop_rule(bed):
     bed.whole()
     same("all is well", bed.run("status").status, DONE)
     bed.sound()
+
+
+def in_terminal(bed, columns, *args):
+    """What a terminal of so many columns is given; 0: it does not say how many."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    pieces = b""
+    with subprocess.Popen(bed.command(*args), stdin=subprocess.DEVNULL, stdout=slave, stderr=subprocess.DEVNULL):
+        os.close(slave)
+        while True:
+            try:
+                piece = os.read(master, 65536)
+            except OSError as wrong:
+                if wrong.errno != errno.EIO:
+                    raise
+                piece = b""
+            if not piece:
+                break
+            pieces += piece
+    os.close(master)
+    return pieces.decode("utf-8").replace("\r\n", "\n")
+
+
+def test_narrow_terminal(bed):
+    """Columns that do not fit stand below their rows, all of them and whole; a file and a wide terminal get one line a row."""
+    bed.edit(["10003"], NAME="Ödön Ízület, Kft.")
+    flag(bed, "customers", "preview")
+    bed.json(HELD, "run", "customers")
+    asked = ["plans", str(bed.json(DONE, "plans")[-1]["plan"]), "--limit", "30"]
+    wide = bed.run(*asked).out
+    for words in (asked, ["flag"]):
+        for columns in (0, 1000):
+            same(f"{words} in {columns} columns", in_terminal(bed, columns, *words), bed.run(*words).out)
+    cells = re.findall(r"\{.*?\}", wide)
+    has("".join(cells), "Ödön Ízület, Kft.")
+    for columns in (100, 60, 40, 8):
+        narrow = in_terminal(bed, columns, *asked)
+        for line in narrow.split("\n"):
+            assert len(line) <= columns or columns < 40, (columns, line)
+        for cell in cells:
+            has("".join(narrow.split()), "".join(cell.split()))
+    # What is to be typed is not broken.
+    has(in_terminal(bed, 40, "status"), "      NEXT  syncline plans ", "; syncline apply ")
 
 
 def test_apply_obeys_flags(bed):

@@ -37,7 +37,7 @@ messages(void **state)
 static void
 requests(void **state)
 {
-	struct wire_request request = { .directory = "/home/anna", .terminal = { false, true, false }, .config_dir = "/etc/x", .words = { "trace", "", "a b" },
+	struct wire_request request = { .directory = "/home/anna", .terminal = { false, true, false }, .columns = 212, .config_dir = "/etc/x", .words = { "trace", "", "a b" },
 		.word_count = 3 };
 	struct wire_request found;
 	struct buffer out;
@@ -50,6 +50,7 @@ requests(void **state)
 	assert_string_equal(found.directory, "/home/anna");
 	assert_string_equal(found.config_dir, "/etc/x");
 	assert_true(found.terminal[1] && !found.terminal[2]);
+	assert_int_equal(found.columns, 212);
 	assert_int_equal(found.word_count, 3);
 	assert_string_equal(found.words[0], "trace");
 	assert_string_equal(found.words[1], "");
@@ -61,6 +62,32 @@ requests(void **state)
 	out.data[WIRE_HEAD] = 'S';
 	assert_false(wire_request(out.data + WIRE_HEAD, out.length - WIRE_HEAD, &found));
 	buffer_free(&out);
+}
+
+/* As they were said, whoever says it. */
+static void
+terminals(void **state)
+{
+	static const struct {
+		const char *said;
+		bool out, err;
+		size_t columns;
+	} cases[] = { { "", false, false, 0 }, { "2", false, true, 0 }, { "12", true, true, 0 }, { "12:80", true, true, 80 }, { "2:121", false, true, 121 },
+		      { "1:", true, false, 0 }, { "1:-5", true, false, 0 }, { "1:99999999999999999999", true, false, 0 }, { "1:20000", true, false, 0 }, { "1:x", true, false, 0 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct wire_request found;
+		struct buffer fields;
+
+		buffer_init(&fields, 0);
+		buffer_append(&fields, WIRE_GREETING "\0/", sizeof WIRE_GREETING "\0/");
+		buffer_append(&fields, cases[i].said, strlen(cases[i].said) + 1);
+		buffer_append(&fields, "\0runs", 6);
+		assert_true(wire_request(fields.data, fields.length, &found));
+		assert_true(found.terminal[1] == cases[i].out && found.terminal[2] == cases[i].err && found.columns == cases[i].columns);
+		buffer_free(&fields);
+	}
 }
 
 static void
@@ -127,7 +154,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(messages), cmocka_unit_test(requests), cmocka_unit_test(too_many_words), cmocka_unit_test(random_bytes), cmocka_unit_test(paths),
+		cmocka_unit_test(messages), cmocka_unit_test(requests), cmocka_unit_test(terminals), cmocka_unit_test(too_many_words), cmocka_unit_test(random_bytes), cmocka_unit_test(paths),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
