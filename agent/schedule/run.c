@@ -170,7 +170,8 @@ see_applied(void *data, const struct ledger_plan *plan)
 
 /*
  * A preview of these rules had no effect: there is nothing to be applied, and nothing that a plan would let a person see before the flow
- * goes on.  So an empty plan counts as applied.  Of a source that gave no good row, where nothing was ever applied, it proves nothing.
+ * goes on.  So an empty plan counts as applied.  Of a source that gave no good row, where nothing was ever applied, it proves nothing;
+ * nor do rows that wait for others, of which nobody has seen yet what they will do.
  */
 static int
 approve_nothing(struct unit_run *u, struct error *err)
@@ -178,7 +179,7 @@ approve_nothing(struct unit_run *u, struct error *err)
 	struct ledger *ledger = u->engine->ledger;
 	struct ledger_plan plan = { .flow = u->run.flow, .unit = u->run.unit, .run = u->run.number, .version = u->run.version,
 		.reason = "The preview had no effect.", .made_us = ledger_now(ledger), .frozen_us = u->intake.run_time_us };
-	bool applied, ever = u->run.counts[LEDGER_COUNT_READ] > u->run.counts[LEDGER_COUNT_REJECTED];
+	bool applied, ever = u->run.counts[LEDGER_COUNT_READ] > u->run.counts[LEDGER_COUNT_REJECTED] + u->run.counts[LEDGER_COUNT_WAITING];
 	struct ledger_plan_draft *draft;
 	int result;
 

@@ -334,6 +334,44 @@ def test_stop_rule(bed):
     bed.sound()
 
 
+def test_canary_of_a_plan(bed):
+    """A canary begins with a plan that can be looked at: it waits all the same, its apply sends the share, and then the others may follow."""
+    refused(bed.run("flag", "customers", "canary", "30%", "--why", "test"), FAILED, "ledger-plan", "no plan of the present rules", "look at the plan")
+    flag(bed, "customers", "preview")
+    bed.json(HELD, "run", "customers")
+    refused(bed.run("flag", "customers", "on", "--why", "test"), FAILED, "ledger-plan", "apply it")
+    flag(bed, "customers", "canary", "30%")
+    before = fingerprint(bed)
+    bed.json(HELD, "run", "customers")
+    same("written before the plan was applied", fingerprint(bed), before)
+    plans = [str(plan["plan"]) for plan in bed.json(DONE, "plans")]
+    same("plans", len(plans), 2)
+    for plan in plans:
+        bed.json(DONE, "apply", plan)
+    some = bed.accounts()
+    assert 0 < len(some) < len(bed.numbers()), some
+    # A plan of other rules is none of these.
+    bed.change("conf.d/30-flows.conf", 'name = "NAME"', 'name = "upper(NAME)"')
+    refused(bed.run("flag", "customers", "canary", "50%", "--why", "test"), FAILED, "ledger-plan")
+    bed.change("conf.d/30-flows.conf", 'name = "upper(NAME)"', 'name = "NAME"')
+    flag(bed, "customers", "on")
+    bed.json(DONE, "run", "customers")
+    bed.whole()
+
+
+def test_rows_that_wait_show_nothing(bed):
+    """A preview in which all rows wait for others has shown nobody what it will do."""
+    flag(bed, "orders", "preview")
+    same("they wait", [(run["state"], run["counts"]["waiting"]) for run in bed.json(DONE, "run", "orders")], [("done", 20)] * 2)
+    for mode in (["on"], ["canary", "10%"]):
+        refused(bed.run("flag", "orders", *mode, "--why", "test"), FAILED, "ledger-plan", "no plan of the present rules")
+    loaded(bed)
+    same("planned", [run["plan"]["counts"]["created"] for run in bed.json(HELD, "run", "orders")], [20, 20])
+    for plan in bed.json(DONE, "plans"):
+        bed.json(DONE, "apply", str(plan["plan"]))
+    flag(bed, "orders", "on")
+
+
 def in_terminal(bed, columns, *args):
     """What a terminal of so many columns is given; 0: it does not say how many."""
     master, slave = pty.openpty()
