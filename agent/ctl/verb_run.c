@@ -47,6 +47,10 @@ print_run(struct run_view *view, const struct ledger_run *run, const struct ledg
 		print_counts(plan->counts);
 		ctl_print("  `syncline plans %lld` shows each of them; `syncline apply %lld` does it.\n", (long long)plan->number, (long long)plan->number);
 	}
+	if (run->state == LEDGER_RUN_FINDINGS)
+		ctl_print("  `syncline status %s` tells what waits for a person, and what is next.\n", ledger_flow_name(view->opened->ledger, run->flow));
+	else if (run->counts[LEDGER_COUNT_RETRIED] > 0)
+		ctl_print("  `syncline status %s` tells why.\n", ledger_flow_name(view->opened->ledger, run->flow));
 }
 
 /* The agent's log has every run, whoever began it. */

@@ -18,6 +18,7 @@
 #include "schedule/due.h"
 #include "schedule/pace.h"
 
+#define TRIED_MOST 1000u  /* that are looked at for one that was tried */
 #define RUNS_MOST 100000u /* that are looked at for the last one of each flow */
 #define DAY_MS (INT64_C(24) * 3600 * 1000)
 
@@ -36,6 +37,7 @@ struct wait {
 struct target {
 	struct target *next;
 	struct ledger_delivery_counts counts;
+	const char *reason; /* of one that was tried in vain and is tried again, or NULL */
 };
 
 /* Rows that wait for something else than a person: for records of an object, or that a hold ends. */
@@ -404,6 +406,32 @@ take_parked(void *data, const struct ledger_delivery *delivery)
 	return 0;
 }
 
+static int
+take_tried(void *data, const struct ledger_delivery *delivery)
+{
+	struct example *example = data;
+
+	if (delivery->tries > 0 && delivery->reason != NULL && example->reason == NULL)
+		example->reason = keep(example->view, delivery->reason);
+	return 0;
+}
+
+/* Why what is pending was not taken: of those that wait longest, which are tried first. */
+static int
+find_tried(struct view *view, struct place *place, struct error *err)
+{
+	for (struct target *target = place->targets; target != NULL; target = target->next) {
+		struct ledger_delivery_filter filter = { .binding = target->counts.binding, .unit = target->counts.unit,
+			.states = 1u << LEDGER_DELIVERY_PENDING, .max = TRIED_MOST };
+		struct example example = { .view = view };
+
+		if (target->counts.count[LEDGER_DELIVERY_PENDING] > 0 && ledger_deliveries(view->listing.ledger, &filter, take_tried, &example, err) != 0)
+			return -1;
+		target->reason = example.reason;
+	}
+	return 0;
+}
+
 /* Deliveries that wait for credentials or rights: a person repairs those, and the next run tries. */
 static int
 find_parked(struct view *view, struct place *place, struct error *err)
@@ -566,7 +594,7 @@ collect(struct view *view, struct error *err)
 
 		for (const struct wait *wait = place->waits; wait != NULL; wait = wait->next)
 			place->decided -= strcmp(wait->kind, "plan") != 0 ? wait->count : 0;
-		if (find_parked(view, place, err) != 0)
+		if (find_parked(view, place, err) != 0 || find_tried(view, place, err) != 0)
 			return -1;
 		judge(view, place);
 	}
@@ -646,6 +674,7 @@ json_targets(struct view *view, const struct place *place)
 		for (int state = 0; state < LEDGER_DELIVERY_STATE_COUNT; state++)
 			ctl_json_number(json, ledger_delivery_state_name((enum ledger_delivery_state)state), (long long)target->counts.count[state]);
 		listing_json_time(json, "oldest", target->counts.oldest_us);
+		ctl_json_text(json, "reason", target->reason);
 		ctl_json_close(json, '}');
 	}
 	ctl_json_close(json, ']');
@@ -798,11 +827,11 @@ show_counts(const struct view *view)
 static void
 show_targets(struct view *view)
 {
-	static const char *const heads[] = { "FLOW", "UNIT", "TO", "STATE", "DELIVERIES", "OLDEST" };
+	static const char *const heads[] = { "FLOW", "UNIT", "TO", "STATE", "DELIVERIES", "OLDEST", "WHY" };
 	struct ctl_table table;
 	char number[24], age[32];
 
-	ctl_table_init(&table, 6, 1u << 4, heads);
+	ctl_table_init(&table, 7, 1u << 4, heads);
 	for (uint32_t i = 0; i < view->count; i++)
 		for (const struct target *target = view->places[i].targets; target != NULL; target = target->next)
 			for (int state = 0; state < LEDGER_DELIVERY_STATE_COUNT; state++)
@@ -810,7 +839,8 @@ show_targets(struct view *view)
 					ctl_table_row(&table, (const char *const[]){ view->places[i].flow->head.name, view->places[i].unit,
 						listing_target(view->listing.ledger, target->counts.binding), ledger_delivery_state_name((enum ledger_delivery_state)state),
 						listing_number((int64_t)target->counts.count[state], number),
-						target->counts.oldest_us != 0 ? listing_age(view->now - target->counts.oldest_us, age) : "" });
+						target->counts.oldest_us != 0 ? listing_age(view->now - target->counts.oldest_us, age) : "",
+						state == LEDGER_DELIVERY_PENDING ? target->reason : NULL });
 	if (table.rows > 1) {
 		ctl_print("\nWhat targets lack\n");
 		ctl_table_print(&table);

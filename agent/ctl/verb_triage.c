@@ -239,6 +239,8 @@ list_findings(struct triage *triage)
 	if (result == 0 && list.open > 0 && !list.rows)
 		ctl_say(ctl, "`syncline %s --each` or `--cause CAUSE` lists them one by one, `syncline %s show ID` tells all of one", ctl->verb->name,
 		        ctl->verb->name);
+	else if (result == 0 && list.open > 0)
+		ctl_say(ctl, "`syncline %s show ID` tells all of one, and what is next", ctl->verb->name);
 	return status;
 }
 
@@ -292,6 +294,18 @@ print_line(const char *name, const char *text)
 		ctl_print("%-10s %s\n", name, text);
 }
 
+/* What reviews and conflicts ask stands in their hints. */
+static void
+print_acts(const struct ledger_finding *f)
+{
+	if (f->state != LEDGER_OPEN || f->decision != NULL)
+		return;
+	if (f->kind == LEDGER_FINDING_REJECT && f->native.length > 0)
+		ctl_print("%-10s `syncline rejects edit %" PRId64 " FIELD VALUE --why TEXT` corrects it here, as long as its source sends that value\n", "or", f->id);
+	else if (f->kind == LEDGER_FINDING_DEAD)
+		ctl_print("%-10s `syncline dead retry %" PRId64 "`, or for all of its kind `syncline dead retry --cause %s`\n", "then", f->id, f->cause);
+}
+
 static void
 print_finding(struct list *list, const struct ledger_finding *f)
 {
@@ -320,6 +334,7 @@ print_finding(struct list *list, const struct ledger_finding *f)
 		ctl_print("%-10s %s%s%s%s%s\n", "ended", opened_time(f->ended_us, ended), f->ended_by != NULL ? " by " : "",
 		          f->ended_by != NULL ? f->ended_by : "", f->ended_why != NULL ? ": " : "", f->ended_why != NULL ? f->ended_why : "");
 	print_line("next", f->state == LEDGER_OPEN ? f->hint : NULL);
+	print_acts(f);
 }
 
 struct delivery_view {

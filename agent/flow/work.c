@@ -454,10 +454,20 @@ say_where(const struct work *work, const struct row *row, struct ledger_finding 
 	}
 }
 
+/* For a plan, which keeps no finding: of which field it is. */
+static const char *
+note_of(struct work *work, const struct ledger_finding *finding)
+{
+	if (finding->field == NULL || finding->message == NULL || strncmp(finding->message, finding->field, strlen(finding->field)) == 0)
+		return finding->message;
+	return arena_format(&work->arena, "%s: %s", finding->field, finding->message);
+}
+
 int
 work_reject(struct work *work, const struct row *row, struct ledger_finding *finding, struct error *err)
 {
 	bool archived = false;
+	const char *note;
 
 	say_where(work, row, finding);
 	if (row->finding == 0 && ledger_reject_archived(work->ledger, finding, &archived, err) != 0)
@@ -465,7 +475,9 @@ work_reject(struct work *work, const struct row *row, struct ledger_finding *fin
 	work_count(work, archived ? LEDGER_COUNT_IGNORED : LEDGER_COUNT_REJECTED, 1);
 	if (archived)
 		return 0;
-	if (work_item(work, LEDGER_COUNT_REJECTED, work->bound->object, row->native, NULL, NULL, NULL, finding->message, err) != 0)
+	if ((note = note_of(work, finding)) == NULL && finding->message != NULL)
+		return error_memory(err);
+	if (work_item(work, LEDGER_COUNT_REJECTED, work->bound->object, row->native, NULL, NULL, NULL, note, err) != 0)
 		return -1;
 	return work_find(work, row, finding, true, err);
 }

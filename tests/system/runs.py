@@ -372,6 +372,25 @@ def test_rows_that_wait_show_nothing(bed):
     flag(bed, "orders", "on")
 
 
+def test_status_tells_why(bed):
+    """What a target did not take stands there with what it said."""
+    bed.on("customers")
+    locked = sqlite3.connect(bed.path("crm.sqlite"), isolation_level=None)
+    locked.execute("BEGIN IMMEDIATE")
+    text = bed.run("run", "customers").out
+    has(text, "deliveries to be tried again", "`syncline status customers` tells why")
+    targets = [target for flow in json.loads(bed.run("--json", "status", "customers").out)["flows"] for target in flow["targets"]]
+    same("who did not", [(target["to"], target["pending"]) for target in targets], [("crm", 20)] * 2)
+    for target in targets:
+        has(target["reason"], "locked")
+        has(bed.run("status").out, target["reason"])
+    locked.execute("ROLLBACK")
+    locked.close()
+    bed.json(DONE, "run", "customers", "--patience", "30")
+    bed.whole()
+    assert "locked" not in bed.run("status").out
+
+
 def in_terminal(bed, columns, *args):
     """What a terminal of so many columns is given; 0: it does not say how many."""
     master, slave = pty.openpty()
