@@ -40,3 +40,9 @@ EXTRA_DIST += tests/system/model.py tests/system/model_rules.py tests/system/mod
 dist_check_SCRIPTS += tests/system/rollback.sh
 TESTS += tests/system/rollback.sh
 EXTRA_DIST += tests/system/rollback.py
+
+# An administrator's day in a terminal, which the manual tells.
+dist_check_SCRIPTS += tests/system/admin_day.sh
+TESTS += tests/system/admin_day.sh
+EXTRA_DIST += tests/system/admin_day.py
+CLEANFILES += tests/system/administrators-day.md
