@@ -42,7 +42,7 @@ class Bed:
     def command(self, *words):
         return [os.path.join(BUILD, "syncline"), "--config", self.conf, "--state", self.state, "--json", *words]
 
-    def begin(self):
+    def begin(self, *mode):
         """A new ledger and an empty target."""
         for name in (self.target, self.target + "-wal", self.target + "-shm"):
             if os.path.exists(name):
@@ -55,7 +55,7 @@ class Bed:
                    " city TEXT, country TEXT, revenue TEXT, tier TEXT, email TEXT, phone TEXT, tenant TEXT, changed TEXT)")
         db.commit()
         db.close()
-        subprocess.check_call(self.command("flag", "customers", "on", "--without-preview", "--why", "bench"), stdout=subprocess.DEVNULL)
+        subprocess.check_call(self.command("flag", "customers", *(mode or ("on", "--without-preview")), "--why", "bench"), stdout=subprocess.DEVNULL)
 
     def export_again(self):
         """The same rows in a new file, so that all of them are read: a file that was read to its end is not read again."""
@@ -76,6 +76,25 @@ class Bed:
         if there != self.records - self.rejects:
             sys.exit("the figures would be worthless: %d records at the target, and not %d" % (there, self.records - self.rejects))
         return row
+
+    def preview(self):
+        """What a run would do, as a plan; what that costs in time, memory and disk; and then the plan is applied."""
+        self.begin("preview")
+        with open(os.devnull, "w") as nothing:
+            seen = measure(self.command("run", "customers"), nothing, (4,), 0.05)
+        plan = json.loads(subprocess.check_output(self.command("plans")))[0]
+        creates = plan["counts"]["sent-creates"]
+        if creates != self.records - self.rejects:
+            sys.exit("the figures would be worthless: the plan has %d creates, and not %d" % (creates, self.records - self.rejects))
+        size = sum(os.path.getsize(os.path.join(self.state, name)) for name in os.listdir(self.state))
+        with open(os.devnull, "w") as nothing:
+            applied = measure(self.command("apply", str(plan["plan"])), nothing, (0, 3), 0.05)
+        db = sqlite3.connect(self.target)
+        there = db.execute("SELECT count(*) FROM accounts").fetchone()[0]
+        db.close()
+        if there != creates:
+            sys.exit("the figures would be worthless: %d records at the target, and not %d" % (there, creates))
+        return seen, size, applied
 
     def shuffle(self):
         with open(self.source, "rb") as f:
@@ -152,6 +171,11 @@ def whole(records, memory):
         row = bed.start()
         print("%-42s %9.0f ms, processor %.0f ms" % ("started on this ledger: status", row["seconds"] * 1e3, row["processor"] * 1e3))
         print("%-42s %.0f bytes a record" % ("the ledger", os.path.getsize(os.path.join(bed.state, "ledger.db")) / records))
+        seen, size, applied = bed.preview()
+        memory += [("preview, %d" % records, seen), ("its plan applied, %d" % records, applied)]
+        show("preview: a plan of the first sync", records, seen)
+        print("%-42s %.0f bytes a record" % ("", size / records))
+        show("the plan applied", records, applied)
         bed.shuffle()
         bed.begin()
         row = bed.run()
