@@ -14,5 +14,5 @@ libflow_a_SOURCES += agent/flow/admission.c agent/flow/admission.h agent/flow/ro
 	agent/flow/lists.h agent/flow/marks.c agent/flow/marks.h agent/flow/match.c agent/flow/merge.c agent/flow/resolve.c agent/flow/rewrite.c \
 	agent/flow/rollback.c agent/flow/undo.c agent/flow/undo.h \
 	agent/flow/rows.c agent/flow/sides.c agent/flow/twins.c agent/flow/unique.c \
-	agent/flow/values.c agent/flow/values.h agent/flow/work.c agent/flow/work.h
+	agent/flow/values.c agent/flow/values.h agent/flow/work.c agent/flow/work_flush.c agent/flow/work.h
 libflow_a_SOURCES += agent/flow/read.c agent/flow/read.h agent/flow/read_drift.c agent/flow/read_rejects.c agent/flow/read_sort.c agent/flow/read_stage.c agent/flow/read_turns.c agent/flow/read_twice.c agent/flow/read_units.c

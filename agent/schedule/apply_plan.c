@@ -164,18 +164,6 @@ check_flag(const struct unit_run *u, struct error *err)
 	                 u->intake.flow->head.name, ledger_flag_name((enum ledger_flag_mode)u->flag.mode), unit[0] != '\0' ? " for " : "", unit);
 }
 
-/* The house has no name, and a flow with units is none of its. */
-bool
-unit_is_of(const struct config_flow *flow, const struct config_unit *unit)
-{
-	if (unit == NULL || unit->head.name == NULL)
-		return flow->units.count == 0;
-	for (uint32_t i = 0; i < flow->units.count; i++)
-		if (strcmp(flow->units.items[i], unit->head.name) == 0)
-			return true;
-	return false;
-}
-
 /* Why a plan that is over can be neither applied nor dropped. */
 static int
 refuse_end(const struct ledger_plan *plan, struct error *err)

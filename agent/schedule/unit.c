@@ -15,6 +15,18 @@ unit_lease_name(char *name, size_t size, const char *flow, const char *unit)
 	snprintf(name, size, "run %s/%s", flow, unit);
 }
 
+/* The house has no name, and a flow with units is none of its. */
+bool
+unit_is_of(const struct config_flow *flow, const struct config_unit *unit)
+{
+	if (unit == NULL || unit->head.name == NULL)
+		return flow->units.count == 0;
+	for (uint32_t i = 0; i < flow->units.count; i++)
+		if (strcmp(flow->units.items[i], unit->head.name) == 0)
+			return true;
+	return false;
+}
+
 static bool
 go_on(void *engine)
 {
