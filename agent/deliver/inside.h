@@ -202,6 +202,7 @@ struct outlet {
 	uint32_t lane_count;                /* that are there */
 	uint32_t lane_max;                  /* as the system's limits and the connector allow */
 	uint32_t slots;                     /* of those that all runs share, as long as something is in the air */
+	uint64_t turn;                      /* its place among those who wait for one; 0: none */
 	struct syncline_capabilities can;
 	uint8_t guard;                      /* CONFIG_GUARD_VERSION, REREAD, NONE */
 	struct mapping *deactivate;

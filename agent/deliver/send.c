@@ -31,7 +31,7 @@
 
 #include "deliver/inside.h"
 
-#define TURN_MS 50 /* between two looks whether another run's writes are over */
+#define TURN_MS 10 /* between two looks whether another run's writes are over */
 
 static bool
 can_be_found(const struct outlet *outlet)
@@ -341,11 +341,13 @@ take_slots(struct outlet *outlet, uint32_t wanted, uint32_t *ret_lanes, struct e
 	struct engine *engine = outlet->deliver->engine;
 	char what[160];
 
-	while (outlet->slots < wanted && engine_take_slot(engine, outlet->sink))
+	if (outlet->slots == 0 && engine_take_slot(engine, outlet->sink, &outlet->turn))
+		outlet->slots++;
+	while (outlet->slots > 0 && outlet->slots < wanted && engine_take_slot(engine, outlet->sink, NULL))
 		outlet->slots++;
 	snprintf(what, sizeof what, "waiting for a turn at %s", outlet->binding->system->head.name);
 	while (outlet->slots == 0 && engine_progress(engine, what, 0, 0)) {
-		if (engine_take_slot(engine, outlet->sink))
+		if (engine_take_slot(engine, outlet->sink, &outlet->turn))
 			outlet->slots++;
 		else if (poll(NULL, 0, TURN_MS) < 0 && errno != EINTR)
 			return error_system(err, ERROR_SYSTEM, errno, "waiting for a turn at a system");
@@ -361,6 +363,7 @@ give_slots(struct outlet *outlet)
 {
 	for (; outlet->slots > 0; outlet->slots--)
 		engine_give_slot(outlet->deliver->engine, outlet->sink);
+	engine_leave_line(outlet->deliver->engine, outlet->sink, &outlet->turn);
 }
 
 static int
@@ -419,7 +422,7 @@ send_listen(struct outlet *outlet, bool *ret_heard, struct error *err)
 bool
 send_may_begin(struct outlet *outlet)
 {
-	if (outlet->slots == 0 && engine_take_slot(outlet->deliver->engine, outlet->sink))
+	if (outlet->slots == 0 && engine_take_slot(outlet->deliver->engine, outlet->sink, &outlet->turn))
 		outlet->slots++;
 	return outlet->slots > 0;
 }

@@ -391,11 +391,21 @@ admission_of(const struct engine *engine, const struct connector *connector)
 }
 
 bool
-engine_take_slot(struct engine *engine, const struct connector *connector)
+engine_take_slot(struct engine *engine, const struct connector *connector, uint64_t *turn)
 {
 	const struct admission *a = admission_of(engine, connector);
 
-	return a == NULL || a->account == NULL || manners_take_slot(a->account, a->system->limits);
+	return a == NULL || a->account == NULL || manners_take_slot(a->account, a->system->limits, os_monotonic_ms() * 1000, turn);
+}
+
+void
+engine_leave_line(struct engine *engine, const struct connector *connector, uint64_t *turn)
+{
+	const struct admission *a = *turn != 0 ? admission_of(engine, connector) : NULL;
+
+	if (a != NULL && a->account != NULL)
+		manners_leave_line(a->account, turn);
+	*turn = 0;
 }
 
 void

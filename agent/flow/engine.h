@@ -107,7 +107,8 @@ void engine_forgive(const struct engine *engine, const struct config_flow *flow)
 /* How many microseconds the system is left alone for the unit; 0: it may be asked. */
 int64_t engine_left_alone_us(const struct engine *engine, const struct config_system *system, const struct config_unit *unit);
 /* One more process writes to the system: may it?  What was taken is given back. */
-bool engine_take_slot(struct engine *engine, const struct connector *connector);
+bool engine_take_slot(struct engine *engine, const struct connector *connector, uint64_t *turn); /* `turn`: of who waits (manners.h), or NULL */
+void engine_leave_line(struct engine *engine, const struct connector *connector, uint64_t *turn);
 void engine_give_slot(struct engine *engine, const struct connector *connector);
 /* Does it keep something for itself from call to call, as far as it has shown? */
 bool engine_keeps_state(const struct engine *engine, const struct connector *connector);

@@ -31,6 +31,13 @@ struct shared {
 	int64_t spent_until_us; /* the day's end, as far as was found out */
 	int64_t spent_since_us;
 	unsigned slots;
+	/* Who waits for one, the first at first; a place that was never there for want of memory is at the end of the line. */
+	struct waiter {
+		uint64_t turn;
+		int64_t asked_us;
+	} *line;
+	uint32_t line_length, line_room;
+	uint64_t last_turn;
 };
 struct manners_account {
 	struct manners_account *next;
@@ -99,6 +106,7 @@ manners_free(struct manners *m)
 	while (m->systems != NULL) {
 		struct shared *next = m->systems->next;
 
+		free(m->systems->line);
 		free(m->systems->system);
 		free(m->systems);
 		m->systems = next;
@@ -417,16 +425,81 @@ manners_forgive(struct manners *m, const char *system)
 	pthread_mutex_unlock(&m->lock);
 }
 
-bool
-manners_take_slot(struct manners_account *a, const struct config_limits *limits)
+/* Under the lock.  line_length: nowhere. */
+static uint32_t
+place_in_line(const struct shared *s, uint64_t turn)
 {
+	uint32_t at = 0;
+
+	while (at < s->line_length && s->line[at].turn != turn)
+		at++;
+	return at;
+}
+
+static void
+leave(struct shared *s, uint64_t *turn)
+{
+	uint32_t at = *turn != 0 ? place_in_line(s, *turn) : s->line_length;
+
+	if (at < s->line_length)
+		memmove(&s->line[at], &s->line[at + 1], (--s->line_length - at) * sizeof *s->line);
+	*turn = 0;
+}
+
+static void
+stand_in_line(struct shared *s, int64_t now_us, uint64_t *turn)
+{
+	uint32_t at = *turn != 0 ? place_in_line(s, *turn) : s->line_length;
+
+	if (at == s->line_length) {
+		if (s->line_length == s->line_room) {
+			uint32_t room = s->line_room > 0 ? s->line_room * 2 : 8;
+			struct waiter *more = realloc(s->line, room * sizeof *more);
+
+			if (more == NULL)
+				return;
+			s->line = more;
+			s->line_room = room;
+		}
+		s->line[s->line_length++].turn = *turn = ++s->last_turn;
+	}
+	s->line[at].asked_us = now_us;
+}
+
+/* Does anybody who still asks stand before this one? */
+static bool
+others_first(const struct shared *s, int64_t now_us, uint64_t turn)
+{
+	for (uint32_t i = 0; i < s->line_length && s->line[i].turn != turn; i++)
+		if (now_us - s->line[i].asked_us <= MANNERS_LAPSE_US)
+			return true;
+	return false;
+}
+
+bool
+manners_take_slot(struct manners_account *a, const struct config_limits *limits, int64_t now_us, uint64_t *turn)
+{
+	struct shared *s = a->shared;
 	bool taken;
 
 	pthread_mutex_lock(&a->manners->lock);
-	if ((taken = a->shared->slots < (limits->parallel > 1 ? (uint64_t)limits->parallel : 1)))
-		a->shared->slots++;
+	taken = s->slots < (limits->parallel > 1 ? (uint64_t)limits->parallel : 1) && !others_first(s, now_us, turn != NULL ? *turn : 0);
+	if (taken)
+		s->slots++;
+	if (turn != NULL && taken)
+		leave(s, turn);
+	else if (turn != NULL)
+		stand_in_line(s, now_us, turn);
 	pthread_mutex_unlock(&a->manners->lock);
 	return taken;
+}
+
+void
+manners_leave_line(struct manners_account *a, uint64_t *turn)
+{
+	pthread_mutex_lock(&a->manners->lock);
+	leave(a->shared, turn);
+	pthread_mutex_unlock(&a->manners->lock);
 }
 
 void

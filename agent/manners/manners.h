@@ -77,8 +77,14 @@ void manners_alone(struct manners *manners, int64_t now_us, void (*take)(void *d
 /* A person wants it to be tried now, or changed a limit: a refusal, a breaker's pause and a day's end are over.  What the system asked for holds. */
 void manners_forgive(struct manners *manners, const char *system);
 
-/* Slots: so many processes write to a system at the same time.  One that is taken is given back. */
-bool manners_take_slot(struct manners_account *account, const struct config_limits *limits);
+/*
+ * Slots: so many processes write to a system at the same time.  One that is taken is given back.  Who gets none stands in line with `turn`,
+ * 0 at first, and asks again: the first in line who still asks gets the next one, and nobody passes those who wait.  NULL: takes one if
+ * nobody wants it, and does not wait.  Who wants none any more leaves the line.
+ */
+bool manners_take_slot(struct manners_account *account, const struct config_limits *limits, int64_t now_us, uint64_t *turn);
+void manners_leave_line(struct manners_account *account, uint64_t *turn);
 void manners_give_slot(struct manners_account *account);
+#define MANNERS_LAPSE_US INT64_C(2000000) /* who has not asked for so long is passed */
 
 #endif

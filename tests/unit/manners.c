@@ -201,10 +201,44 @@ slots(void **state)
 	struct manners_account *a = manners_account(m, "crm", 0), *other = manners_account(m, "crm", 4);
 
 	(void)state;
-	assert_true(manners_take_slot(a, &limits) && manners_take_slot(other, &limits) && manners_take_slot(a, &limits));
-	assert_false(manners_take_slot(other, &limits));
+	assert_true(manners_take_slot(a, &limits, START, NULL) && manners_take_slot(other, &limits, START, NULL) && manners_take_slot(a, &limits, START, NULL));
+	assert_false(manners_take_slot(other, &limits, START, NULL));
 	manners_give_slot(a);
-	assert_true(manners_take_slot(other, &limits));
+	assert_true(manners_take_slot(other, &limits, START, NULL));
+	manners_free(m);
+}
+
+/* Who came first gets the next slot, also before the one who gave it; who asks no more is passed. */
+static void
+line(void **state)
+{
+	struct manners *m = begin();
+	struct manners_account *a = manners_account(m, "crm", 0);
+	uint64_t one = 0, two = 0, three = 0;
+
+	(void)state;
+	assert_true(manners_take_slot(a, &no_limits, START, &one));
+	assert_int_equal(one, 0);
+	assert_false(manners_take_slot(a, &no_limits, START, &two));
+	assert_false(manners_take_slot(a, &no_limits, START, &three));
+	assert_true(two != 0 && three != 0 && two != three);
+	manners_give_slot(a);
+	assert_false(manners_take_slot(a, &no_limits, START, &one));
+	assert_false(manners_take_slot(a, &no_limits, START, NULL));
+	assert_false(manners_take_slot(a, &no_limits, START, &three));
+	assert_true(manners_take_slot(a, &no_limits, START, &two));
+	manners_give_slot(a);
+	assert_false(manners_take_slot(a, &no_limits, START + SECOND, &one));
+	/* The third has not asked for long. */
+	assert_true(manners_take_slot(a, &no_limits, START + MANNERS_LAPSE_US + SECOND / 2, &one));
+	manners_give_slot(a);
+	/* And is first again as soon as it does. */
+	assert_true(manners_take_slot(a, &no_limits, START + 10 * SECOND, &three));
+	assert_false(manners_take_slot(a, &no_limits, START + 10 * SECOND, &two));
+	manners_leave_line(a, &two);
+	assert_int_equal(two, 0);
+	manners_give_slot(a);
+	assert_true(manners_take_slot(a, &no_limits, START + 10 * SECOND, NULL));
 	manners_free(m);
 }
 
@@ -263,7 +297,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(breaker), cmocka_unit_test(an_hour_down), cmocka_unit_test(peace), cmocka_unit_test(refused), cmocka_unit_test(the_day),
-		cmocka_unit_test(slots), cmocka_unit_test(told_one_by_one),
+		cmocka_unit_test(slots), cmocka_unit_test(line), cmocka_unit_test(told_one_by_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
