@@ -113,6 +113,9 @@ look_at_place(const struct outlook *o, const struct config_flow *flow, const str
 	if (ledger_runs(o->ledger, flow_id, unit_id, 1, keep_last, &last, err) != 0 || pending_next(o->ledger, o->manners, flow, unit, &next_us, err) != 0 ||
 	    pending_held(o->ledger, flow, unit, &held, err) != 0 || look_before(o, flow, unit, last.started_us, err) != 0)
 		return -1;
+	/* What is due while a run goes on is what that run is about to send; who ends it looks again. */
+	if (last.state == LEDGER_RUN_RUNNING && !first)
+		next_us = INT64_MAX;
 	agenda_retry(o->agenda, flow, unit, held ? now_us : next_us);
 	if (first && (last.state == LEDGER_RUN_FAILED || last.state == LEDGER_RUN_STOPPED))
 		agenda_again(o->agenda, flow, unit, NULL, now_us);
