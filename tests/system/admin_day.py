@@ -388,8 +388,8 @@ class Day:
             time.sleep(0.01)
 
     def ran(self, flow, how):
-        """A run that the agent began by itself, since the last command was typed, came to its end, and so."""
-        self.logs("run-ended", f"flow={flow} ", f": {how}", since=self.typed)
+        """A run that the agent began by itself, after the last command had done its work, came to its end, and so."""
+        self.logs("run-ended", f"flow={flow} ", f": {how}", since=self.logs(" verb=", since=self.typed))
 
     def end(self):
         self.agent.send_signal(signal.SIGTERM)
@@ -597,10 +597,13 @@ def main():
             print(f"{scene.__name__}: ok", flush=True)
     except AssertionError:
         print("\n\n".join("\n".join(block) for block in day.blocks))
+        print("accounts, deals:", day.ask("SELECT (SELECT count(*) FROM account), (SELECT count(*) FROM deal)"), day.log() if day.agent is not None else "", sep="\n")
         raise
     finally:
+        log = day.log() if day.agent is not None else ""
         day.close()
     if not compare(day.blocks, writes):
+        print(log)
         print("the programs say something else than the manual: see whether it is meant, and then: admin_day.sh write")
         return 1
     return 0
