@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "deliver/inside.h"
+#include "os/os.h"
 
 #define WAIT_MS 60000 /* at a time: a person stops a run, and a lease goes on */
 
@@ -29,6 +30,8 @@ deliver_open(struct deliver *deliver, const struct deliver_options *options, str
 	*deliver = (struct deliver){ .options = options, .intake = options->intake, .engine = options->intake->engine,
 		.ledger = options->intake->engine->ledger, .result = result, .next_us = INT64_MAX };
 	memset(result, 0, sizeof *result);
+	if (options->slice_ms > 0)
+		deliver->until_ms = os_monotonic_ms() + options->slice_ms;
 	arena_init(&deliver->arena, 0);
 	deliver->outlets = arena_array(&deliver->arena, flow->binding_count + 1u, sizeof *deliver->outlets);
 	deliver->systems = arena_array(&deliver->arena, flow->binding_count + 1u, sizeof *deliver->systems);
@@ -106,7 +109,7 @@ wait_more(struct deliver *deliver, struct error *err)
 static bool
 is_to_finish(const struct outlet *outlet)
 {
-	return outlet->wrote || (outlet->unpublished && outlet->may_write && !outlet->system->parked && !outlet->system->down);
+	return outlet->wrote || ((outlet->unpublished || outlet->deliver->options->wrote) && outlet->may_write && !outlet->system->parked && !outlet->system->down);
 }
 
 static int
@@ -139,6 +142,10 @@ finish(struct deliver *deliver)
 		struct error why = { 0 };
 
 		send_abandon(outlet);
+		if (deliver->result->more) {
+			deliver->result->wrote = deliver->result->wrote || outlet->wrote || deliver->options->wrote;
+			continue;
+		}
 		if (!is_to_finish(outlet) || publish(outlet, &why) == 0)
 			continue;
 		engine_say(deliver->engine, SYNCLINE_LOG_ERROR, "%s.%s: %s", outlet->binding->system->head.name, outlet->binding->object->head.name, why.message);
@@ -169,7 +176,7 @@ run_pending(struct deliver *deliver, struct error *err)
 	do {
 		if (turns_all(deliver, &any, err) != 0)
 			return -1;
-		more = any ? 1 : wait_more(deliver, err);
+		more = deliver->result->more ? 0 : any ? 1 : wait_more(deliver, err);
 	} while (!deliver->engine->stopped && more == 1);
 	if (more < 0)
 		return -1;

@@ -21,6 +21,12 @@ struct deliver_options {
 	 * 0: don't wait.
 	 */
 	int64_t patience_ms;
+	/*
+	 * Others wait: no batch is begun any more after so many milliseconds, and nothing is waited for.  What is due then is due the next time,
+	 * which gets this result's `wrote` and publishes what is published as a whole.  0: to the end.
+	 */
+	int64_t slice_ms;
+	bool wrote;
 	bool approved; /* a person applied the plan that this is about: a flow in preview may write it */
 	void (*wait)(void *data, int64_t ms); /* NULL: poll(2); tests move their clock */
 	void *wait_data;
@@ -28,6 +34,8 @@ struct deliver_options {
 struct deliver_result {
 	uint64_t left;   /* marks that are due later */
 	uint64_t uncertain, dead, parked, waiting, held, handed_over; /* of this flow and unit, after it */
+	bool more;       /* the slice was over before all that was due had been sent */
+	bool wrote;      /* and something was; not published yet, where that is done as a whole */
 	bool failed;     /* some system could not be used at all */
 	struct error first; /* why, when failed */
 };

@@ -61,6 +61,8 @@ struct deliver {
 	uint64_t sent;     /* items so far, for progress */
 	int64_t next_us;   /* when the next item is due that was not due now; INT64_MAX: none */
 	int64_t waited_ms;
+	int64_t until_ms;  /* of os_monotonic_ms(): the slice is over then; 0: there is none */
+	bool turned;       /* somebody had a turn: no slice is without one */
 	struct arena arena;
 };
 

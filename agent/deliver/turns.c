@@ -241,6 +241,12 @@ look_for_uncertain(struct outlet *outlet, enum came *ret_came, struct error *err
 	return 0;
 }
 
+static bool
+is_over(const struct deliver *deliver)
+{
+	return deliver->until_ms != 0 && deliver->turned && os_monotonic_ms() >= deliver->until_ms;
+}
+
 /* `waits`: for its answers, others having nothing to do meanwhile. */
 static int
 step(struct outlet *outlet, bool waits, enum came *ret_came, struct error *err)
@@ -262,6 +268,10 @@ step(struct outlet *outlet, bool waits, enum came *ret_came, struct error *err)
 		return -1;
 	if (open && has_due(outlet, &any, err) != 0)
 		return -1;
+	if (open && any && is_over(outlet->deliver)) {
+		outlet->deliver->result->more = true;
+		any = false;
+	}
 	if (!open || !any || outlet->deliver->engine->stopped) {
 		enum came rested;
 
@@ -275,6 +285,7 @@ step(struct outlet *outlet, bool waits, enum came *ret_came, struct error *err)
 		return 0;
 	}
 	outlet->turns++;
+	outlet->deliver->turned = true;
 	*ret_came = CAME_ON;
 	return turn(outlet, err);
 }

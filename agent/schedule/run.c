@@ -12,6 +12,8 @@
 
 #include "schedule/unit.h"
 
+#define SLICE_MS 2000 /* that a unit delivers while others wait */
+
 struct flow_run {
 	const struct run_options *options;
 	struct engine *engine;
@@ -218,12 +220,13 @@ finish_unit(struct unit_run *u, const struct error *read_failed, struct error *e
 		return -1;
 	if (!engine_progress(u->engine, "looking at what was read", 0, 0))
 		return unit_end(u, LEDGER_RUN_STOPPED, NULL, NULL, err);
+	u->read_failed = read_failed;
 	if (u->flag.mode == LEDGER_FLAG_PAUSED)
 		return unit_end(u, read_failed != NULL ? LEDGER_RUN_FAILED : LEDGER_RUN_DONE, read_failed, NULL, err);
 	buffer_init(&why, 0);
 	result = judge(u, &why, &plan, &applied, err);
 	if (result == 1)
-		result = unit_write(u, applied ? NULL : &real, NULL, read_failed, err);
+		result = unit_apply(u, applied ? NULL : &real, NULL, err);
 	else if (result == 0 && plan.number == 0 && read_failed == NULL && approve_nothing(u, err) != 0)
 		result = -1;
 	else if (result == 0 && plan.number == 0)
@@ -285,6 +288,54 @@ fail_all(struct flow_run *f, const struct error *why, struct error *err)
 	return 0;
 }
 
+static bool
+is_delivering(const struct unit_run *u)
+{
+	return u->applied && !u->over;
+}
+
+/* A slice of it, or with slice_ms 0 to its end. */
+static int
+deliver_unit(struct unit_run *u, int64_t slice_ms, bool *ret_more, struct error *err)
+{
+	struct error why = { 0 };
+
+	if (unit_deliver(u, slice_ms, ret_more, &why) != 0)
+		return unit_fail(u, &why, err);
+	/* What is due later is waited for when all else is done. */
+	if (*ret_more || (slice_ms > 0 && u->patience_ms > 0 && !u->engine->stopped))
+		return 0;
+	return unit_conclude(u, NULL, u->read_failed, &why) == 0 ? 0 : unit_fail(u, &why, err);
+}
+
+/* By turns, so that none waits until a large one is done. */
+static int
+deliver_all(struct flow_run *f, struct error *err)
+{
+	bool more = false, any;
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < f->count; i++)
+		count += is_delivering(&f->units[i]);
+	do {
+		any = false;
+		for (uint32_t i = 0; i < f->count && count > 1; i++) {
+			struct unit_run *u = &f->units[i];
+
+			if (!is_delivering(u) || u->drained)
+				continue;
+			if (deliver_unit(u, SLICE_MS, &more, err) != 0)
+				return -1;
+			u->drained = !more;
+			any = any || more;
+		}
+	} while (any);
+	for (uint32_t i = 0; i < f->count; i++)
+		if (is_delivering(&f->units[i]) && deliver_unit(&f->units[i], 0, &more, err) != 0)
+			return -1;
+	return 0;
+}
+
 static int
 finish_all(struct flow_run *f, const struct error *read_failed, struct error *err)
 {
@@ -294,7 +345,7 @@ finish_all(struct flow_run *f, const struct error *read_failed, struct error *er
 		if (f->units[i].begun && finish_unit(&f->units[i], read_failed, &why) != 0 && unit_fail(&f->units[i], &why, err) != 0)
 			return -1;
 	}
-	return 0;
+	return deliver_all(f, err);
 }
 
 static int

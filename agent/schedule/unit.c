@@ -207,25 +207,61 @@ applied(struct unit_run *u, const struct ledger_plan *plan, struct error *err)
 }
 
 int
-unit_write(struct unit_run *u, const struct intake_apply_options *real, const struct ledger_plan *plan, const struct error *read_failed,
-           struct error *err)
+unit_apply(struct unit_run *u, const struct intake_apply_options *real, const struct ledger_plan *plan, struct error *err)
 {
-	struct deliver_options options = { .intake = &u->intake, .patience_ms = u->patience_ms, .approved = u->approved };
 	struct intake_result counted = { .bindings = NULL };
-	struct deliver_result delivered = { .left = 0 };
 
+	u->applied = true;
 	if (u->engine->stopped)
-		return unit_end(u, LEDGER_RUN_STOPPED, NULL, NULL, err);
+		return 0;
 	if (real != NULL && intake_apply(&u->intake, real, &counted, err) != 0)
 		return -1;
 	intake_result_free(&counted);
-	if (!u->engine->stopped && (applied(u, plan, err) != 0 || deliver_pending(&options, &delivered, err) != 0))
+	return u->engine->stopped ? 0 : applied(u, plan, err);
+}
+
+/* What a part of it found out about systems stays true of all of it. */
+int
+unit_deliver(struct unit_run *u, int64_t slice_ms, bool *ret_more, struct error *err)
+{
+	struct deliver_options options = { .intake = &u->intake, .patience_ms = slice_ms > 0 ? 0 : u->patience_ms, .slice_ms = slice_ms,
+		.wrote = u->delivered.wrote, .approved = u->approved };
+	struct deliver_result delivered = { .left = 0 };
+
+	*ret_more = false;
+	if (u->engine->stopped)
+		return 0;
+	engine_work_for(u->engine, &u->run);
+	if (deliver_pending(&options, &delivered, err) != 0)
 		return -1;
+	if (u->delivered.failed) {
+		delivered.failed = true;
+		delivered.first = u->delivered.first;
+	}
+	u->delivered = delivered;
+	*ret_more = delivered.more;
+	return 0;
+}
+
+int
+unit_conclude(struct unit_run *u, const struct ledger_plan *plan, const struct error *read_failed, struct error *err)
+{
 	if (u->engine->stopped)
 		return unit_end(u, LEDGER_RUN_STOPPED, NULL, plan, err);
 	if (read_failed != NULL)
 		return unit_end(u, LEDGER_RUN_FAILED, read_failed, plan, err);
-	if (delivered.failed)
-		return unit_end(u, LEDGER_RUN_FAILED, &delivered.first, plan, err);
+	if (u->delivered.failed)
+		return unit_end(u, LEDGER_RUN_FAILED, &u->delivered.first, plan, err);
 	return unit_end(u, has_findings(&u->run) ? LEDGER_RUN_FINDINGS : LEDGER_RUN_DONE, NULL, plan, err);
+}
+
+int
+unit_write(struct unit_run *u, const struct intake_apply_options *real, const struct ledger_plan *plan, const struct error *read_failed,
+           struct error *err)
+{
+	bool more;
+
+	if (unit_apply(u, real, plan, err) != 0 || unit_deliver(u, 0, &more, err) != 0)
+		return -1;
+	return unit_conclude(u, plan, read_failed, err);
 }

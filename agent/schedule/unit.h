@@ -19,6 +19,10 @@ struct unit_run {
 	struct run_result *result;
 	int64_t patience_ms;
 	bool approved; /* a person applied its plan */
+	bool applied;  /* and is to be delivered now */
+	bool drained;  /* nothing is due at present */
+	struct deliver_result delivered;
+	const struct error *read_failed; /* some of it could not be read; or NULL */
 	bool settled;  /* what it did ended its plan, and no other one is over by it */
 	int64_t frozen_us; /* what its rules are given for now; 0: when it began */
 	void (*ended)(void *data, const struct ledger_run *run, const struct ledger_plan *plan, const struct error *why);
@@ -36,6 +40,10 @@ int unit_begin(struct unit_run *u, const char *cause, struct error *err);
 /* Applies what is staged (`real` NULL: that was done), delivers, and ends the run.  `plan` (may be NULL) becomes applied between the two. */
 int unit_write(struct unit_run *u, const struct intake_apply_options *real, const struct ledger_plan *plan, const struct error *read_failed,
                struct error *err);
+/* The same in its steps, so that several units have their turns.  slice_ms 0: to the end, with patience; else ret_more says whether there is more. */
+int unit_apply(struct unit_run *u, const struct intake_apply_options *real, const struct ledger_plan *plan, struct error *err);
+int unit_deliver(struct unit_run *u, int64_t slice_ms, bool *ret_more, struct error *err);
+int unit_conclude(struct unit_run *u, const struct ledger_plan *plan, const struct error *read_failed, struct error *err);
 /* The open plan of its flow and unit, if there is one, is over: what it is about was done, or is nothing any more. */
 int unit_overtake(struct unit_run *u, struct error *err);
 /* Its counts and its end are durable, its lease is free. */
@@ -45,7 +53,7 @@ int unit_fail(struct unit_run *u, const struct error *why, struct error *err);
 void unit_free(struct unit_run *u);
 /* rollback.c: carries out the plan of a rollback, which is over with it, and delivers. */
 int rollback_apply(struct unit_run *u, const struct apply_options *options, const struct ledger_plan *plan, struct error *err);
-/* apply_plan.c: does the flow still run for this unit? */
+/* Does the flow still run for this unit? */
 bool unit_is_of(const struct config_flow *flow, const struct config_unit *unit);
 
 #endif

@@ -155,6 +155,24 @@ def test_slow_beside_fast(bed):
     same("each once", len(bed.calls("create")), len(bed.rows))
 
 
+def test_small_beside_large(bed):
+    """A unit with few changes does not wait until one with many is done, and each record keeps its order."""
+    bed.change("conf.d/30-flows.conf", "at_least = 3;", "at_least = 100000;")
+    bed.rows = [[f"1{i:05}", "1", f"Name {i}", "B", "0"] for i in range(160)] + [[f"2{i:05}", "2", f"Name {i}", "B", "0"] for i in range(5)]
+    bed.export()
+    bed.far(delay="50ms")
+    run = bed.start("run", "customers")
+    wait_for("the small unit", lambda: sum(number[0] == "2" for number in bed.there()) == 5, run)
+    large = sum(number[0] == "1" for number in bed.there())
+    assert large < 120, f"{large} of the large unit were there by then"
+    same("the run", (run.wait(timeout=60), run.communicate()[1]), (DONE, ""))
+    bed.all_there()
+    bed.in_order()
+    same("each once", len(bed.calls("create")), len(bed.rows))
+    same("runs", [(row["unit"], row["counts"]["sent-creates"]) for row in sorted(bed.json(DONE, "runs"), key=lambda row: row["unit"])], [("one", 320), ("two", 10)])
+    bed.sound()
+
+
 def test_paused_in_flight(bed):
     """A flag is obeyed at once, in the middle of a run: no more than the call that is under way."""
     bed.far(delay="20ms")
