@@ -232,7 +232,7 @@ look_for_uncertain(struct outlet *outlet, enum came *ret_came, struct error *err
 
 	if (outlet->looked_us != 0 && now_us - outlet->looked_us < LOOK_US)
 		return 0;
-	if (outlet->air != NULL && send_land(outlet, err) != 0)
+	if ((outlet->air != NULL || outlet->heard != NULL) && send_land(outlet, err) != 0)
 		return -1;
 	outlet->looked_us = now_us;
 	if (resolve_due(outlet, &any, err) != 0)
