@@ -55,28 +55,24 @@ struct manners {
 	void *data;
 };
 
+static const struct {
+	const char *name, *text;
+} states[MANNERS_STATE_COUNT] = {
+#define X(id, name, text) [MANNERS_##id] = { name, text },
+	MANNERS_STATES(X)
+#undef X
+};
+
 const char *
 manners_state_name(enum manners_state state)
 {
-	static const char *const names[MANNERS_STATE_COUNT] = {
-#define X(id, name, text) [MANNERS_##id] = name,
-		MANNERS_STATES(X)
-#undef X
-	};
-
-	return names[state];
+	return states[state].name;
 }
 
 const char *
 manners_state_text(enum manners_state state)
 {
-	static const char *const texts[MANNERS_STATE_COUNT] = {
-#define X(id, name, text) [MANNERS_##id] = text,
-		MANNERS_STATES(X)
-#undef X
-	};
-
-	return texts[state];
+	return states[state].text;
 }
 
 struct manners *
