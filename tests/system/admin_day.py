@@ -385,7 +385,10 @@ class Day:
             if found is not None:
                 return text.index(found, since) + len(found)
             assert time.monotonic() < until and self.agent.poll() is None, f"the log lacks {words}\n{self.log()}"
-            time.sleep(0.01)
+            try:
+                self.agent.wait(timeout=0.01)
+            except subprocess.TimeoutExpired:
+                continue
 
     def ran(self, flow, how):
         """A run that the agent began by itself, after the last command had done its work, came to its end, and so."""
