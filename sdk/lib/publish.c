@@ -248,6 +248,13 @@ micros(const struct timespec *t)
 	return (int64_t)t->tv_sec * 1000000 + t->tv_nsec / 1000;
 }
 
+/* A file's time may be ahead of ours by a tick, or by a wrong clock: with 0 no time is asked. */
+static int
+is_old(const struct stat *st, int64_t older_than_s, time_t now)
+{
+	return older_than_s <= 0 || (int64_t)now - (int64_t)st->st_mtime >= older_than_s;
+}
+
 /* Removes one part file if it is old and nobody has it. */
 static void
 clean_one(int folder, const char *name, int64_t older_than_s, time_t now)
@@ -255,7 +262,7 @@ clean_one(int folder, const char *name, int64_t older_than_s, time_t now)
 	struct stat st;
 	int fd;
 
-	if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode) || (int64_t)now - (int64_t)st.st_mtime < older_than_s)
+	if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode) || !is_old(&st, older_than_s, now))
 		return;
 	fd = openat(folder, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)

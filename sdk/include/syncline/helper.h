@@ -259,7 +259,7 @@ uint32_t syncline_publish_sync(struct syncline_publish *publish, struct syncline
 uint32_t syncline_publish_finish(struct syncline_publish *publish, struct syncline_error *err);
 void syncline_publish_abort(struct syncline_publish *publish); /* removes the part file; accepts NULL */
 void syncline_publish_leave(struct syncline_publish *publish); /* keeps the part file for a resume; accepts NULL */
-/* Removes part files that nobody writes and that did not change for so long. */
+/* Removes part files that nobody writes and that did not change for so long; with 0 all of them, also those dated in the future. */
 uint32_t syncline_publish_clean(int folder, int64_t older_than_s, struct syncline_error *err);
 /* The same in one go, for a small file. */
 uint32_t syncline_publish_bytes(int folder, const char *name, unsigned flags, unsigned mode, const void *data, size_t length,
