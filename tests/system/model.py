@@ -36,7 +36,7 @@ def view(world):
             plain["_bad"] = seen is not None and seen.startswith("-")
             if "_rejected" not in row and plain["revenue"] is not UNKNOWN:
                 plain["revenue"] = seen
-            plain.update(_tenant=row["_tenant"], _stamp=when(row["_stamp"]), _consent=when(row.get("_consent")), _active=row.get("_active", True))
+            plain.update(_unshown="_fresh" in row, _tenant=row["_tenant"], _stamp=when(row["_stamp"]), _consent=when(row.get("_consent")), _active=row.get("_active", True))
             result[system][key] = plain
     return result
 

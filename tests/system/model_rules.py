@@ -78,6 +78,7 @@ class Model:
         self.by_row = {}    # (system, key) -> record
         self.by_name = {}   # every name that a record ever had
         self.shown = {system: {} for system in SYSTEMS}  # as the system stood when the agent had last written to it
+        self.tags = {}       # (system, key) -> the tags that both agreed on when an export last showed them
         self.decisions = []  # (record, system, part, "take" or "keep", what both sides showed), given since the last run
         self.rejected = set()  # (system, key): rows that failed a check: nothing of them counts
         self.made = {}      # (system, key) -> seed: rows that users made and that no run has seen
@@ -202,6 +203,12 @@ class Model:
         return (all(value is None for value in values.values()) and any(record.golden[field] is not None for field in values) and
                 not record.may_clear(next(iter(values)), system))
 
+    def tags_before(self, system, key, now, base):
+        """Of a system that imports, tags that are neither as an export showed them nor as our import made them were changed before it came or
+        after it, which nobody can tell: what both had agreed on before remains what they are held against."""
+        agreed = self.tags.get((system, key), base)
+        return base if system == "crm" or now in (base, agreed) else agreed
+
     def changed(self, record, system, row, base):
         if system == "erp" and row["number"] != base["number"]:
             raise Trouble("numbers do not change")
@@ -218,7 +225,8 @@ class Model:
             elif any(values[field] != record.golden[field] for field in fields) and self.hold(record, system, part):
                 pass
             elif part == "tags":
-                now, before, golden = (x or frozenset() for x in (values["tags"], base["tags"], record.golden["tags"]))
+                before = self.tags_before(system, record.links[system], values["tags"], base["tags"])
+                now, before, golden = (x or frozenset() for x in (values["tags"], before, record.golden["tags"]))
                 self.set(record, "tags", ((golden - (before - now)) | (now - before)) or None, system, "union")
             elif part in NEWEST:
                 self.newest(record, system, row, part, values)
@@ -276,6 +284,8 @@ class Model:
                 base = self.shown[system].get(key)
                 if base is not None:
                     self.changed(record, system, row, base)
+                if row.get("tags", UNKNOWN) is not UNKNOWN and not row["_unshown"] and (system, "tags") not in record.held:
+                    self.tags[system, key] = row["tags"]
         for record, system, part, choice, about in self.decisions:
             self.decide(record, system, part, choice, about, systems[system].get(record.links.get(system)))
         self.decisions = []

@@ -311,9 +311,8 @@ class World:
         if "revenue" in values and (known["revenue"] or "").startswith("-"):
             known.setdefault("_rejected", known["revenue"])
         for one in (row, known):
-            one.update(values, _stamp=clock)
+            one.update(values, _stamp=clock, _fresh=True)
             one.get("_absent", set()).difference_update(values)
-        row["_fresh"] = True
 
     def import_erp(self):
         count = 0
