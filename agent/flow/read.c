@@ -161,6 +161,16 @@ check_empty(struct reading *r, const struct connector_read_state *state, bool as
 	return READ_FAILED;
 }
 
+/* Who was off looked at no row: what this read did not show of it is not missing, not even if every read after this one fails. */
+static int
+spare_inactive(struct reading *r, struct error *err)
+{
+	for (uint32_t u = 0; u < r->unit_count; u++)
+		if (r->units[u].here && !r->units[u].active && ledger_read_deleted(r->ledger, &r->read, r->units[u].id, err) != 0)
+			return -1;
+	return 0;
+}
+
 /* What the ledger is told: as claimed, but for units that came out empty. */
 static int
 end_read(struct reading *r, const struct connector_read_state *state, const bool *emptied, struct error *err)
@@ -184,6 +194,8 @@ end_read(struct reading *r, const struct connector_read_state *state, const bool
 	result = complete ? read_settle_rejects(r, err) : 0;
 	if (result == 0)
 		result = ledger_read_end(r->ledger, &r->read, told, count, r->broken, err);
+	if (result == 0)
+		result = spare_inactive(r, err);
 	free(told);
 	return result;
 }
@@ -227,13 +239,23 @@ read_stopped(struct error *err)
 	return READ_FATAL;
 }
 
+static enum read_step
+switched_off(const struct reading *r, struct error *err)
+{
+	(void)error_set(err, ERROR_LEDGER_FLAG, "What was read so far is kept; switched on again, the flow reads everything once more.",
+	                "%s was switched off while it read %s.%s", r->bound->binding->flow->head.name, r->system->head.name, r->object->head.name);
+	return READ_FATAL;
+}
+
 /* Commits what waits; what the connector keeps for itself is committed with it. */
 static enum read_step
 flush(struct reading *r, struct connector_read *read, bool later, struct error *err)
 {
 	if (read_flush(r, later, err) != 0)
 		return READ_FATAL;
-	return connector_read_accept(read, err) == 0 ? READ_GOOD : READ_FAILED;
+	if (connector_read_accept(read, err) != 0)
+		return READ_FAILED;
+	return read_is_wanted(r) ? READ_GOOD : switched_off(r, err);
 }
 
 enum read_step

@@ -183,6 +183,10 @@ int read_find_versions(struct reading *r, struct error *err);
 int read_must_be_full(struct reading *r, const struct ledger_read *open, const char **ret_why, struct error *err);
 /* In the transaction in which a read begins: who is fed from here on. */
 int read_note_feeds(struct reading *r, bool from_the_beginning, struct error *err);
+/* In a transaction: what was switched off meanwhile takes no more rows, and lacks them until everything is read again. */
+int read_heed_flags(struct reading *r, struct error *err);
+/* Does the flow that reads still take rows, for any unit of this run? */
+bool read_is_wanted(const struct reading *r);
 /* The unit of a tenant, or NULL. */
 struct read_unit *read_unit_of(struct reading *r, const void *tenant, size_t length);
 /* Whose finding it is when a row belongs to no unit. */

@@ -358,7 +358,7 @@ read_flush(struct reading *r, bool later, struct error *err)
 		return 0;
 	if ((later ? ledger_begin_later : ledger_begin)(r->ledger, err) != 0)
 		return -1;
-	if (read_store(r, err) == 0 && ledger_commit(r->ledger, err) == 0)
+	if (read_heed_flags(r, err) == 0 && read_store(r, err) == 0 && ledger_commit(r->ledger, err) == 0)
 		return 0;
 	ledger_rollback(r->ledger);
 	return -1;

@@ -203,3 +203,38 @@ read_note_feeds(struct reading *r, bool from_the_beginning, struct error *err)
 	}
 	return 0;
 }
+
+int
+read_heed_flags(struct reading *r, struct error *err)
+{
+	for (uint32_t u = 0; u < r->unit_count; u++) {
+		struct read_unit *unit = &r->units[u];
+		bool active = false;
+
+		for (uint32_t f = 0; unit->active && f < unit->feed_count; f++) {
+			struct read_feed *feed = &unit->feeds[f];
+			struct ledger_flag flag;
+
+			if (!feed->active)
+				continue;
+			if (ledger_flag_get(r->ledger, feed->flow_id, unit->id, 0, &flag, err) != 0)
+				return -1;
+			feed->active = flag.mode != LEDGER_FLAG_OFF;
+			active = active || feed->active;
+			if (!feed->active && ledger_feed(r->ledger, r->object_id, r->credentials, feed->flow_id, unit->id, 0, err) != 0)
+				return -1;
+		}
+		unit->active = active;
+	}
+	return 0;
+}
+
+bool
+read_is_wanted(const struct reading *r)
+{
+	for (uint32_t u = 0; u < r->unit_count; u++)
+		for (uint32_t f = 0; r->units[u].active && r->units[u].intake != NULL && f < r->units[u].feed_count; f++)
+			if (r->units[u].feeds[f].active && r->units[u].feeds[f].flow_id == r->first->flow_id)
+				return true;
+	return false;
+}

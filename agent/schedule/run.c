@@ -204,6 +204,17 @@ approve_nothing(struct unit_run *u, struct error *err)
 }
 
 static int
+end_switched_off(struct unit_run *u, struct error *err)
+{
+	const char *unit = ledger_unit_name(u->engine->ledger, u->intake.unit_id);
+	struct error why = { 0 };
+
+	(void)error_set(&why, ERROR_LEDGER_FLAG, "What was read is kept; `syncline flag` tells who did that and why.", "%s was switched off%s%s while it ran",
+	                u->intake.flow->head.name, unit[0] != '\0' ? " for " : "", unit);
+	return unit_end(u, LEDGER_RUN_STOPPED, &why, NULL, err);
+}
+
+static int
 finish_unit(struct unit_run *u, const struct error *read_failed, struct error *err)
 {
 	static const struct intake_apply_options real = { .mode = INTAKE_REAL };
@@ -221,6 +232,11 @@ finish_unit(struct unit_run *u, const struct error *read_failed, struct error *e
 	if (!engine_progress(u->engine, "looking at what was read", 0, 0))
 		return unit_end(u, LEDGER_RUN_STOPPED, NULL, NULL, err);
 	u->read_failed = read_failed;
+	/* Reading may have taken hours. */
+	if (unit_heed_flag(u, err) != 0)
+		return -1;
+	if (u->flag.mode == LEDGER_FLAG_OFF)
+		return end_switched_off(u, err);
 	if (u->flag.mode == LEDGER_FLAG_PAUSED)
 		return unit_end(u, read_failed != NULL ? LEDGER_RUN_FAILED : LEDGER_RUN_DONE, read_failed, NULL, err);
 	buffer_init(&why, 0);

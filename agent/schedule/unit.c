@@ -49,7 +49,13 @@ unit_init(struct unit_run *u, struct engine *engine, const struct config_flow *f
 	u->intake = (struct intake){ .engine = engine, .flow = flow, .unit = unit, .flow_id = ledger_flow_id(engine->ledger, flow),
 		.unit_id = ledger_unit_id(engine->ledger, unit), .run = &u->run, .full = full };
 	unit_lease_name(u->lease, sizeof u->lease, flow->head.name, unit != NULL && unit->head.name != NULL ? unit->head.name : "");
-	return ledger_flag_get(engine->ledger, u->intake.flow_id, u->intake.unit_id, 0, &u->flag, err);
+	return unit_heed_flag(u, err);
+}
+
+int
+unit_heed_flag(struct unit_run *u, struct error *err)
+{
+	return ledger_flag_get(u->engine->ledger, u->intake.flow_id, u->intake.unit_id, 0, &u->flag, err);
 }
 
 void
@@ -172,7 +178,9 @@ unit_end(struct unit_run *u, uint8_t state, const struct error *why, const struc
 int
 unit_fail(struct unit_run *u, const struct error *why, struct error *err)
 {
-	return u->over || !u->begun ? 0 : unit_end(u, u->engine->stopped ? LEDGER_RUN_STOPPED : LEDGER_RUN_FAILED, why, NULL, err);
+	bool stopped = u->engine->stopped || why->code == ERROR_LEDGER_FLAG;
+
+	return u->over || !u->begun ? 0 : unit_end(u, stopped ? LEDGER_RUN_STOPPED : LEDGER_RUN_FAILED, why, NULL, err);
 }
 
 static bool

@@ -35,6 +35,8 @@ void unit_lease_name(char *name, size_t size, const char *flow, const char *unit
 int unit_enter(struct floor_place *place, struct engine *engine, const struct config_flow *flow, struct error *err);
 int unit_init(struct unit_run *u, struct engine *engine, const struct config_flow *flow, const struct config_unit *unit, bool full,
               struct error *err);
+/* What its flag is by now. */
+int unit_heed_flag(struct unit_run *u, struct error *err);
 /* Lease and number.  1: begun; 0: another process runs it (said in err). */
 int unit_begin(struct unit_run *u, const char *cause, struct error *err);
 /* Applies what is staged (`real` NULL: that was done), delivers, and ends the run.  `plan` (may be NULL) becomes applied between the two. */

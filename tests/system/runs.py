@@ -263,6 +263,65 @@ def test_switched_on_later(bed):
     bed.whole()
 
 
+def test_missing_while_off(bed):
+    """What a read showed while a unit was off says nothing about that unit, even if the read after it fails."""
+    bed.on("customers")
+    bed.flow("customers")
+    bed.change("conf.d/30-flows.conf", "at_least = 3", "at_least = 1000")  # no guard holds it
+    bed.run("flag", "customers", "on", "--why", "test", "--without-preview")
+    bed.flow("customers")
+    flag(bed, "customers", "off", "--unit", "two")
+    bed.edit(["10001"], NAME="Renamed")
+    same("the other unit", bed.flow("customers")["one"][0], "done")
+    os.rename(bed.path("in"), bed.path("away"))
+    result = bed.run("flag", "customers", "on", "--unit", "two", "--why", "test", "--without-preview")
+    same("on again", result.status, DONE)
+    states = bed.flow("customers", FAILED)
+    same("the read fails", {unit: state for unit, (state, _) in states.items()}, {"one": "failed", "two": "failed"})
+    same("nothing is missing", bed.log(), [("insert", number) for number in bed.numbers()] + [("update", "10001")])
+    os.rename(bed.path("away"), bed.path("in"))
+    bed.flow("customers")
+    bed.whole()
+
+
+def switched_off_while_reading(bed, *unit):
+    """Runs, and switches off when the first rows are kept.  {unit: run}"""
+    kept = bed.ledger("SELECT coalesce(max(id), 0) FROM staged_batch")
+    process = bed.start("--json", "run", "customers")
+    wait_for("the first rows", lambda: bed.ledger("SELECT coalesce(max(id), 0) FROM staged_batch") > kept, process)
+    flag(bed, "customers", "off", *unit)
+    out, err = process.communicate()
+    same(f"its end: {out} {err}", process.returncode, FAILED)
+    return {run["unit"]: run for run in json.loads(out)}
+
+
+def test_off_while_reading(bed):
+    """Off holds while a flow is read: it reads no further, and what it lacks it gets when it is on again."""
+    # A source that is slow: fifteen batches a second.
+    bed.change("conf.d/10-systems.conf", 'stable_for = "20ms"; };', 'stable_for = "20ms"; }; limits: { per_second = 15; };')
+    bed.on("customers")
+    bed.rows = [[f"{unit}{i:05}", str(unit), f"Name {unit}{i}", "BM"[i % 2], f"0{i}"] for i in range(10000) for unit in (1, 2)]
+    bed.orders = []
+    bed.export()
+    runs = switched_off_while_reading(bed)
+    for unit, run in runs.items():
+        same(f"{unit}: its state", run["state"], "stopped")
+        has(run["message"], "customers was switched off while it read erp.customers")
+        assert run["counts"]["read"] < 10000, run
+    same("written", bed.accounts(), [])
+    bed.on("customers")
+    # One of two: the other one goes on to its end, and nothing of the first one counts as deleted.
+    runs = switched_off_while_reading(bed, "--unit", "one")
+    same("states", {unit: run["state"] for unit, run in runs.items()}, {"one": "stopped", "two": "done"})
+    has(runs["one"]["message"], "customers was switched off for one while it ran")
+    assert runs["one"]["counts"]["other-units"] > 0 and runs["two"]["counts"]["read"] == 10000, runs
+    same("who is there", bed.accounts(), bed.numbers(2))
+    bed.on("customers")
+    bed.flow("customers")
+    bed.whole()
+    bed.quiet("customers")
+
+
 def test_per_target(bed):
     """One target is off, the other is not; on, it gets what it lacks."""
     bed.on("customers")
