@@ -304,7 +304,8 @@ static const struct grammar_setting in_binding[] = {
 #undef GROUP
 #define GROUP config_trigger
 static const struct grammar_setting in_trigger[] = {
-	PLAIN("file", BOOLEAN, 0, file, "false", "When a complete file is there."),
+	PLAIN("file", BOOLEAN, 0, file, "false", "When a complete file is there, or the database file was written to."),
+	RANGE("quiet", DURATION, 0, quiet_ms, "1s", 0, DAY, "How long nothing more must have come then before it is read; at 0s, at once."),
 	PLAIN("webhook", BOOLEAN, 0, webhook, "false", "When the system calls."),
 	RANGE("every", DURATION, 0, every_ms, NULL, 1000, YEAR, "Time between two reads."),
 	PLAIN("at", TIMES, 0, at, NULL, "Times of day."),

@@ -356,6 +356,7 @@ struct config_window {
 struct config_trigger {
 	struct config_head head;
 	bool file, webhook;
+	int64_t quiet_ms;       /* after what came */
 	int64_t every_ms;       /* 0: none */
 	struct config_texts at; /* "03:00" */
 	struct config_cron *crons;

@@ -29,6 +29,11 @@ int os_limit_memory(uint64_t bytes);
 
 /* memory.c: what was freed goes back to the system, where it does not by itself.  For a moment when nothing is at work. */
 void os_give_back_memory(void);
+/*
+ * For a process that works now and then, in many threads, and rests for long: what one thread freed serves the others and can be given
+ * back.  Before the first thread.
+ */
+void os_one_heap(void);
 
 /* clock.c: milliseconds that never go back. */
 int64_t os_monotonic_ms(void);
@@ -51,12 +56,13 @@ void os_user_name(uid_t uid, char *name, size_t size);
 /*
  * watch.c: which folders something was written to.  Where the system tells it, os_watch_fd() becomes readable; where it cannot (-1),
  * os_watch_read() looks at their times of change, and whoever waits has to ask now and then.  One thread.  A folder that is not there is
- * -1; the caller asks again later.
+ * -1; the caller asks again later.  `file`: the name of a database in it, whose own changes alone are meant, where the system tells
+ * which they are; NULL: any file that comes.
  */
 struct os_watch;
 struct os_watch *os_watch_open(void); /* NULL: no memory */
 void os_watch_close(struct os_watch *watch);
-int os_watch_add(struct os_watch *watch, const char *folder, uint32_t tag);
+int os_watch_add(struct os_watch *watch, const char *folder, const char *file, uint32_t tag);
 int os_watch_fd(const struct os_watch *watch);
 /* Tells the tags of those that changed since it was asked last; a tag may be told more than once. */
 void os_watch_read(struct os_watch *watch, void (*changed)(void *data, uint32_t tag), void *data);

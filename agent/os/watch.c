@@ -2,6 +2,10 @@
 /*
  * watch.c: inotify where there is one, kqueue where there is one, times of change elsewhere.  What is written to a folder is a file that
  * comes, is renamed into it, or is closed after it was written (kqueue tells the first two).
+ *
+ * Whoever reads a database opens its files for writing, too, and closes them: that is no sign of a change.  Those who write to it leave
+ * them open.  So a database is watched for what is written to it and to the log or journal beside it; what else stands there changes
+ * when it is opened.
  */
 #include "config.h"
 
@@ -26,6 +30,7 @@ struct watched {
 	int id;  /* inotify's number, or the folder's descriptor for kqueue; -1: by its time */
 	uint32_t tag;
 	char *folder;
+	char *file; /* NULL: whatever comes */
 	struct timespec changed;
 };
 struct os_watch {
@@ -52,14 +57,15 @@ open_queue(void)
 
 /* -1: it cannot be watched. */
 static int
-watch_folder(const struct os_watch *watch, const char *folder)
+watch_folder(const struct os_watch *watch, const char *folder, bool file)
 {
 #if defined(HAVE_SYS_INOTIFY_H)
-	return inotify_add_watch(watch->fd, folder, IN_CLOSE_WRITE | IN_MOVED_TO | IN_ONLYDIR);
+	return inotify_add_watch(watch->fd, folder, (file ? IN_MODIFY : IN_CLOSE_WRITE) | IN_MOVED_TO | IN_ONLYDIR | IN_MASK_ADD);
 #elif defined(HAVE_SYS_EVENT_H)
 	struct kevent event;
 	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
+	(void)file;
 	if (fd < 0)
 		return -1;
 	EV_SET(&event, fd, EVFILT_VNODE, EV_ADD | EV_CLEAR, NOTE_WRITE | NOTE_EXTEND, 0, NULL);
@@ -70,8 +76,20 @@ watch_folder(const struct os_watch *watch, const char *folder)
 #else
 	(void)watch;
 	(void)folder;
+	(void)file;
 	return -1;
 #endif
+}
+
+static void
+release(struct watched *watched)
+{
+#if !defined(HAVE_SYS_INOTIFY_H)
+	if (watched->id >= 0)
+		close(watched->id);
+#endif
+	free(watched->folder);
+	free(watched->file);
 }
 
 struct os_watch *
@@ -89,13 +107,8 @@ os_watch_close(struct os_watch *watch)
 {
 	if (watch == NULL)
 		return;
-	for (size_t i = 0; i < watch->count; i++) {
-#if !defined(HAVE_SYS_INOTIFY_H)
-		if (watch->folders[i].id >= 0)
-			close(watch->folders[i].id);
-#endif
-		free(watch->folders[i].folder);
-	}
+	for (size_t i = 0; i < watch->count; i++)
+		release(&watch->folders[i]);
 	if (watch->fd >= 0)
 		close(watch->fd);
 	free(watch->folders);
@@ -103,7 +116,7 @@ os_watch_close(struct os_watch *watch)
 }
 
 int
-os_watch_add(struct os_watch *watch, const char *folder, uint32_t tag)
+os_watch_add(struct os_watch *watch, const char *folder, const char *file, uint32_t tag)
 {
 	struct watched fresh = { .id = -1, .tag = tag };
 	struct stat found;
@@ -118,11 +131,13 @@ os_watch_add(struct os_watch *watch, const char *folder, uint32_t tag)
 		watch->folders = more;
 		watch->room = watch->room * 2 + 8;
 	}
-	if (watch->fd >= 0 && (fresh.id = watch_folder(watch, folder)) < 0)
+	if (watch->fd >= 0 && (fresh.id = watch_folder(watch, folder, file != NULL)) < 0)
 		return -1;
 	fresh.changed = found.st_mtim;
-	if ((fresh.folder = strdup(folder)) == NULL)
+	if ((fresh.folder = strdup(folder)) == NULL || (file != NULL && (fresh.file = strdup(file)) == NULL)) {
+		release(&fresh);
 		return -1;
+	}
 	watch->folders[watch->count++] = fresh;
 	return 0;
 }
@@ -133,7 +148,28 @@ os_watch_fd(const struct os_watch *watch)
 	return watch->fd;
 }
 
+#if defined(HAVE_SYS_INOTIFY_H)
+static bool
+is_meant(const struct watched *at, uint32_t mask, const char *name)
+{
+	size_t length = at->file != NULL ? strlen(at->file) : 0;
+
+	if (at->file == NULL)
+		return (mask & (IN_CLOSE_WRITE | IN_MOVED_TO)) != 0;
+	if ((mask & (IN_MODIFY | IN_MOVED_TO)) == 0 || strncmp(name, at->file, length) != 0)
+		return false;
+	return name[length] == '\0' || strcmp(name + length, "-wal") == 0 || strcmp(name + length, "-journal") == 0;
+}
+
 /* Several tags may stand for the same folder. */
+static void
+tell(const struct os_watch *watch, const struct inotify_event *event, const char *name, void (*changed)(void *data, uint32_t tag), void *data)
+{
+	for (size_t i = 0; i < watch->count; i++)
+		if (watch->folders[i].id == event->wd && is_meant(&watch->folders[i], event->mask, name))
+			changed(data, watch->folders[i].tag);
+}
+#elif defined(HAVE_SYS_EVENT_H)
 static void
 tell(const struct os_watch *watch, int id, void (*changed)(void *data, uint32_t tag), void *data)
 {
@@ -141,6 +177,7 @@ tell(const struct os_watch *watch, int id, void (*changed)(void *data, uint32_t 
 		if (watch->folders[i].id == id)
 			changed(data, watch->folders[i].tag);
 }
+#endif
 
 static void
 look_at_times(struct os_watch *watch, void (*changed)(void *data, uint32_t tag), void *data)
@@ -174,7 +211,7 @@ os_watch_read(struct os_watch *watch, void (*changed)(void *data, uint32_t tag),
 			if ((event.mask & IN_Q_OVERFLOW) != 0) /* any of them */
 				for (size_t i = 0; i < watch->count; i++)
 					changed(data, watch->folders[i].tag);
-			tell(watch, event.wd, changed, data);
+			tell(watch, &event, event.len > 0 ? events.bytes + at + sizeof event : "", changed, data);
 			at += (ssize_t)(sizeof event + event.len);
 		}
 	}

@@ -11,7 +11,9 @@
 struct awaited {
 	const struct config_binding *binding;
 	char *folder;
+	const char *file; /* a file in it that the setting names, in the setting's text; NULL: the folder */
 	bool watched;
+	int64_t first_us;           /* since when something has been there that was not told; INT64_MAX: nothing */
 	int64_t quiet_us, later_us; /* INT64_MAX: no */
 };
 struct arrivals {
@@ -20,29 +22,40 @@ struct arrivals {
 	uint32_t count, room;
 	bool any_missing; /* folders that were not there */
 	int64_t now_us;   /* of arrivals_look() */
+	int64_t breath_us; /* until then nobody looks again */
 };
 
-/* The folder of a path: itself, or the one that it stands in. */
+/* The folder of a path: itself, or the one that it stands in as *ret_file. */
 static char *
-folder_of(const char *path)
+folder_of(const char *path, const char **ret_file)
 {
 	struct stat found;
 	char *folder = strdup(path), *slash;
 
-	if (folder != NULL && stat(path, &found) == 0 && !S_ISDIR(found.st_mode) && (slash = strrchr(folder, '/')) != NULL && slash != folder)
+	if (folder != NULL && stat(path, &found) == 0 && !S_ISDIR(found.st_mode) && (slash = strrchr(folder, '/')) != NULL && slash != folder) {
+		*ret_file = path + (slash - folder) + 1;
 		*slash = '\0';
+	}
 	return folder;
+}
+
+static bool
+is_awaited(const struct awaited *known, const struct awaited *fresh)
+{
+	if (known->binding != fresh->binding || strcmp(known->folder, fresh->folder) != 0)
+		return false;
+	return known->file == fresh->file || (known->file != NULL && fresh->file != NULL && strcmp(known->file, fresh->file) == 0);
 }
 
 static int
 await(struct arrivals *arrivals, const struct config_binding *binding, const struct syncline_setting *setting, struct error *err)
 {
-	struct awaited fresh = { .binding = binding, .quiet_us = INT64_MAX, .later_us = INT64_MAX };
+	struct awaited fresh = { .binding = binding, .first_us = INT64_MAX, .quiet_us = INT64_MAX, .later_us = INT64_MAX };
 
-	if ((fresh.folder = folder_of(setting->text)) == NULL)
+	if ((fresh.folder = folder_of(setting->text, &fresh.file)) == NULL)
 		return error_memory(err);
 	for (uint32_t i = 0; i < arrivals->count; i++) {
-		if (arrivals->awaited[i].binding == binding && strcmp(arrivals->awaited[i].folder, fresh.folder) == 0) {
+		if (is_awaited(&arrivals->awaited[i], &fresh)) {
 			free(fresh.folder);
 			return 0;
 		}
@@ -57,7 +70,7 @@ await(struct arrivals *arrivals, const struct config_binding *binding, const str
 		arrivals->awaited = more;
 		arrivals->room = arrivals->room * 2 + 8;
 	}
-	fresh.watched = os_watch_add(arrivals->watch, fresh.folder, arrivals->count) == 0;
+	fresh.watched = os_watch_add(arrivals->watch, fresh.folder, fresh.file, arrivals->count) == 0;
 	arrivals->any_missing = arrivals->any_missing || !fresh.watched;
 	arrivals->awaited[arrivals->count++] = fresh;
 	return 0;
@@ -130,16 +143,22 @@ arrivals_close(struct arrivals *arrivals)
 int
 arrivals_fd(const struct arrivals *arrivals)
 {
-	return os_watch_fd(arrivals->watch);
+	return arrivals->breath_us == 0 ? os_watch_fd(arrivals->watch) : -1;
 }
 
 static void
 came(void *data, uint32_t tag)
 {
 	struct arrivals *arrivals = data;
+	struct awaited *awaited = &arrivals->awaited[tag];
+	int64_t quiet_us = awaited->binding->trigger->quiet_ms * 1000, latest_us;
 
-	arrivals->awaited[tag].quiet_us = arrivals->now_us + ARRIVALS_QUIET_US;
-	arrivals->awaited[tag].later_us = arrivals->now_us + ARRIVALS_LATER_US;
+	if (awaited->first_us == INT64_MAX)
+		awaited->first_us = arrivals->now_us;
+	latest_us = awaited->first_us + ARRIVALS_PATIENCE * quiet_us;
+	awaited->quiet_us = arrivals->now_us + quiet_us < latest_us ? arrivals->now_us + quiet_us : latest_us;
+	awaited->later_us = arrivals->now_us + ARRIVALS_LATER_US;
+	arrivals->breath_us = arrivals->now_us + ARRIVALS_BREATH_US;
 }
 
 /* A folder that is there now may have got its files before anybody looked. */
@@ -152,7 +171,7 @@ look_for_missing(struct arrivals *arrivals)
 
 		if (awaited->watched)
 			continue;
-		awaited->watched = os_watch_add(arrivals->watch, awaited->folder, i) == 0;
+		awaited->watched = os_watch_add(arrivals->watch, awaited->folder, awaited->file, i) == 0;
 		if (awaited->watched)
 			came(arrivals, i);
 		arrivals->any_missing = arrivals->any_missing || !awaited->watched;
@@ -163,7 +182,11 @@ void
 arrivals_look(struct arrivals *arrivals, struct agenda *agenda, int64_t now_us)
 {
 	arrivals->now_us = now_us;
-	os_watch_read(arrivals->watch, came, arrivals);
+	/* A clock that was set back is nothing to wait for. */
+	if (arrivals->breath_us <= now_us || arrivals->breath_us > now_us + ARRIVALS_BREATH_US) {
+		arrivals->breath_us = 0;
+		os_watch_read(arrivals->watch, came, arrivals);
+	}
 	if (arrivals->any_missing)
 		look_for_missing(arrivals);
 	for (uint32_t i = 0; i < arrivals->count; i++) {
@@ -173,7 +196,7 @@ arrivals_look(struct arrivals *arrivals, struct agenda *agenda, int64_t now_us)
 			continue;
 		agenda_call(agenda, awaited->binding);
 		if (awaited->quiet_us <= now_us)
-			awaited->quiet_us = INT64_MAX;
+			awaited->quiet_us = awaited->first_us = INT64_MAX;
 		if (awaited->later_us <= now_us)
 			awaited->later_us = INT64_MAX;
 	}
@@ -182,7 +205,7 @@ arrivals_look(struct arrivals *arrivals, struct agenda *agenda, int64_t now_us)
 int64_t
 arrivals_next(const struct arrivals *arrivals)
 {
-	int64_t next = INT64_MAX;
+	int64_t next = arrivals->breath_us != 0 ? arrivals->breath_us : INT64_MAX;
 
 	for (uint32_t i = 0; i < arrivals->count; i++) {
 		next = arrivals->awaited[i].quiet_us < next ? arrivals->awaited[i].quiet_us : next;
