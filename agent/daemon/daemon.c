@@ -120,7 +120,7 @@ sooner(int64_t a, int64_t b)
 static int
 sleep_ms(const struct daemon *d)
 {
-	int64_t now = os_wall_us(), most = os_watchdog_ms() / 2, long_ms = jobs_long_ms(d);
+	int64_t now = os_wall_us(), most = os_watchdog_ms() / 2, long_ms = sooner(jobs_long_ms(d), jobs_next_ms(d));
 	int64_t next = sooner(agenda_next(d->now->agenda, now), arrivals_next(d->now->arrivals));
 
 	if (most <= 0 || most > LONGEST_SLEEP_MS)
@@ -136,6 +136,7 @@ void
 daemon_serve(struct daemon *d)
 {
 	struct pollfd polled[2] = { { .fd = wake_descriptor(), .events = POLLIN }, { .events = POLLIN } };
+	bool stirred = true;
 
 	os_notify("READY=1");
 	while (!wanted_end) {
@@ -151,8 +152,15 @@ daemon_serve(struct daemon *d)
 		jobs_tell_long(d);
 		os_notify("WATCHDOG=1");
 		polled[1].fd = arrivals_fd(d->now->arrivals);
-		if (poll(polled, 2, sleep_ms(d)) > 0 && polled[0].revents != 0)
-			wake_drain();
+		if (poll(polled, 2, sleep_ms(d)) > 0) {
+			stirred = true;
+			if (polled[0].revents != 0)
+				wake_drain();
+		} else if (stirred && jobs_count(d) == 0) {
+			/* Threads that were told to be over may have freed the most after that. */
+			os_give_back_memory();
+			stirred = false;
+		}
 	}
 }
 
@@ -172,12 +180,12 @@ daemon_stop(struct daemon *d)
 	}
 	d->control = NULL;
 	jobs_end(d);
-	while (d->worker_count > 0 && os_monotonic_ms() < until) {
+	while (jobs_count(d) > 0 && os_monotonic_ms() < until) {
 		if (poll(&polled, 1, (int)(until - os_monotonic_ms())) > 0)
 			wake_drain();
 		jobs_end(d);
 	}
-	if (d->worker_count > 0) {
+	if (jobs_count(d) > 0) {
 		log_event(SYNCLINE_LOG_ERROR, "stopped", NULL, "what was at work did not end within %d seconds", STOP_MS / 1000);
 		return false;
 	}

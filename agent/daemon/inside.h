@@ -40,8 +40,17 @@ struct daemon {
 		struct worker *worker;
 		const struct loaded *loaded; /* its generation */
 		int64_t begun_ms, long_ms;   /* from when on it is told as long; INT64_MAX: it was, or nobody can say */
+		int64_t since_ms;            /* its worker is there */
 	} at_work[DAEMON_WORKERS_MAX];
 	unsigned worker_count;
+	/* Those that are done and keep what the next run of their flow needs. */
+	struct staying {
+		struct worker *worker;
+		const struct loaded *loaded;
+		int64_t begun_ms, until_ms;
+		bool leaves;
+	} staying[DAEMON_WORKERS_MAX];
+	unsigned staying_count;
 };
 
 /* wake.c: whoever sleeps in daemon_serve() looks again.  Any thread, and handlers of signals. */
@@ -74,11 +83,14 @@ struct outlook generation_outlook(const struct generation *generation);
 /* jobs.c: begins what is due, and takes the results of what is over. */
 void jobs_begin(struct daemon *d);
 void jobs_end(struct daemon *d);
-/* Stops all of them; jobs_end() takes their results. */
+/* Stops all of them; jobs_end() takes their results.  How many are there, at work or not. */
 void jobs_stop(struct daemon *d);
+unsigned jobs_count(const struct daemon *d);
 /* Runs that take long are told, once each; when the next of them will be long (os_monotonic_ms()), INT64_MAX: none. */
 void jobs_tell_long(struct daemon *d);
 int64_t jobs_long_ms(const struct daemon *d);
+/* When jobs_end() has something to let go of that no thread tells of (os_monotonic_ms()); INT64_MAX: nothing. */
+int64_t jobs_next_ms(const struct daemon *d);
 /* After a reload: what runs counts as running for the new agenda. */
 void jobs_go_on(struct daemon *d);
 

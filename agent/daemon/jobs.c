@@ -8,6 +8,9 @@
 #define SOON_US INT64_C(1000000) /* between a run and deliveries that it left */
 #define AGAIN_US (INT64_C(10) * 1000000)
 #define AGAIN_MAX_US (INT64_C(300) * 1000000)
+#define STAY_MS 5000      /* that ledger, rules and connectors are kept for the next run of a flow that is to follow its source quickly */
+#define STAY_MAX_MS 60000 /* from a worker's beginning: what it loaded, as lookups, is not to grow old */
+#define QUICK_MS 1000     /* a shorter trigger.quiet says that it is */
 
 static void
 worker_over(void *data)
@@ -70,15 +73,116 @@ jobs_long_ms(const struct daemon *d)
 	return first;
 }
 
+/* Those that stay. */
+
+static bool
+is_quick(const struct config_flow *flow)
+{
+	for (uint32_t b = 0; b < flow->binding_count; b++)
+		if (flow->bindings[b].reads && flow->bindings[b].trigger->file && flow->bindings[b].trigger->quiet_ms < QUICK_MS)
+			return true;
+	return false;
+}
+
+static bool
+may_go_on(const struct daemon *d, const struct staying *at, int64_t now_ms)
+{
+	return !at->leaves && at->loaded == &d->now->loaded && now_ms < at->begun_ms + STAY_MAX_MS;
+}
+
+/* Takes the job over, if one stays that is of its flow. */
+static bool
+go_on(struct daemon *d, struct agenda_job *job, struct at_work *at)
+{
+	int64_t now_ms = os_monotonic_ms();
+
+	for (unsigned i = 0; i < d->staying_count; i++) {
+		const struct staying staying = d->staying[i];
+		struct error err = { 0 };
+
+		if (worker_job(staying.worker)->flow != job->flow || !may_go_on(d, &staying, now_ms) || worker_go_on(staying.worker, job, &err) != 0)
+			continue;
+		d->staying[i] = d->staying[--d->staying_count];
+		at->worker = staying.worker;
+		at->loaded = staying.loaded;
+		at->since_ms = staying.begun_ms;
+		return true;
+	}
+	return false;
+}
+
+static void
+stay(struct daemon *d, const struct at_work *at)
+{
+	d->staying[d->staying_count++] = (struct staying){ .worker = at->worker, .loaded = at->loaded, .begun_ms = at->since_ms,
+		.until_ms = os_monotonic_ms() + STAY_MS };
+}
+
+static void
+let_go(struct daemon *d)
+{
+	int64_t now_ms = os_monotonic_ms();
+
+	for (unsigned i = 0; i < d->staying_count;) {
+		struct staying *at = &d->staying[i];
+
+		if (!at->leaves && (now_ms >= at->until_ms || !may_go_on(d, at, now_ms))) {
+			at->leaves = true;
+			worker_leave(at->worker);
+		}
+		if (!at->leaves || !worker_is_over(at->worker) || worker_stays(at->worker)) {
+			i++;
+			continue;
+		}
+		worker_free(at->worker);
+		generation_give_back(d, at->loaded);
+		d->staying[i] = d->staying[--d->staying_count];
+		if (d->staying_count + d->worker_count == 0)
+			os_give_back_memory();
+	}
+}
+
+int64_t
+jobs_next_ms(const struct daemon *d)
+{
+	int64_t next = INT64_MAX;
+
+	for (unsigned i = 0; i < d->staying_count; i++)
+		if (!d->staying[i].leaves && d->staying[i].until_ms < next)
+			next = d->staying[i].until_ms;
+	return next;
+}
+
+unsigned
+jobs_count(const struct daemon *d)
+{
+	return d->worker_count + d->staying_count;
+}
+
 /* Begin and end. */
+
+static int
+begin(struct daemon *d, struct agenda_job *job, struct at_work *at, struct error *err)
+{
+	struct generation *g = d->now;
+	const struct worker_options options = { .model = g->loaded.model, .systems = &g->loaded.systems, .state_dir = d->ctl.state_dir, .say = tell_run,
+		.ended = tell_ended, .busy = tell_busy, .news = tell_news, .all_news = log_wants(SYNCLINE_LOG_DEBUG),
+		.may_stay = is_quick(job->flow), .over = worker_over, .data = d };
+
+	if (go_on(d, job, at))
+		return 0;
+	if (worker_begin(&options, job, &at->worker, err) != 0)
+		return -1;
+	at->loaded = generation_borrow(d);
+	at->since_ms = os_monotonic_ms();
+	return 0;
+}
 
 /* 1: one more is at work; 0: nothing is due, or there is no room; -1, told. */
 static int
 begin_next(struct daemon *d)
 {
 	struct generation *g = d->now;
-	const struct worker_options options = { .model = g->loaded.model, .systems = &g->loaded.systems, .state_dir = d->ctl.state_dir, .say = tell_run,
-		.ended = tell_ended, .busy = tell_busy, .news = tell_news, .all_news = log_wants(SYNCLINE_LOG_DEBUG), .over = worker_over, .data = d };
 	struct at_work *at = &d->at_work[d->worker_count];
 	const struct config_flow *flow;
 	struct agenda_job job;
@@ -90,10 +194,9 @@ begin_next(struct daemon *d)
 	if ((taken = agenda_take(g->agenda, os_wall_us(), &job, &err)) == 0)
 		return 0;
 	flow = taken > 0 ? job.flow : NULL;
-	if (taken > 0 && worker_begin(&options, &job, &at->worker, &err) == 0) {
+	if (taken > 0 && begin(d, &job, at, &err) == 0) {
 		at->begun_ms = os_monotonic_ms();
 		at->long_ms = long_from(d, worker_job(at->worker));
-		at->loaded = generation_borrow(d);
 		d->worker_count++;
 		return 1;
 	}
@@ -189,11 +292,16 @@ jobs_end(struct daemon *d)
 		}
 		take_result(d, done.worker);
 		d->at_work[i] = d->at_work[--d->worker_count];
+		if (worker_stays(done.worker) && d->staying_count < DAEMON_WORKERS_MAX) {
+			stay(d, &done);
+			continue;
+		}
 		worker_free(done.worker);
 		generation_give_back(d, done.loaded);
 		ended = true;
 	}
-	if (ended && d->worker_count == 0)
+	let_go(d);
+	if (ended && jobs_count(d) == 0)
 		os_give_back_memory();
 }
 
@@ -202,6 +310,8 @@ jobs_stop(struct daemon *d)
 {
 	for (unsigned i = 0; i < d->worker_count; i++)
 		worker_stop(d->at_work[i].worker);
+	for (unsigned i = 0; i < d->staying_count; i++)
+		d->staying[i].until_ms = 0;
 }
 
 void

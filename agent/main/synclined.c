@@ -30,6 +30,7 @@ main(int argc, char **argv)
 	int result = 0;
 	bool ended;
 
+	os_one_heap();
 	os_forbid_dumps();
 	os_no_new_privileges();
 	status = ctl_parse_program(argc, (const char *const *)argv, &program, &ctl, &ended);

@@ -9,6 +9,15 @@
 #include "os/os.h"
 
 void
+os_one_heap(void)
+{
+#ifdef HAVE_MALLOC_TRIM
+	/* Of a heap that a thread has for itself, malloc_trim() leaves what lies at its end. */
+	mallopt(M_ARENA_MAX, 1);
+#endif
+}
+
+void
 os_give_back_memory(void)
 {
 #ifdef HAVE_MALLOC_TRIM

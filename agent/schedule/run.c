@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "os/os.h"
 #include "schedule/unit.h"
 
 #define SLICE_MS 2000 /* that a unit delivers while others wait */
@@ -42,6 +43,7 @@ choose_units(struct flow_run *f, struct error *err)
 		u->result = f->result;
 		u->intake.reads = o->reads;
 		u->patience_ms = o->patience_ms;
+		u->care = o->care;
 		u->ended = o->ended;
 		u->data = o->data;
 	}
@@ -227,7 +229,7 @@ finish_unit(struct unit_run *u, const struct error *read_failed, struct error *e
 		read_failed = &u->intake.unread;
 	engine_work_for(u->engine, &u->run);
 	/* Another unit may have taken long. */
-	if (ledger_lease(u->engine->ledger, u->lease, UNIT_LEASE_MS, err) != 1)
+	if (os_monotonic_ms() - u->leased_ms > UNIT_LEASE_MS / 15 && ledger_lease(u->engine->ledger, u->lease, UNIT_LEASE_MS, err) != 1)
 		return -1;
 	if (!engine_progress(u->engine, "looking at what was read", 0, 0))
 		return unit_end(u, LEDGER_RUN_STOPPED, NULL, NULL, err);

@@ -20,6 +20,13 @@ struct run_place run_place_of(const struct engine *engine, const struct config_f
 /* Of what the engine works for now. */
 struct run_place run_place_now(const struct engine *engine);
 
+/* When the ledger was tidied last (os_monotonic_ms()), by whoever has one run right after the other; begins with 0. */
+struct run_care {
+	int64_t pruned_ms, rested_ms;
+};
+/* What runs left to be tidied.  A courtesy: what can't be done now is done after the next run. */
+void run_tidy(struct engine *engine, struct run_care *care);
+
 struct run_options {
 	struct engine *engine;
 	const struct config_flow *flow;
@@ -29,6 +36,7 @@ struct run_options {
 	bool full;
 	const bool *reads;   /* of the flow's bindings, in its order: those that are read; NULL: all */
 	int64_t patience_ms; /* deliver.h */
+	struct run_care *care; /* NULL: the ledger is tidied after each unit's run; else now and then, and by run_tidy() in the end */
 	/* Somebody else runs it: the unit is left, and counts as failed.  May be NULL. */
 	void (*busy)(void *data, const struct config_unit *unit, const struct error *why);
 	/* After a unit's run has ended. */

@@ -6,8 +6,15 @@
 #include <string.h>
 
 #include "ledger/bulk.h"
+#include "os/os.h"
 
 #define PRUNE_ROWS 10000u
+/*
+ * Where runs follow each other closely.  What is pruned a second keeps up with what a thousand changes a second leave.  Resting looks at
+ * tables for the planner, which then prepares all statements anew: as long as the rest of a run with one change.
+ */
+#define PRUNE_MS 1000
+#define REST_MS 60000
 
 void
 unit_lease_name(char *name, size_t size, const char *flow, const char *unit)
@@ -86,6 +93,7 @@ unit_begin(struct unit_run *u, const char *cause, struct error *err)
 	if ((taken = ledger_lease(ledger, u->lease, UNIT_LEASE_MS, err)) <= 0)
 		return taken;
 	u->leased = true;
+	u->leased_ms = os_monotonic_ms();
 	if (ledger_bulk_settle(ledger, err) != 0)
 		return -1;
 	if (ledger_run_begin(ledger, u->intake.flow_id, u->intake.unit_id, cause, &u->run.number, &u->run.started_us, err) != 0)
@@ -98,7 +106,7 @@ unit_begin(struct unit_run *u, const char *cause, struct error *err)
 	u->result->runs++;
 	engine_work_for(u->engine, &u->run);
 	engine_flow_version(u->engine, u->intake.flow, version);
-	if (ledger_begin(ledger, err) != 0)
+	if (ledger_begin_later(ledger, err) != 0)
 		return -1;
 	result = ledger_version_id(ledger, u->intake.flow_id, version, &u->run.version, err);
 	if (result == 0)
@@ -127,13 +135,41 @@ count_end(struct run_result *result, uint8_t state)
 
 /* Retention and checkpoints, a little after every run; what can't be done now is done after the next. */
 static void
-tidy(const struct unit_run *u)
+tidy(struct engine *engine, bool prune, bool rest)
 {
 	struct error err = { 0 };
 	bool more;
 
-	if (ledger_prune(u->engine->ledger, PRUNE_ROWS, &more, &err) != 0 || ledger_idle(u->engine->ledger, &err) != 0)
-		engine_say(u->engine, SYNCLINE_LOG_WARNING, "tidying the ledger: %s", err.message);
+	if ((prune && ledger_prune(engine->ledger, PRUNE_ROWS, &more, &err) != 0) || (rest && ledger_idle(engine->ledger, &err) != 0))
+		engine_say(engine, SYNCLINE_LOG_WARNING, "tidying the ledger: %s", err.message);
+}
+
+static bool
+is_time(int64_t *last_ms, int64_t now_ms, int64_t pause_ms)
+{
+	if (now_ms - *last_ms < pause_ms)
+		return false;
+	*last_ms = now_ms;
+	return true;
+}
+
+static void
+tidy_now_and_then(struct engine *engine, struct run_care *care)
+{
+	int64_t now_ms = os_monotonic_ms();
+
+	/* The first of them does nothing yet: whoever is done soon tidies in the end. */
+	if (care->pruned_ms == 0)
+		care->pruned_ms = care->rested_ms = now_ms;
+	tidy(engine, is_time(&care->pruned_ms, now_ms, PRUNE_MS), is_time(&care->rested_ms, now_ms, REST_MS));
+}
+
+void
+run_tidy(struct engine *engine, struct run_care *care)
+{
+	if (care->pruned_ms != 0)
+		tidy(engine, true, true);
+	care->pruned_ms = care->rested_ms = 0;
 }
 
 static bool
@@ -168,7 +204,10 @@ unit_end(struct unit_run *u, uint8_t state, const struct error *why, const struc
 	if (ledger_begin(ledger, err) != 0 || commit(ledger, ledger_run_end(ledger, &u->run, err), err) != 0)
 		return -1;
 	unit_free(u);
-	tidy(u);
+	if (u->care != NULL)
+		tidy_now_and_then(u->engine, u->care);
+	else
+		tidy(u->engine, true, true);
 	if (u->ended != NULL)
 		u->ended(u->data, &u->run, plan, why);
 	u->run.message = NULL;
@@ -195,17 +234,19 @@ unit_overtake(struct unit_run *u, struct error *err)
 {
 	struct ledger *ledger = u->engine->ledger;
 
-	if (ledger_begin(ledger, err) != 0)
+	/* Nobody is told of it before something else is durable. */
+	if (ledger_begin_later(ledger, err) != 0)
 		return -1;
 	return commit(ledger, ledger_plans_overtake(ledger, u->run.flow, u->run.unit, u->run.number, err), err);
 }
 
 static int
-applied(struct unit_run *u, const struct ledger_plan *plan, struct error *err)
+applied(struct unit_run *u, const struct ledger_plan *plan, bool kept, struct error *err)
 {
 	struct ledger *ledger = u->engine->ledger;
 
-	if (u->settled)
+	/* The plan went with what a dry pass kept. */
+	if (u->settled || (kept && plan == NULL))
 		return 0;
 	if (plan == NULL)
 		return unit_overtake(u, err);
@@ -225,7 +266,7 @@ unit_apply(struct unit_run *u, const struct intake_apply_options *real, const st
 	if (real != NULL && intake_apply(&u->intake, real, &counted, err) != 0)
 		return -1;
 	intake_result_free(&counted);
-	return u->engine->stopped ? 0 : applied(u, plan, err);
+	return u->engine->stopped ? 0 : applied(u, plan, real == NULL, err);
 }
 
 /* What a part of it found out about systems stays true of all of it. */

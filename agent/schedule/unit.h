@@ -13,11 +13,13 @@ struct unit_run {
 	struct ledger_run run;
 	struct ledger_flag flag;
 	char lease[600];
+	int64_t leased_ms; /* os_monotonic_ms() */
 	bool leased, begun, over;
 	/* Of whoever runs it. */
 	struct engine *engine;
 	struct run_result *result;
 	int64_t patience_ms;
+	struct run_care *care; /* or NULL */
 	bool approved; /* a person applied its plan */
 	bool applied;  /* and is to be delivered now */
 	bool drained;  /* nothing is due at present */

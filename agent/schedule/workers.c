@@ -21,8 +21,11 @@ struct worker {
 	struct error why;
 	int64_t *retry_us;
 	pthread_mutex_t lock;
+	pthread_cond_t changed;
 	struct engine *engine; /* while it may be interrupted */
 	bool stopped, over;
+	bool stays, leaves;    /* over, and waits for more; and is to do so no longer */
+	struct run_care care;  /* of one that may stay */
 };
 
 static bool
@@ -101,26 +104,61 @@ set_engine(struct worker *worker, struct engine *engine)
 }
 
 static int
-run_job(struct worker *worker, struct ledger *ledger, struct error *err)
+run_job(struct worker *worker, struct engine *engine, struct error *err)
 {
 	static const char *const causes[] = { "schedule", "file", "retry", "after", "again" };
 	const struct agenda_job *job = &worker->job;
-	struct engine_options engine_options = { .model = worker->options.model, .systems = worker->options.systems, .ledger = ledger, .progress = progress,
-		.say = say, .data = worker };
-	struct run_options options = { .flow = job->flow, .units = job->units, .unit_count = job->unit_count, .cause = causes[job->cause],
-		.reads = job->reads, .busy = busy, .ended = ended, .data = worker };
-	struct engine *engine;
+	struct run_options options = { .engine = engine, .flow = job->flow, .units = job->units, .unit_count = job->unit_count,
+		.cause = causes[job->cause], .reads = job->reads, .care = worker->options.may_stay ? &worker->care : NULL, .busy = busy,
+		.ended = ended, .data = worker };
 	int result;
 
-	if (engine_open(&engine_options, &engine, err) != 0)
-		return -1;
-	options.engine = engine;
 	set_engine(worker, engine);
 	result = run_flow(&options, &worker->result, err);
 	set_engine(worker, NULL);
-	engine_close(engine);
 	for (uint32_t i = 0; i < job->unit_count && result == 0; i++)
-		result = pending_next(ledger, worker->options.systems->manners, job->flow, job->units[i], &worker->retry_us[i], err);
+		result = pending_next(engine->ledger, worker->options.systems->manners, job->flow, job->units[i], &worker->retry_us[i], err);
+	return result;
+}
+
+/* The job is done, and more may come: 1 when it has, 0 when nothing is to be waited for. */
+static int
+stay(struct worker *worker, const struct engine *engine)
+{
+	bool more = false;
+
+	if (!worker->options.may_stay || worker->result.failed > 0 || engine->stopped)
+		return 0;
+	pthread_mutex_lock(&worker->lock);
+	if (!worker->stopped && !worker->leaves) {
+		worker->stays = worker->over = true;
+		pthread_mutex_unlock(&worker->lock);
+		worker->options.over(worker->options.data);
+		pthread_mutex_lock(&worker->lock);
+		while (worker->over && !worker->leaves)
+			pthread_cond_wait(&worker->changed, &worker->lock);
+		more = !worker->over;
+		worker->stays = worker->over = false;
+	}
+	pthread_mutex_unlock(&worker->lock);
+	return more;
+}
+
+static int
+run_jobs(struct worker *worker, struct ledger *ledger, struct error *err)
+{
+	const struct engine_options options = { .model = worker->options.model, .systems = worker->options.systems, .ledger = ledger, .progress = progress,
+		.say = say, .data = worker };
+	struct engine *engine;
+	int result;
+
+	if (engine_open(&options, &engine, err) != 0)
+		return -1;
+	do
+		result = run_job(worker, engine, err);
+	while (result == 0 && stay(worker, engine) == 1);
+	run_tidy(engine, &worker->care);
+	engine_close(engine);
 	return result;
 }
 
@@ -136,7 +174,7 @@ work(void *data)
 	struct ledger *ledger;
 
 	if (ledger_open(&options, &ledger, &why) == 0) {
-		if (run_job(worker, ledger, &why) == 0)
+		if (run_jobs(worker, ledger, &why) == 0)
 			error_clear(&why);
 		ledger_close(ledger);
 	}
@@ -151,6 +189,7 @@ work(void *data)
 static void
 destroy(struct worker *worker)
 {
+	pthread_cond_destroy(&worker->changed);
 	pthread_mutex_destroy(&worker->lock);
 	agenda_job_free(&worker->job);
 	free(worker->retry_us);
@@ -174,6 +213,7 @@ worker_begin(const struct worker_options *options, struct agenda_job *job, struc
 	for (uint32_t i = 0; i < job->unit_count; i++)
 		worker->retry_us[i] = INT64_MAX;
 	pthread_mutex_init(&worker->lock, NULL);
+	pthread_cond_init(&worker->changed, NULL);
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, STACK);
 	sigfillset(&all);
@@ -191,11 +231,55 @@ worker_begin(const struct worker_options *options, struct agenda_job *job, struc
 	return 0;
 }
 
+bool
+worker_stays(const struct worker *worker)
+{
+	pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&worker->lock;
+	bool stays;
+
+	pthread_mutex_lock(lock);
+	stays = worker->stays;
+	pthread_mutex_unlock(lock);
+	return stays;
+}
+
+int
+worker_go_on(struct worker *worker, struct agenda_job *job, struct error *err)
+{
+	int64_t *retry_us = calloc(job->unit_count + 1u, sizeof *retry_us);
+
+	if (retry_us == NULL)
+		return error_memory(err);
+	for (uint32_t i = 0; i < job->unit_count; i++)
+		retry_us[i] = INT64_MAX;
+	pthread_mutex_lock(&worker->lock);
+	free(worker->retry_us);
+	worker->retry_us = retry_us;
+	agenda_job_free(&worker->job);
+	worker->job = *job;
+	memset(&worker->result, 0, sizeof worker->result);
+	worker->over = worker->stays = false;
+	pthread_cond_signal(&worker->changed);
+	pthread_mutex_unlock(&worker->lock);
+	memset(job, 0, sizeof *job);
+	return 0;
+}
+
+void
+worker_leave(struct worker *worker)
+{
+	pthread_mutex_lock(&worker->lock);
+	worker->leaves = true;
+	pthread_cond_signal(&worker->changed);
+	pthread_mutex_unlock(&worker->lock);
+}
+
 void
 worker_stop(struct worker *worker)
 {
 	pthread_mutex_lock(&worker->lock);
-	worker->stopped = true;
+	worker->stopped = worker->leaves = true;
+	pthread_cond_signal(&worker->changed);
 	if (worker->engine != NULL)
 		engine_interrupt(worker->engine);
 	pthread_mutex_unlock(&worker->lock);
@@ -240,6 +324,7 @@ worker_retry_us(const struct worker *worker, uint32_t i)
 void
 worker_free(struct worker *worker)
 {
+	worker_leave(worker);
 	pthread_join(worker->thread, NULL);
 	destroy(worker);
 }

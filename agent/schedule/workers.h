@@ -2,6 +2,12 @@
 /*
  * workers.h: the agent's own runs, each in a thread with a ledger and an engine of its own, which are there as long as it runs.
  * One thread begins them and is told when they are over.
+ *
+ *     worker_begin ─> at work ─> over ─> worker_free
+ *                        ^         │ may stay
+ *                        └─────────┴─ worker_go_on, worker_leave ─> over ─> worker_free
+ *
+ * One that may stay keeps ledger, rules and connectors for the next run of its flow, which then begins within a millisecond.
  */
 #ifndef SCHEDULE_WORKERS_H
 #define SCHEDULE_WORKERS_H
@@ -20,6 +26,7 @@ struct worker_options {
 	void (*busy)(void *data, const struct run_place *at, const struct error *why);
 	void (*news)(void *data, const struct run_place *at, struct ledger *ledger, const struct ledger_news *what);
 	bool all_news; /* also what is no finding */
+	bool may_stay; /* when the job is done well */
 	/* The last call, from its thread: whoever waits may ask workers_over() now. */
 	void (*over)(void *data);
 	void *data;
@@ -30,6 +37,11 @@ int worker_begin(const struct worker_options *options, struct agenda_job *job, s
 /* It ends between two steps, and what waits for a system gives up.  Any thread. */
 void worker_stop(struct worker *worker);
 bool worker_is_over(const struct worker *worker);
+/* Of one that is over: it stays, and would take another job of its flow over; options are those that it began with. */
+bool worker_stays(const struct worker *worker);
+int worker_go_on(struct worker *worker, struct agenda_job *job, struct error *err);
+/* Puts away what it kept, and then is over once more, with nothing new to tell. */
+void worker_leave(struct worker *worker);
 /* Of one that is over: what came of it.  `why`: what kept it from running at all, code ERROR_NONE: nothing. */
 const struct agenda_job *worker_job(const struct worker *worker);
 const struct run_result *worker_result(const struct worker *worker);

@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 from cli_bed import Result
-from daemon_bed import Bed
+from daemon_bed import Bed, runs_in
 from runs_bed import DONE, FAILED, FINDINGS, has, main, refused, same
 
 
@@ -49,6 +49,75 @@ def test_runs_when_a_file_comes(bed):
     bed.edit(["10001"], NAME="Other")
     bed.until("the change", lambda: bed.ask("crm", "SELECT name FROM account WHERE number = '10001'") == [("Other",)])
     same("causes", {run["cause"] for run in bed.json(DONE, "runs", "customers")} - {"retry"}, {"file"})  # who looks into the CRM may keep a write from it
+    bed.end()
+
+
+PEOPLE = """
+systems: { desk: { connector = "sqlite"; settings: { path = "%s"; };
+  objects: { person: { key = [ "id" ]; reads = "delta"; mark = "change"; }; }; };
+  crm: { objects: { contact: { key = [ "id" ]; external_key = "ext"; }; }; }; };
+entities: { person: { owner = "desk"; fields: { name: { type = "text"; required = true; }; }; }; };
+flows: { people: { entity = "person"; units = [ "one" ];
+  responsible: { business = "a@example.com"; technical = "b@example.com"; runbook = "https://wiki.example.com/people"; };
+  guards: { updates = "100%%"; creates = "100%%"; };
+  bindings: {
+    desk: { object = "person"; originates = true; trigger: { file = true; quiet = "0s"; }; map = ( [ "name", "name" ] ); };
+    crm: { object = "contact"; create_if = "true"; write = ( [ "name", "name" ] ); }; }; }; };
+"""
+
+
+def people(bed):
+    """A database that another program has open all the time; its connection."""
+    desk = sqlite3.connect(bed.path("desk.sqlite"), isolation_level=None)
+    desk.execute("PRAGMA journal_mode = WAL")
+    desk.execute("CREATE TABLE person (id INTEGER PRIMARY KEY, name TEXT, change INTEGER)")
+    desk.execute("INSERT INTO person VALUES (1, 'Anna', 1)")
+    bed.execute("crm", "CREATE TABLE contact (id INTEGER PRIMARY KEY AUTOINCREMENT, ext TEXT UNIQUE, name TEXT)")
+    bed.write("conf.d/40-people.conf", PEOPLE % bed.path("desk.sqlite"))
+    bed.on("people")
+    return desk
+
+
+def names(bed):
+    return [row[0] for row in bed.ask("crm", "SELECT name FROM contact ORDER BY id")]
+
+
+def test_follows_a_database(bed):
+    """What is written to a database is read at once, by whoever it is kept open; reading it is no sign of more, or it would never end."""
+    desk = people(bed)
+    bed.begin()
+    bed.until("the first", lambda: names(bed) == ["Anna"])
+    for n in range(2, 12):
+        desk.execute("UPDATE person SET name = ?, change = ? WHERE id = 1", (f"Anna {n}", n))
+        bed.until(f"change {n}", lambda: names(bed) == [f"Anna {n}"])
+    ended = len(runs_in(bed.log_text(), "people"))
+    bed.lives_for(4)
+    same("runs of a database at rest, but for one that was due", len(runs_in(bed.log_text(), "people")) - ended in (0, 1), True)
+    # What was kept for the next run is of the configuration before.
+    bed.change("conf.d/40-people.conf", 'quiet = "0s"', 'quiet = "10ms"')
+    desk.execute("UPDATE person SET name = 'Bea', change = 20 WHERE id = 1")
+    bed.until("the last before", lambda: names(bed) == ["Bea"])
+    bed.agent.send_signal(signal.SIGHUP)
+    bed.logs(" reloaded")
+    desk.execute("UPDATE person SET name = 'Cleo', change = 21 WHERE id = 1")
+    bed.until("the first after", lambda: names(bed) == ["Cleo"])
+    bed.end()
+    desk.close()
+    bed.sound()
+
+
+def test_never_quiet(bed):
+    """A folder to which something comes all the time is read all the same."""
+    bed.change("conf.d/30-flows.conf", "trigger: { file = true; }", "trigger: { file = true; quiet = \"500ms\"; }")
+    bed.begin()
+    bed.on("customers")
+    bed.until("what was there before", lambda: bed.accounts() == bed.numbers())
+    bed.edit(["10001"], NAME="Other")
+
+    def changed():
+        bed.write("in/unrelated", "")
+        return bed.ask("crm", "SELECT name FROM account WHERE number = '10001'") == [("Other",)]
+    bed.until("the change", changed)
     bed.end()
 
 
