@@ -1,17 +1,26 @@
 # `make bench`: the figures of docs/performance.md, each beside a yardstick that runs in the same call.
 EXTRA_DIST += tests/bench/run.sh tests/bench/make_customers.py tests/bench/convert.py tests/bench/measure.py \
 	tests/bench/spine.py tests/bench/spine.conf tests/bench/yardstick.py tests/bench/conf.d/bench.conf \
-	tests/bench/conf.d/contracts/erp.kunden.conf tests/bench/conf.d/lookups/country.csv
+	tests/bench/conf.d/contracts/erp.kunden.conf tests/bench/conf.d/lookups/country.csv \
+	tests/bench/latency.py tests/bench/latency.conf tests/bench/idle.py tests/bench/care.py
+# That they work at all, with next to nothing to do.
+dist_check_SCRIPTS += tests/bench/short.sh
+TESTS += tests/bench/short.sh
 BENCH_RECORDS = 1000000
 # The ledger's whole way alone: `make bench-spine BENCH_RECORDS=200000`; BENCH_LONG=1 adds ten times as many.
 bench-spine: all
 	$(AM_TESTS_ENVIRONMENT) python3 -B "$(srcdir)/tests/bench/spine.py" $(BENCH_RECORDS)
+# The agent as a service: a single change's way, the agent at rest, the ledger's housekeeping beside changes; about eight minutes.
+bench-agent: all
+	$(AM_TESTS_ENVIRONMENT) python3 -B "$(srcdir)/tests/bench/latency.py"
+	$(AM_TESTS_ENVIRONMENT) python3 -B "$(srcdir)/tests/bench/idle.py"
+	$(AM_TESTS_ENVIRONMENT) python3 -B "$(srcdir)/tests/bench/care.py"
 bench: all tests/bin/bench-border tests/bin/bench-rules tests/bin/bench-ledger tests/bin/bench-read tests/bin/bench-csv $(bench_data)
 	$(AM_TESTS_ENVIRONMENT) sh "$(srcdir)/tests/bench/run.sh" $(BENCH_RECORDS)
 if HAVE_CMOCKA
 bench_data = tests/bin/bench-data
 endif
-.PHONY: bench bench-spine
+.PHONY: bench bench-spine bench-agent
 
 # What the process border costs a record.
 EXTRA_PROGRAMS += tests/bin/bench-border
