@@ -89,17 +89,17 @@ confirm_says_all(const struct bound *reader, uint32_t output, const struct batch
 static int
 is_asked_or_locked(struct work *work, const char *field, const struct work_link *link, bool *ret_is, struct error *err)
 {
-	const struct work_record *record = work_record_of(work, link);
-
-	*ret_is = false;
-	if (record != NULL && work_locked(work, record, field, ret_is, err) != 0)
+	if (ledger_was_locked(work->ledger, link->at.record, field, ret_is, err) != 0)
 		return -1;
 	if (!*ret_is && ledger_finding_open(work->ledger, LEDGER_FINDING_CONFLICT, link->at.record, link->at.object, field, ret_is, err) != 0)
 		return -1;
 	return *ret_is ? 0 : ledger_finding_open(work->ledger, LEDGER_FINDING_REVIEW, link->at.record, link->at.object, field, ret_is, err);
 }
 
-/* Nothing moves between record and system while people are asked about a field or one of its group, or have locked it. */
+/*
+ * Nothing moves between record and system while people are asked about a field or one of its group, or have locked it.  Of a lock that
+ * ended nobody has looked at the row since as long as the link is held: what was changed there is still to be merged.
+ */
 static int
 stands_still(struct work *work, const struct config_field *field, const struct work_link *link, bool *ret_still, struct error *err)
 {

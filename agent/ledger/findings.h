@@ -205,6 +205,8 @@ int ledger_lock_add(struct ledger *ledger, const struct ledger_lock *lock, int64
 int ledger_lock_end(struct ledger *ledger, int64_t record, const char *field, const char *why, struct error *err);
 /* Those that hold now; record 0: all. */
 int ledger_locks(struct ledger *ledger, int64_t record, int (*each)(void *data, const struct ledger_lock *row), void *data, struct error *err);
+/* Whether the field or its whole record is locked, or was at any time.  Looks through all locks there ever were. */
+int ledger_was_locked(struct ledger *ledger, int64_t record, const char *field, bool *ret_was, struct error *err);
 bool ledger_has_locks(struct ledger *ledger); /* any at all; memory */
 /* What tells the locks of a record that hold now from those that hold at another time; 0: none does. */
 int ledger_locks_mark(struct ledger *ledger, int64_t record, int64_t *ret_mark, struct error *err);

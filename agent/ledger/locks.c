@@ -109,6 +109,23 @@ ledger_locks_mark(struct ledger *ledger, int64_t record, int64_t *ret_mark, stru
 	return 0;
 }
 
+int
+ledger_was_locked(struct ledger *ledger, int64_t record, const char *field, bool *ret_was, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger, "SELECT 1 FROM lock WHERE record = ?1 AND (field IS NULL OR field = ?2) LIMIT 1", err);
+	int step;
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, record);
+	ledger_bind_text(statement, 2, field);
+	if ((step = ledger_step(ledger, statement, err)) < 0)
+		return -1;
+	*ret_was = step == 1;
+	sqlite3_reset(statement);
+	return 0;
+}
+
 /* One whose time is over counts until it is ended: asking for it costs little. */
 bool
 ledger_has_locks(struct ledger *ledger)

@@ -15,9 +15,10 @@ import traceback
 
 from model_rules import Model, SYSTEMS, UNKNOWN, canonical
 from model_users import Users
-from model_world import FIELDS, Trouble, World, moment
+from model_world import FIELDS, TENANTS, Trouble, World, moment
 
 REST_RUNS = 8
+MOST_ASKED = 30  # rounds in which people decide all that is asked
 LATE = 0.2  # of the exports and imports
 
 
@@ -108,22 +109,37 @@ class Bundle:
         self.world.switch_on()
         for _ in range(self.rounds):
             self.world.punctual = self.rand.random() < 0.4
+            self.switch()
             for users in self.users:
                 users.mend()
                 users.act()
                 users.decide()
                 users.unlock()
             self.step(LATE)
+        self.switch(True)
         self.rest()
-        while self.model.rejected or any(record.open or record.locks for record in self.model.records if record.alive):
+        for _ in range(MOST_ASKED):
+            if not self.model.rejected and not any(record.open or record.locks for record in self.model.records if record.alive):
+                break
             for users in self.users:
                 users.mend(True)
                 users.unlock(True)
                 users.decide(True)
             self.rest()
+        else:
+            raise Trouble("people are asked again and again")
         self.check_systems()
         self.check_order_values()
         self.check_ledger()
+
+    def switch(self, all_on=False):
+        """Now and then a unit is off for some rounds, beginning when no import is under way."""
+        off, told = self.world.off, any(True for system in ("erp", "desk") for _ in self.world.told(system))
+        if off and (all_on or self.rand.random() < 0.4):
+            self.world.switch(next(iter(off)), True)
+        elif not off and not told and not all_on and self.rand.random() < 0.2:
+            self.world.switch(self.rand.choice(sorted(TENANTS)), False)
+        self.model.off = set(off)
 
     def give_decisions(self):
         asked = self.world.findings() if self.model.decisions else {}

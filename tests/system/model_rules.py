@@ -84,6 +84,8 @@ class Model:
         self.made = {}      # (system, key) -> seed: rows that users made and that no run has seen
         self.orders = {}    # (tenant, number) -> {customer, total, city}: what the CRM must show, the customer as its account's key
         self.waiting = set()  # orders whose customer did not come yet
+        self.tenants = {}     # (system, key) -> tenant, of every row that was seen
+        self.off = set()      # tenants whose unit is off: nothing is seen of them, and nothing written
 
     def set(self, record, field, value, system, when):
         if record.golden[field] != value:
@@ -265,6 +267,9 @@ class Model:
         for system in SYSTEMS:
             rows = systems[system]
             for key, row in rows.items():
+                if row["_tenant"] in self.off:
+                    continue
+                self.tenants[system, key] = row["_tenant"]
                 self.rejected.discard((system, key))
                 if row["_bad"]:
                     self.rejected.add((system, key))
@@ -289,18 +294,25 @@ class Model:
         for record, system, part, choice, about in self.decisions:
             self.decide(record, system, part, choice, about, systems[system].get(record.links.get(system)))
         self.decisions = []
-        self.rejected = {(system, key) for system, key in self.rejected if key in systems[system]}
+        self.rejected = {(system, key) for system, key in self.rejected if key in systems[system] or self.is_off(system, key)}
         for system in SYSTEMS:
             rows = systems[system]
             for key in self.shown[system]:
                 record = self.by_row.get((system, key))
-                if key not in rows and record is not None and record.links.get(system) == key:
+                if key not in rows and record is not None and record.tenant not in self.off and record.links.get(system) == key:
                     self.gone(record, system)
+
+    def is_off(self, system, key):
+        return self.tenants.get((system, key)) in self.off
 
     def observe_orders(self, exported):
         """An order needs its customer: until that is there the row waits, and nothing of it counts.  The ERP alone says what it is."""
-        before, self.orders, self.waiting = self.orders, {}, set()
+        before = self.orders
+        self.orders = {key: order for key, order in before.items() if key[0] in self.off}
+        self.waiting = {key for key in self.waiting if key[0] in self.off}
         for (tenant, number), order in exported.items():
+            if tenant in self.off:
+                continue
             customer = self.by_row.get(("erp", (tenant, order["customer"])))
             if customer is None or "erp" not in customer.links:
                 self.waiting.add((tenant, number))
@@ -325,7 +337,11 @@ class Model:
             for key, row in systems[system].items():
                 row.update({field: before[system].get(key, {}).get(field, UNKNOWN) for field in FIELDS[system] if row[field] is UNKNOWN})
         for record in self.records:
-            for system, part in set(record.open) | record.held:
+            for system, part in set(record.open) | record.held if record.tenant not in self.off else ():
                 key = record.links[system]
                 for field in next(fields for name, fields in parts(system) if name == part):
                     systems[system][key][field] = before[system].get(key, {}).get(field, UNKNOWN)
+        for system, rows in systems.items():
+            for key in [key for key, row in rows.items() if row["_tenant"] in self.off]:
+                del rows[key]
+            rows.update({key: row for key, row in before[system].items() if row["_tenant"] in self.off})

@@ -152,11 +152,15 @@ class Users:
 
     def is_bad(self, system, key):
         row = self.world.row(system, key)
-        return (system, key) in self.model.rejected or row is None or (row["revenue"] or "").startswith("-")
+        corrected = row is not None and self.world.corrections.get((system, key), (None,))[0] == row["revenue"]
+        return (system, key) in self.model.rejected or row is None or ((row["revenue"] or "").startswith("-") and not corrected)
 
     def mend(self, all_of_them=False):
         for system, key in sorted(self.spoiled & self.model.rejected, key=str):
             record, dice = self.model.by_row.get((system, key)), self.rand.random()
+            # What a person corrects is what the agent shows; while the unit is off that is an old row.
+            if self.model.is_off(system, key):
+                continue
             if (dice < 0.5 and not all_of_them) or (system, key) in self.world.pending or self.world.row(system, key) is None:
                 continue
             # It stays among the spoiled: an import that was made before may bring the bad value back, and then it is mended once more.
@@ -187,7 +191,9 @@ class Users:
             getattr(self.world, system).pop(key, None)
 
     def lock(self):
-        mine = [(record, key) for record, key in self.mine("crm") if not record.locks and record.noted.get("deleted") != self.world.exports]
+        # Who deleted it did so before: what is locked is not deleted.
+        mine = [(record, key) for record, key in self.mine("crm") if not record.locks and record.noted.get("deleted") != self.world.exports and
+                all(self.world.row(system, native) is not None for system, native in record.links.items())]
         if not mine:
             return
         record, key = self.rand.choice(mine)
@@ -248,7 +254,7 @@ class Users:
         """What the last run asked about this seed's records."""
         for record in self.model.records:
             for (system, part), _ in list(record.open.items()) if record.seed == self.seed else []:
-                if not self.is_bad(system, record.links[system]) and (all_of_them or self.rand.random() < 0.4):
+                if record.tenant not in self.model.off and not self.is_bad(system, record.links[system]) and (all_of_them or self.rand.random() < 0.4):
                     choice = self.rand.choice(["take", "keep"])
                     record.tell(f"{system} {record.links[system]}: a person decides {part}: {choice}")
                     self.model.decisions.append((record, system, part, choice, record.sides[system, part]))

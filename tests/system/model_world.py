@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 
 UNITS = {"berlin": "100", "munich": "200"}
+TENANTS = {tenant: unit for unit, tenant in UNITS.items()}
 ERP_COLUMNS = ["MANDANT", "KUNDENNR", "EXTREF", "NAME", "STATUS", "TERMS", "PHONE", "NOTE", "STREET", "CITY", "UMSATZ", "STAND"]
 ORDER_COLUMNS = ["MANDANT", "AUFTRNR", "KUNDENNR", "SUMME"]
 # canonical field -> the system's name of it
@@ -155,6 +156,7 @@ class World:
         self.read = {}  # the CRM's rows, as the last run found them
         self.punctual = False  # the next exports come in time
         self.pending = set()  # (system, key): rows that a file changes that was not imported yet
+        self.off = set()  # tenants whose unit is off
         self.withheld = {}  # customers of the ERP that are not in its exports yet -> how many more
         self.clock = 1000
         self.serial = 0
@@ -250,8 +252,10 @@ class World:
 
     def shuffled(self, rand, system, rows):
         for row in rows.values():
-            row.pop("_fresh", None)
-            row.pop("_unseen", None)
+            # An export that nobody reads has shown nothing.
+            if row.get("_tenant") not in self.off:
+                row.pop("_fresh", None)
+                row.pop("_unseen", None)
         self.known[system] = copy.deepcopy(rows)
         self.log.append(f"{system} exports {len(rows)} rows")
         keys = list(rows) + [key for key in rows if rand.random() < 0.1]
@@ -440,6 +444,11 @@ class World:
     def switch_on(self):
         for flow in ("customers", "orders"):
             self.syncline("flag", flow, "on", "--without-preview", "--why", "a test")
+
+    def switch(self, tenant, on):
+        (self.off.discard if on else self.off.add)(tenant)
+        for flow in ("customers", "orders"):
+            self.syncline("flag", flow, *(["on", "--without-preview"] if on else ["off"]), "--unit", TENANTS[tenant], "--why", "a test")
 
     def run(self):
         """Both flows; the ledger's counts of all that was done."""
