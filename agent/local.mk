@@ -10,6 +10,7 @@ include agent/ledger/local.mk
 include agent/manners/local.mk
 include agent/flow/local.mk
 include agent/deliver/local.mk
+include agent/rehearse/local.mk
 include agent/schedule/local.mk
 include agent/observe/local.mk
 include agent/ctl/local.mk

@@ -54,6 +54,7 @@ enum ctl_exit verb_corrections(struct ctl *ctl);
 enum ctl_exit verb_trace(struct ctl *ctl);
 enum ctl_exit verb_links(struct ctl *ctl);
 enum ctl_exit verb_position(struct ctl *ctl);
+enum ctl_exit verb_loadtest(struct ctl *ctl);
 enum ctl_exit verb_lock(struct ctl *ctl);
 enum ctl_exit verb_unlock(struct ctl *ctl);
 enum ctl_exit verb_rebase(struct ctl *ctl);

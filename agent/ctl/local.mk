@@ -6,7 +6,7 @@ libctl_a_SOURCES += agent/ctl/open.c agent/ctl/open.h agent/ctl/verb_flag.c agen
 libctl_a_SOURCES += agent/ctl/listing.c agent/ctl/listing.h agent/ctl/triage.h agent/ctl/triage_act.c agent/ctl/verb_doctor.c \
 	agent/ctl/verb_status.c agent/ctl/verb_triage.c
 libctl_a_SOURCES += agent/ctl/links.h agent/ctl/links_import.c agent/ctl/links_lines.c agent/ctl/trace.h agent/ctl/trace_rules.c agent/ctl/verb_care.c \
-	agent/ctl/verb_corrections.c agent/ctl/verb_links.c agent/ctl/verb_locks.c agent/ctl/verb_plans.c agent/ctl/verb_position.c agent/ctl/verb_trace.c
+	agent/ctl/verb_corrections.c agent/ctl/verb_links.c agent/ctl/verb_loadtest.c agent/ctl/verb_locks.c agent/ctl/verb_plans.c agent/ctl/verb_position.c agent/ctl/verb_trace.c
 libctl_a_SOURCES += agent/ctl/control.c agent/ctl/control.h agent/ctl/interrupt.c agent/ctl/interrupt.h \
 	agent/ctl/remote.c agent/ctl/remote.h agent/ctl/service.c agent/ctl/service.h agent/ctl/status.h agent/ctl/status_agent.c agent/ctl/status_alone.c agent/ctl/table.c agent/ctl/wire.c \
 	agent/ctl/wire.h

@@ -19,6 +19,8 @@
 static bool
 is_interrupted(const struct opened *opened)
 {
+	if (opened->winding_up)
+		return false;
 	return opened->service != NULL ? service_is_stopped(opened->service) : interrupt_came();
 }
 

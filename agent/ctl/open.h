@@ -22,6 +22,7 @@ struct opened {
 	pthread_t passing; /* an interrupt on to the engine */
 	int wake[2];
 	bool passes_on;
+	bool winding_up; /* it was stopped, or need not be: what has to be done before the end goes on */
 	const struct ctl_service *service; /* of the ctl; then what is loaded is the service's */
 };
 

@@ -6,6 +6,8 @@
 #include "ctl/ctl.h"
 #include "ledger/ledger.h"
 
+/* Within which time a change is to be everywhere: max_lag, else twice the slowest trigger, in ms; 0 where nothing comes by the clock. */
+int64_t status_most_lag(const struct config_flow *flow, int64_t now_us);
 /* It ran here once and does not now: a person has to start it. */
 bool status_agent_lacks(const struct ledger_agent *agent);
 void status_agent_json(struct buffer *json, const struct ledger_agent *agent);

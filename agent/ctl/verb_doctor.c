@@ -12,6 +12,7 @@
 #include "ledger/deliveries.h"
 #include "ledger/runs.h"
 #include "ledger/staging.h"
+#include "rehearse/rehearse.h"
 
 #define DAY_US (INT64_C(24) * 3600 * 1000000)
 #define LAST_DAYS 7          /* whose growth is carried on */
@@ -257,6 +258,19 @@ check_flows(struct doctor *doctor, struct error *err)
 	return 0;
 }
 
+/* What a loadtest created and did not take away. */
+static void
+take_list(void *data, const char *file, const char *flow, const char *system, const char *unit)
+{
+	char place[300], next[384];
+
+	snprintf(place, sizeof place, "%.140s %.140s", flow, system);
+	snprintf(next, sizeof next, "`syncline loadtest %.100s %.100s%s%.100s --on ENVIRONMENT --cleanup` takes it away.", flow, system,
+	         unit[0] != '\0' ? " --unit " : "", unit);
+	found(data, "loadtest", place, next, "generated records were left at the system; flows that read them there are not run");
+	(void)file;
+}
+
 static int
 take_position(void *data, const struct ledger_position_row *row)
 {
@@ -386,7 +400,8 @@ look(struct doctor *doctor, struct error *err)
 	struct ledger *ledger = doctor->listing.ledger;
 
 	if (check_disk(doctor, err) != 0 || check_ledger(doctor, err) != 0 || ledger_delivery_counts(ledger, take_deliveries, doctor, err) != 0 ||
-	    check_flows(doctor, err) != 0 || ledger_positions(ledger, take_position, doctor, err) != 0)
+	    check_flows(doctor, err) != 0 || ledger_positions(ledger, take_position, doctor, err) != 0 ||
+	    rehearse_lists(ledger_state_dir(ledger), take_list, doctor, err) != 0)
 		return -1;
 	check_systems(doctor);
 	return 0;

@@ -483,9 +483,8 @@ longest_pause(const struct config_trigger *trigger, int64_t now_us, int64_t usua
 	return pause;
 }
 
-/* Twice the slowest trigger, or 0 where nothing comes by the clock. */
-static int64_t
-most_lag(const struct config_flow *flow, int64_t now_us)
+int64_t
+status_most_lag(const struct config_flow *flow, int64_t now_us)
 {
 	int64_t slowest = 0;
 
@@ -559,7 +558,7 @@ judge(struct view *view, struct place *place)
 	}
 	if (!on)
 		return;
-	place->most_ms = most_lag(place->flow, view->now);
+	place->most_ms = status_most_lag(place->flow, view->now);
 	if (place->good_us != 0)
 		place->lag_ms = (view->now - place->good_us) / 1000;
 	place->late = place->most_ms > 0 && begin != 0 && (view->now - begin) / 1000 > place->most_ms;

@@ -108,6 +108,19 @@ static const struct ctl_option why_options[] = {
 	{ NULL, NULL, NULL },
 };
 
+static const struct ctl_option loadtest_options[] = {
+	{ "on", "ENVIRONMENT", "the environment that you mean, as agent.environment calls it" },
+	{ "unit", "UNIT", "in the name of this unit" },
+	{ "records", "N", "create so many, 1000 when not given" },
+	{ "for", "SECONDS", "create for so long" },
+	{ "rate", "N", "so many records a second at most" },
+	{ "keep", NULL, "leave them there, on a list" },
+	{ "cleanup", NULL, "only take away what an earlier one left" },
+	{ "forecast", "N", "for a first sync of so many records, not of as many as the ledger has" },
+	{ "changes", "N", "for so many changes a day, not for as many as runs had" },
+	{ NULL, NULL, NULL },
+};
+
 const struct ctl_verb ctl_verbs[] = {
 	{ "check", "set up", "", 0, 0, "reads the configuration and its rules and reports every mistake", NULL, verb_check, false },
 	{ "test", "set up", "", 0, 0, "runs the tests that stand beside the rules", test_options, verb_test, false },
@@ -141,6 +154,8 @@ const struct ctl_verb ctl_verbs[] = {
 	{ "doctor", "care", "", 0, 0, "checks the ledger, the disk, what is stuck, the configuration and the systems", doctor_options, verb_doctor, true },
 	{ "backup", "care", "FILE", 1, 1, "copies the ledger, whoever works on it", NULL, verb_backup, true },
 	{ "restore", "care", "FILE", 1, 1, "puts a backup in the ledger's place", NULL, verb_restore, false },
+	{ "loadtest", "care", "FLOW SYSTEM", 2, 2, "a rehearsal with generated records against a system's staging twin: rates, lag, budget, forecast",
+	  loadtest_options, verb_loadtest, true },
 	{ "explain", "care", "CODE", 1, 1, "tells what an error code means and what to do", NULL, verb_explain, false },
 	{ NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, false },
 };

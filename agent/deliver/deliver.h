@@ -53,4 +53,9 @@ int deliver_pending(const struct deliver_options *options, struct deliver_result
 int deliver_preview(const struct deliver_options *options, struct ledger_plan_draft *from, struct ledger_plan_draft *to,
                     uint64_t counts[LEDGER_COUNT_COUNT], struct error *err);
 
+/* How a write to the object is guarded (CONFIG_GUARD_VERSION, REREAD, NONE); `is_read`: somebody merges what reading again shows. */
+uint8_t deliver_guard(const struct config_binding *binding, const struct syncline_capabilities *can, bool is_read);
+/* How many processes may write to the system at the same time; `sink` is one of them. */
+uint32_t deliver_lanes(const struct engine *engine, const struct config_system *system, const struct connector *sink);
+
 #endif

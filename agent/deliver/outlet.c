@@ -105,19 +105,18 @@ refine(void *data, const struct syncline_object_info *info)
 	take_capabilities(outlet, info->capabilities);
 }
 
-/* What protects other people's changes, and said once where nothing can. */
-static uint8_t
-choose_guard(const struct outlet *outlet)
+/* What protects other people's changes. */
+uint8_t
+deliver_guard(const struct config_binding *binding, const struct syncline_capabilities *can, bool is_read)
 {
-	bool version = outlet->binding->object->version != NULL && outlet->can.conditional_write != SYNCLINE_NONE;
-	uint8_t guard = outlet->binding->guard;
+	bool version = binding->object->version != NULL && can->conditional_write != SYNCLINE_NONE;
 
-	if (guard == CONFIG_GUARD_NONE)
-		return guard;
-	if (version && guard != CONFIG_GUARD_REREAD)
+	if (binding->guard == CONFIG_GUARD_NONE)
+		return CONFIG_GUARD_NONE;
+	if (version && binding->guard != CONFIG_GUARD_REREAD)
 		return CONFIG_GUARD_VERSION;
 	/* Reading again serves the merge: without anybody who reads the object there is nothing to merge with. */
-	if (outlet->can.get != SYNCLINE_NONE && outlet->reader != NULL)
+	if (can->get != SYNCLINE_NONE && is_read)
 		return CONFIG_GUARD_REREAD;
 	return CONFIG_GUARD_NONE;
 }
@@ -126,11 +125,11 @@ choose_guard(const struct outlet *outlet)
  * What is published as a whole is written by one process, and so is what keeps something for itself from call to call: of two that begin with
  * the same, one would undo what the other kept.
  */
-static uint32_t
-choose_lanes(const struct outlet *outlet)
+uint32_t
+deliver_lanes(const struct engine *engine, const struct config_system *system, const struct connector *sink)
 {
-	int64_t parallel = outlet->system->system->limits->parallel;
-	bool alone = (connector_info(outlet->sink)->optional & CONNECTOR_HAS_FINISH) != 0 || engine_keeps_state(outlet->deliver->engine, outlet->sink);
+	int64_t parallel = system->limits->parallel;
+	bool alone = (connector_info(sink)->optional & CONNECTOR_HAS_FINISH) != 0 || engine_keeps_state(engine, sink);
 
 	return alone || parallel < 1 ? 1 : parallel > (int64_t)DELIVER_LANES_MAX ? DELIVER_LANES_MAX : (uint32_t)parallel;
 }
@@ -195,8 +194,8 @@ outlet_open(struct outlet *outlet, struct error *err)
 	}
 	outlet->lanes[0] = outlet->sink;
 	outlet->lane_count = 1;
-	outlet->lane_max = choose_lanes(outlet);
-	outlet->guard = choose_guard(outlet);
+	outlet->lane_max = deliver_lanes(deliver->engine, outlet->binding->system, outlet->sink);
+	outlet->guard = deliver_guard(outlet->binding, &outlet->can, outlet->reader != NULL);
 	if (outlet->guard == CONFIG_GUARD_NONE && outlet->binding->guard != CONFIG_GUARD_NONE && outlet->reader != NULL)
 		engine_say(deliver->engine, SYNCLINE_LOG_WARNING,
 		           "%s.%s can neither be written by version nor be read again before a write: a change made there between reading and writing "

@@ -180,8 +180,8 @@ engine_credentials_of(const struct engine *engine, const struct config_system *s
  * What says which installation it is: addresses and paths by their type, and by their names what else tells one account, database
  * or tenant from another.  How it is read (delimiters, limits, pauses) may change.
  */
-static bool
-tells_which(const struct syncline_setting *setting)
+bool
+engine_tells_which(const struct syncline_setting *setting)
 {
 	static const char *const words[] = { "directory", "import_directory", "path", "folder", "file", "base_url", "host", "server",
 		"port", "address", "endpoint", "url", "uri", "dsn", "database", "db", "schema", "service",
@@ -215,7 +215,7 @@ fingerprint(const struct config_system *system, const struct syncline_settings *
 	if ((sorted = calloc(settings->count + 1u, sizeof *sorted)) == NULL)
 		return error_memory(err);
 	for (uint32_t i = 0; i < settings->count; i++)
-		if (settings->items[i].configured && tells_which(&settings->items[i]))
+		if (settings->items[i].configured && engine_tells_which(&settings->items[i]))
 			sorted[count++] = &settings->items[i];
 	qsort(sorted, count, sizeof *sorted, by_name);
 	crypto_generichash_init(&state, NULL, 0, 16);

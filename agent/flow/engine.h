@@ -102,6 +102,8 @@ void engine_flow_version(const struct engine *engine, const struct config_flow *
 #define ENGINE_LANE_WRITE 2u /* and those above */
 int engine_connector(struct engine *engine, const struct config_system *system, const struct config_unit *unit, unsigned lane,
                      struct connector **ret_connector, struct error *err);
+/* Does this setting say which installation a system is (an address, an account), and not only how it is read? */
+bool engine_tells_which(const struct syncline_setting *setting);
 /* A person started what runs now: systems of the flow that are left alone because of what they said before are tried at once. */
 void engine_forgive(const struct engine *engine, const struct config_flow *flow);
 /* How many microseconds the system is left alone for the unit; 0: it may be asked. */

@@ -114,6 +114,7 @@ CLEANUP_DEFINE(struct ledger, ledger_close);
 
 const struct model *ledger_model(const struct ledger *ledger);
 int64_t ledger_now(const struct ledger *ledger);
+const char *ledger_state_dir(const struct ledger *ledger); /* where it and what else the agent keeps is */
 const char *ledger_who(const struct ledger *ledger); /* as it was opened with; NULL: unknown */
 uint64_t ledger_sequence(const struct ledger *ledger); /* of the open transaction, or of the last one */
 uint32_t ledger_epoch(const struct ledger *ledger);

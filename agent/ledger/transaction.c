@@ -18,6 +18,12 @@ ledger_model(const struct ledger *ledger)
 }
 
 const char *
+ledger_state_dir(const struct ledger *ledger)
+{
+	return ledger->state_dir;
+}
+
+const char *
 ledger_who(const struct ledger *ledger)
 {
 	return ledger->who;

@@ -3,14 +3,14 @@ bin_PROGRAMS += syncline
 syncline_SOURCES = agent/main/syncline.c
 syncline_CPPFLAGS = $(libctl_a_CPPFLAGS)
 syncline_CFLAGS = $(AGENT_CFLAGS)
-syncline_LDADD = libctl.a libschedule.a libdeliver.a libflow.a libmanners.a libledger.a librules.a librulesfn.a libhost.a libconfig.a libbatch.a libos.a libbase.a $(AGENT_LIBS)
+syncline_LDADD = libctl.a libschedule.a librehearse.a libdeliver.a libflow.a libmanners.a libledger.a librules.a librulesfn.a libhost.a libconfig.a libbatch.a libos.a libbase.a $(AGENT_LIBS)
 
 dist_man8_MANS += agent/main/synclined.8
 sbin_PROGRAMS += synclined
 synclined_SOURCES = agent/main/synclined.c
 synclined_CPPFLAGS = $(libctl_a_CPPFLAGS)
 synclined_CFLAGS = $(AGENT_CFLAGS)
-synclined_LDADD = libdaemon.a libctl.a libobserve.a libschedule.a libdeliver.a libflow.a libmanners.a libledger.a librules.a librulesfn.a libhost.a libconfig.a libbatch.a libos.a \
+synclined_LDADD = libdaemon.a libctl.a libobserve.a libschedule.a librehearse.a libdeliver.a libflow.a libmanners.a libledger.a librules.a librulesfn.a libhost.a libconfig.a libbatch.a libos.a \
 	libbase.a $(AGENT_LIBS)
 
 helper_PROGRAMS += syncline-host

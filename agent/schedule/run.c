@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "os/os.h"
+#include "rehearse/rehearse.h"
 #include "schedule/unit.h"
 
 #define SLICE_MS 2000 /* that a unit delivers while others wait */
@@ -403,6 +404,11 @@ run_flow(const struct run_options *options, struct run_result *ret_result, struc
 	memset(ret_result, 0, sizeof *ret_result);
 	if (unit_enter(&place, options->engine, options->flow, err) != 0)
 		return -1;
+	/* What a loadtest created is no record. */
+	if (rehearse_in_the_way(ledger_state_dir(options->engine->ledger), options->flow, err) != 0) {
+		floor_leave(&place);
+		return -1;
+	}
 	if (options->cause == NULL || strcmp(options->cause, "manual") == 0)
 		engine_forgive(options->engine, options->flow);
 	result = choose_units(&f, err);

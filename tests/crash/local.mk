@@ -8,7 +8,7 @@ CRASH_LIBS = $(LIBCONFIG_LIBS) $(SQLITE_LIBS) $(SODIUM_LIBS) $(JSON_LIBS) $(PCRE
 tests_bin_syncline_faults_SOURCES = $(syncline_SOURCES) tests/crash/agent.c tests/crash/no-http.c $(FAULTS_SOURCES) $(POWERLOSS_SOURCES)
 tests_bin_syncline_faults_CPPFLAGS = $(syncline_CPPFLAGS) -I$(top_srcdir)/tests
 tests_bin_syncline_faults_CFLAGS = $(AGENT_CFLAGS)
-tests_bin_syncline_faults_LDADD = libctl.a libschedule.a libdeliver.a libflow.a libmanners.a libledger.a librules.a librulesfn.a libhost.a libconfig.a \
+tests_bin_syncline_faults_LDADD = libctl.a libschedule.a librehearse.a libdeliver.a libflow.a libmanners.a libledger.a librules.a librulesfn.a libhost.a libconfig.a \
 	libbatch.a libos.a libbase.a $(CRASH_LIBS)
 tests_bin_syncline_host_faults_SOURCES = $(syncline_host_SOURCES) tests/crash/host.c tests/crash/no-http.c $(FAULTS_SOURCES)
 tests_bin_syncline_host_faults_CPPFLAGS = $(syncline_host_CPPFLAGS) -I$(top_srcdir)/tests

@@ -21,10 +21,11 @@ ledger:base os batch config
 manners:base config
 flow:base os batch config host rules ledger manners
 deliver:base os batch config host rules ledger flow
-schedule:base os batch config host rules ledger manners flow deliver
+rehearse:base os batch config host rules ledger manners flow deliver
+schedule:base os batch config host rules ledger manners flow deliver rehearse
 observe:base os
-ctl:base os batch config host rules ledger manners flow deliver schedule observe
-daemon:base os batch config host rules ledger manners flow deliver schedule observe ctl
+ctl:base os batch config host rules ledger manners flow deliver rehearse schedule observe
+daemon:base os batch config host rules ledger manners flow deliver rehearse schedule observe ctl
 main:base os batch config host rules ledger flow deliver schedule observe ctl daemon
 '
 

@@ -46,3 +46,8 @@ dist_check_SCRIPTS += tests/system/admin_day.sh
 TESTS += tests/system/admin_day.sh
 EXTRA_DIST += tests/system/admin_day.py
 CLEANFILES += tests/system/administrators-day.md
+
+# Rehearsals with generated records: figures, refusals, and that nothing stays.
+dist_check_SCRIPTS += tests/system/loadtest.sh
+TESTS += tests/system/loadtest.sh
+EXTRA_DIST += tests/system/loadtest.py

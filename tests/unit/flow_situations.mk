@@ -5,4 +5,4 @@ tests_bin_test_flow_situations_SOURCES = tests/unit/flow_situations.c tests/unit
 	tests/unit/flow_situations_gone.c tests/unit/flow_situations_scoped.c tests/unit/flow_situations_merged.c
 tests_bin_test_flow_situations_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_bin_test_flow_situations_CFLAGS = $(UNIT_CFLAGS)
-tests_bin_test_flow_situations_LDADD = libschedule.a $(DELIVER_ARCHIVES) $(UNIT_LIBS)
+tests_bin_test_flow_situations_LDADD = libschedule.a librehearse.a $(DELIVER_ARCHIVES) $(UNIT_LIBS)

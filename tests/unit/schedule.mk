@@ -35,3 +35,11 @@ tests_bin_test_log_SOURCES = tests/unit/log.c
 tests_bin_test_log_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_bin_test_log_CFLAGS = $(UNIT_CFLAGS)
 tests_bin_test_log_LDADD = libobserve.a libos.a libbase.a $(UNIT_LIBS)
+
+# values of generated records
+check_PROGRAMS += tests/bin/test-generate
+TESTS += tests/bin/test-generate
+tests_bin_test_generate_SOURCES = tests/unit/generate.c
+tests_bin_test_generate_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_bin_test_generate_CFLAGS = $(UNIT_CFLAGS)
+tests_bin_test_generate_LDADD = librehearse.a librules.a librulesfn.a libconfig.a libbatch.a libos.a libbase.a $(UNIT_LIBS)

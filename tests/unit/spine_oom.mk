@@ -1,7 +1,7 @@
 # a record's way when memory runs out
 SPINE_OOM_SOURCES = tests/unit/spine_help.c tests/unit/spine_help.h tests/memory_vfs.c tests/memory_vfs.h tests/oom_sqlite.c tests/oom_sqlite.h \
 	tests/oom.c tests/oom.h
-SPINE_ARCHIVES = libschedule.a libdeliver.a libflow.a libmanners.a libledger.a librules.a librulesfn.a libhost.a libconfig.a libbatch.a libos.a libbase.a
+SPINE_ARCHIVES = libschedule.a librehearse.a libdeliver.a libflow.a libmanners.a libledger.a librules.a librulesfn.a libhost.a libconfig.a libbatch.a libos.a libbase.a
 spine_oom_link = $(AM_LDFLAGS) $(OOM_LDFLAGS) $(OOM_FSYNC_LDFLAGS)
 check_PROGRAMS += tests/bin/test-flow-oom
 TESTS += tests/bin/test-flow-oom
