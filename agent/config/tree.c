@@ -86,6 +86,8 @@ append(struct node *parent, struct node *child)
 	parent->count++;
 }
 
+#define KNOWN 1024u
+
 /* One file on its way from libconfig's tree to ours. */
 struct walk {
 	struct loader *l;
@@ -95,7 +97,23 @@ struct walk {
 	uint32_t next; /* entry */
 	bool aligned;  /* scanner and libconfig saw the same settings */
 	bool site;
+	/* Texts that were kept, by their hash: names, types and units come over and over, and stay as long as the model does. */
+	const char *known[KNOWN];
 };
+
+static const char *
+keep_text(struct walk *w, const char *text, size_t length)
+{
+	uint32_t hash = UINT32_C(0x811C9DC5);
+	const char **known;
+
+	for (size_t i = 0; i < length; i++)
+		hash = (hash ^ (unsigned char)text[i]) * UINT32_C(0x01000193);
+	known = &w->known[(hash ^ hash >> 16) % KNOWN];
+	if (*known == NULL || strncmp(*known, text, length) != 0 || (*known)[length] != '\0')
+		*known = loader_keep(w->l, arena_copy(w->l->arena, text, length));
+	return *known;
+}
 
 static uint32_t
 count_settings(config_setting_t *setting)
@@ -126,7 +144,7 @@ take_number(struct walk *w, struct node *node, const struct scan_entry *entry, c
 	node->kind = decimal ? NODE_DECIMAL : NODE_INTEGER;
 	if (decimal) {
 		node->text = loader_keep(w->l, arena_copy(w->l->arena, digits, length));
-		node->length = length;
+		node->length = (uint32_t)length;
 	} else if (length > 2 && (digits[1] == 'x' || digits[1] == 'X')) {
 		node->integer = config_setting_get_int64(setting);
 	} else {
@@ -143,13 +161,13 @@ take_text(struct walk *w, struct node *node, const struct scan_entry *entry, con
 	node->kind = NODE_TEXT;
 	if (text == NULL)
 		text = "";
-	node->length = strlen(text);
+	node->length = (uint32_t)strlen(text);
 	if (!text_is_utf8(text, node->length)) {
 		report(w->l, &node->value_place, SYNTAX, "Write the letter itself instead of \\x….", "the text is not in UTF-8");
 		text = "?";
 		node->length = 1;
 	}
-	node->text = loader_keep(w->l, arena_copy(w->l->arena, text, node->length));
+	node->text = keep_text(w, text, node->length);
 	if (entry != NULL && entry->text_length == node->length) {
 		node->pieces = w->pieces + entry->piece;
 		node->piece_count = entry->piece_count;
@@ -190,7 +208,7 @@ take_value(struct walk *w, struct node *node, const struct scan_entry *entry, co
 		} else if (config_setting_type(setting) == CONFIG_TYPE_FLOAT) {
 			node->kind = NODE_DECIMAL;
 			node->text = loader_keep(w->l, arena_format(w->l->arena, "%.15g", config_setting_get_float(setting)));
-			node->length = node->text != NULL ? strlen(node->text) : 0;
+			node->length = node->text != NULL ? (uint32_t)strlen(node->text) : 0;
 		} else {
 			node->kind = NODE_INTEGER;
 			node->integer = config_setting_get_int64(setting);
@@ -207,7 +225,7 @@ take(struct walk *w, config_setting_t *setting)
 
 	if (node == NULL)
 		return NULL;
-	node->name = name != NULL ? loader_keep(w->l, arena_text(w->l->arena, name)) : "";
+	node->name = name != NULL ? keep_text(w, name, strlen(name)) : "";
 	node->site = w->site;
 	node->value_place = (struct config_place){ w->file, (uint32_t)config_setting_source_line(setting), 0 };
 	if (entry != NULL)

@@ -26,10 +26,9 @@ struct node {
 	uint8_t kind;   /* enum node_kind */
 	bool site;
 	const char *text; /* TEXT, DECIMAL */
-	size_t length;
+	uint32_t length, piece_count;
 	int64_t integer; /* INTEGER, BOOLEAN */
 	const struct config_piece *pieces;
-	uint32_t piece_count;
 };
 
 /* What a load works with; all functions of agent/config share it. */
