@@ -48,6 +48,7 @@ class Record:
         self.held = set()      # (system, part) that differs and is locked
         self.alive = True
         self.story = []
+        self.tags = {None}     # all that its tags ever were
 
     def owner(self, field):
         return "crm" if field == "terms" and self.tenant == "200" else OWNERS[field]
@@ -91,6 +92,7 @@ class Model:
         if record.golden[field] != value:
             record.tell(f"  rule: {field} = {value!r} from {system} ({when})")
             record.golden[field], record.origin[field] = value, system
+            record.tags.update({value} if field == "tags" else {})
             if field == "name":
                 self.by_name[value] = record
 
@@ -146,6 +148,7 @@ class Model:
         elif part in MANUAL and not empty:
             self.ask(record, system, part, "conflict", values)
         elif empty or (part != "note" and record.rank(fields[0], system) < record.rank(fields[0], record.giver(fields))):
+            record.open.pop((system, part), None)
             self.take(record, system, values, "first")
 
     def take(self, record, system, values, why):
@@ -205,11 +208,14 @@ class Model:
         return (all(value is None for value in values.values()) and any(record.golden[field] is not None for field in values) and
                 not record.may_clear(next(iter(values)), system))
 
-    def tags_before(self, system, key, now, base):
+    def tags_before(self, record, system, now, base):
         """Of a system that imports, tags that are neither as an export showed them nor as our import made them were changed before it came or
-        after it, which nobody can tell: what both had agreed on before remains what they are held against."""
-        agreed = self.tags.get((system, key), base)
-        return base if system == "crm" or now in (base, agreed) else agreed
+        after it, which nobody can tell: what both had agreed on before remains what they are held against.  Where only that system ever had it,
+        nothing is known of it but that it was another."""
+        agreed = self.tags.get((system, record.links[system]), base)
+        if system == "crm" or now in (base, agreed):
+            return base
+        return agreed if agreed in record.tags else None
 
     def changed(self, record, system, row, base):
         if system == "erp" and row["number"] != base["number"]:
@@ -227,7 +233,7 @@ class Model:
             elif any(values[field] != record.golden[field] for field in fields) and self.hold(record, system, part):
                 pass
             elif part == "tags":
-                before = self.tags_before(system, record.links[system], values["tags"], base["tags"])
+                before = self.tags_before(record, system, values["tags"], base["tags"])
                 now, before, golden = (x or frozenset() for x in (values["tags"], before, record.golden["tags"]))
                 self.set(record, "tags", ((golden - (before - now)) | (now - before)) or None, system, "union")
             elif part in NEWEST:

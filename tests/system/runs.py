@@ -297,8 +297,8 @@ def switched_off_while_reading(bed, *unit):
 
 def test_off_while_reading(bed):
     """Off holds while a flow is read: it reads no further, and what it lacks it gets when it is on again."""
-    # A source that is slow: fifteen batches a second.
-    bed.change("conf.d/10-systems.conf", 'stable_for = "20ms"; };', 'stable_for = "20ms"; }; limits: { per_second = 15; };')
+    # A source that is slow: three batches a second, so that a busy machine has time to switch.
+    bed.change("conf.d/10-systems.conf", 'stable_for = "20ms"; };', 'stable_for = "20ms"; }; limits: { per_second = 3; };')
     bed.on("customers")
     bed.rows = [[f"{unit}{i:05}", str(unit), f"Name {unit}{i}", "BM"[i % 2], f"0{i}"] for i in range(10000) for unit in (1, 2)]
     bed.orders = []
@@ -316,6 +316,7 @@ def test_off_while_reading(bed):
     has(runs["one"]["message"], "customers was switched off for one while it ran")
     assert runs["one"]["counts"]["other-units"] > 0 and runs["two"]["counts"]["read"] == 10000, runs
     same("who is there", bed.accounts(), bed.numbers(2))
+    bed.change("conf.d/10-systems.conf", "per_second = 3", "per_second = 1000")
     bed.on("customers")
     bed.flow("customers")
     bed.whole()
