@@ -121,7 +121,7 @@ static int
 sleep_ms(const struct daemon *d)
 {
 	int64_t now = os_wall_us(), most = os_watchdog_ms() / 2, long_ms = sooner(jobs_long_ms(d), jobs_next_ms(d));
-	int64_t next = sooner(agenda_next(d->now->agenda, now), arrivals_next(d->now->arrivals));
+	int64_t next = agenda_next(d->now->agenda, now), arrival = arrivals_next(d->now->arrivals);
 
 	if (most <= 0 || most > LONGEST_SLEEP_MS)
 		most = LONGEST_SLEEP_MS;
@@ -129,6 +129,8 @@ sleep_ms(const struct daemon *d)
 		most = sooner(most, long_ms - os_monotonic_ms());
 	if (next != INT64_MAX)
 		most = sooner(most, (next - now) / 1000 + 1);
+	if (arrival != INT64_MAX)
+		most = sooner(most, arrival / 1000 - os_monotonic_ms() + 1);
 	return most > 0 ? (int)most : 0;
 }
 
@@ -147,7 +149,7 @@ daemon_serve(struct daemon *d)
 		jobs_end(d);
 		if (has_acted(d))
 			look_again(d);
-		arrivals_look(d->now->arrivals, d->now->agenda, os_wall_us());
+		arrivals_look(d->now->arrivals, d->now->agenda, os_monotonic_ms() * 1000);
 		jobs_begin(d);
 		jobs_tell_long(d);
 		os_notify("WATCHDOG=1");

@@ -260,6 +260,10 @@ take_result(struct daemon *d, const struct worker *worker)
 		return; /* no longer configured */
 	at = (uint32_t)(flow - model->flows);
 	g->failures[at] = failed || left_due(worker, now_us) ? g->failures[at] + 1 : 0;
+	/* A clock that was set back. */
+	for (uint32_t i = 0; i < model->flow_count; i++)
+		if (g->quiet_us[i] > now_us + AGAIN_MAX_US)
+			g->quiet_us[i] = now_us;
 	soonest = g->quiet_us[at] = now_us + pause_us(g->failures[at]);
 	for (uint32_t i = 0; i < job->unit_count; i++) {
 		const char *name = job->units[i] != NULL ? job->units[i]->head.name : NULL;

@@ -35,6 +35,7 @@ struct agenda {
 	const struct model *model;
 	struct entry *entries; /* of the model's flows */
 	int64_t up_us;
+	int64_t seen_us;       /* what the clock showed last */
 	uint32_t last;         /* that was taken */
 };
 
@@ -302,16 +303,27 @@ must_wait(const struct agenda *agenda, const struct entry *entry, int64_t now_us
 	return false;
 }
 
+static int64_t
+set_back(int64_t us, int64_t by_us)
+{
+	return us == INT64_MAX ? us : us - by_us;
+}
+
 /* A clock that was set back must not let anything wait for the time that it shows no more. */
 static void
 follow_clock(struct agenda *agenda, int64_t now_us)
 {
+	int64_t back_us = agenda->seen_us > now_us ? agenda->seen_us - now_us : 0;
+
+	agenda->seen_us = now_us;
 	if (agenda->up_us > now_us)
 		agenda->up_us = now_us;
 	for (uint32_t f = 0; f < agenda->model->flow_count; f++) {
 		struct entry *entry = &agenda->entries[f];
 
 		for (uint32_t p = 0; p < entry->place_count; p++) {
+			entry->places[p].retry_us = set_back(entry->places[p].retry_us, back_us);
+			entry->places[p].again_us = set_back(entry->places[p].again_us, back_us);
 			for (uint32_t b = 0; b < entry->flow->binding_count; b++) {
 				if (entry->places[p].slots[b].last_us <= now_us)
 					continue;

@@ -24,7 +24,7 @@ void arrivals_close(struct arrivals *arrivals); /* accepts NULL */
  * before arrivals_next().
  */
 int arrivals_fd(const struct arrivals *arrivals);
-/* Calls the agenda for what came and is due by now. */
+/* Calls the agenda for what came and is due by now.  Times are those of a clock that never goes back. */
 void arrivals_look(struct arrivals *arrivals, struct agenda *agenda, int64_t now_us);
 /* When the next of it is due; INT64_MAX: nothing came. */
 int64_t arrivals_next(const struct arrivals *arrivals);

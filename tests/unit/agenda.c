@@ -193,6 +193,13 @@ flags_and_clocks(void **state)
 	/* What was called meanwhile is done when it may. */
 	agenda_allow(agenda, &flows[3], NULL, true);
 	assert_string_equal(take(agenda, START + 11 * MINUTE), "d house 0 1");
+	/* Set back once more: so do what is to be tried again, and what failed. */
+	agenda_retry(agenda, &flows[0], &units[1], START + 14 * MINUTE);
+	assert_string_equal(take(agenda, START - 600 * MINUTE), "");
+	assert_true(agenda_next(agenda, START - 600 * MINUTE) == START - 597 * MINUTE);
+	agenda_again(agenda, &flows[0], &units[1], NULL, START - 598 * MINUTE);
+	assert_string_equal(take(agenda, START - 1200 * MINUTE), "");
+	assert_true(agenda_next(agenda, START - 1200 * MINUTE) == START - 1198 * MINUTE);
 	agenda_free(agenda);
 }
 
