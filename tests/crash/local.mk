@@ -17,6 +17,20 @@ tests_bin_syncline_host_faults_CFLAGS = $(AGENT_CFLAGS)
 tests_bin_syncline_host_faults_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 tests_bin_syncline_host_faults_LDADD = librules.a librulesfn.a $(HOST_ARCHIVES) $(CRASH_LIBS)
 
+# The agent as a service, and its hosts, with fault points, and with clocks that a test sets.  They speak HTTP.
+CLOCK_WRAPS = -Wl,--wrap=clock_gettime -Wl,--wrap=poll -Wl,--wrap=pthread_cond_timedwait
+check_PROGRAMS += tests/bin/synclined-faults tests/bin/synclined-host-faults
+tests_bin_synclined_faults_SOURCES = $(synclined_SOURCES) tests/crash/agent.c tests/crash/clock.c $(FAULTS_SOURCES) $(POWERLOSS_SOURCES)
+tests_bin_synclined_faults_CPPFLAGS = $(synclined_CPPFLAGS) -I$(top_srcdir)/tests
+tests_bin_synclined_faults_CFLAGS = $(AGENT_CFLAGS)
+tests_bin_synclined_faults_LDFLAGS = $(AM_LDFLAGS) $(CLOCK_WRAPS)
+tests_bin_synclined_faults_LDADD = $(synclined_LDADD)
+tests_bin_synclined_host_faults_SOURCES = $(syncline_host_SOURCES) tests/crash/host.c tests/crash/clock.c $(FAULTS_SOURCES)
+tests_bin_synclined_host_faults_CPPFLAGS = $(syncline_host_CPPFLAGS) -I$(top_srcdir)/tests
+tests_bin_synclined_host_faults_CFLAGS = $(AGENT_CFLAGS)
+tests_bin_synclined_host_faults_LDFLAGS = $(AM_LDFLAGS) -export-dynamic $(CLOCK_WRAPS)
+tests_bin_synclined_host_faults_LDADD = $(syncline_host_LDADD)
+
 # All of them in one that is loaded once, for the whole matrix.  Where it can't be built (it is for Linux), each program is loaded each time.
 EXTRA_PROGRAMS += tests/bin/crash-serve
 tests_bin_crash_serve_SOURCES = $(syncline_SOURCES) agent/host/program.c tests/crash/serve.c tests/crash/agent.c tests/crash/host.c \

@@ -26,6 +26,11 @@ dist_check_SCRIPTS += tests/system/ledger_refusals.sh tests/system/daemon.sh tes
 TESTS += tests/system/ledger_refusals.sh tests/system/daemon.sh tests/system/daemon_kills.sh tests/system/manners.sh tests/system/runs.sh
 EXTRA_DIST += tests/system/ledger_refusals.py tests/system/runs.py tests/system/daemon.py tests/system/daemon_bed.py tests/system/daemon_kills.py tests/system/manners.py tests/system/runs_bed.py
 
+# The agent while everything around it fails, and while one target does.
+dist_check_SCRIPTS += tests/system/daemon_chaos.sh tests/system/daemon_hour_down.sh
+TESTS += tests/system/daemon_chaos.sh tests/system/daemon_hour_down.sh
+EXTRA_DIST += tests/system/chaos_bed.py tests/system/daemon_chaos.py tests/system/daemon_hour_down.py
+
 # Which native record is which record of ours.
 dist_check_SCRIPTS += tests/system/told_apart.sh
 TESTS += tests/system/told_apart.sh

@@ -23,6 +23,9 @@
  *
  * All but scripted-find take three records a write, so that a few of them already are several writes.
  *
+ * With a `url`, the world stands behind a server: each call first asks it, and what the server says is what becomes of the call: 200 it
+ * goes on; 429 throttled; anything else, or no answer, as far as it came, nothing took effect, and it is tried again.
+ *
  * Documents meet all of these but applies-late, indexes-late and reads-fail when their last byte was sent.
  *
  * The table journal holds every effect on a record and its kind; what is in it twice was done twice.  The table fault counts; a test
@@ -63,7 +66,9 @@ enum fault {
 struct world {
 	const struct syncline_host *host;
 	const struct syncline_batch_service_v1 *batch;
+	const struct syncline_http_service_v1 *http;
 	const struct syncline_settings *settings;
+	const char *url;
 	bool wanted[FAULT_COUNT];
 	int64_t every, seed, times, late_ms, late_calls, lag_ms;
 	sqlite3 *db;
@@ -100,6 +105,8 @@ uint32_t world_fail(struct world *world, struct syncline_error *err);
 uint32_t world_execute(struct world *world, const char *sql, struct syncline_error *err);
 sqlite3_stmt *world_statement(struct world *world, const char *sql, struct syncline_error *err);
 int64_t world_now_ms(void);
+/* Whether the server lets the call in. */
+uint32_t world_enter(struct world *world, const struct syncline_call *call, struct syncline_error *err);
 /* A transaction of its own, in which what is late and due by now takes effect first. */
 uint32_t world_begin(struct world *world, struct syncline_error *err);
 uint32_t world_commit(struct world *world, struct syncline_error *err);

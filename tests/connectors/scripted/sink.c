@@ -138,7 +138,8 @@ write_items(void *instance, const struct syncline_call *call, const struct syncl
 
 	if (items == NULL)
 		return syncline_fail_memory(err);
-	klass = world_begin(world, err);
+	if ((klass = world_enter(world, call, err)) == SYNCLINE_OK)
+		klass = world_begin(world, err);
 	for (uint32_t i = 0; klass == SYNCLINE_OK && i < count; i++) {
 		struct request request;
 		char id[256];

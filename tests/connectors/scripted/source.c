@@ -28,12 +28,14 @@ copy_text(const char *text)
 
 /* Brings the world up to the present, or fails by plan. */
 static uint32_t
-come_in(struct world *world, struct syncline_error *err)
+come_in(struct world *world, const struct syncline_call *call, struct syncline_error *err)
 {
-	uint32_t klass = world_begin(world, err);
+	uint32_t klass = world_enter(world, call, err);
 	int64_t turn;
 	bool fails;
 
+	if (klass == SYNCLINE_OK)
+		klass = world_begin(world, err);
 	if (klass != SYNCLINE_OK)
 		return klass;
 	fails = world_fault(world, false, &turn) != FAULT_NONE;
@@ -211,9 +213,8 @@ open_read(void *instance, const struct syncline_call *call, const struct synclin
 {
 	struct world *world = instance;
 	struct reader *reader;
-	uint32_t klass = come_in(world, err);
+	uint32_t klass = come_in(world, call, err);
 
-	(void)call;
 	if (klass != SYNCLINE_OK)
 		return klass;
 	if ((reader = calloc(1, sizeof *reader)) == NULL || (reader->native = copy_text(object->native)) == NULL) {
@@ -266,9 +267,8 @@ get(void *instance, const struct syncline_call *call, const struct syncline_obje
 	struct world *world = instance;
 	struct fields fields;
 	char id[256];
-	uint32_t klass = come_in(world, err);
+	uint32_t klass = come_in(world, call, err);
 
-	(void)call;
 	if (klass != SYNCLINE_OK)
 		return klass;
 	klass = list_fields(world, object, &fields, err);
@@ -330,9 +330,8 @@ find(void *instance, const struct syncline_call *call, const struct syncline_obj
 	struct world *world = instance;
 	struct fields fields;
 	sqlite3_stmt *statement;
-	uint32_t hits = 0, klass = come_in(world, err);
+	uint32_t hits = 0, klass = come_in(world, call, err);
 
-	(void)call;
 	if (klass != SYNCLINE_OK)
 		return klass;
 	if (count == 0)
@@ -366,9 +365,8 @@ count_records(void *instance, const struct syncline_call *call, const struct syn
 {
 	struct world *world = instance;
 	sqlite3_stmt *statement;
-	uint32_t klass = come_in(world, err);
+	uint32_t klass = come_in(world, call, err);
 
-	(void)call;
 	if (klass != SYNCLINE_OK)
 		return klass;
 	if ((statement = world_statement(world, "SELECT count(*) FROM record WHERE object = ?1", err)) == NULL)

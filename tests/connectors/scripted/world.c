@@ -603,6 +603,25 @@ world_die(struct world *world, struct syncline_error *err)
 }
 
 uint32_t
+world_enter(struct world *world, const struct syncline_call *call, struct syncline_error *err)
+{
+	struct syncline_http_request request = { .struct_size = sizeof request, .method = "GET", .url = world->url, .response_max = 4096 };
+	struct syncline_http_response response = { .struct_size = sizeof response };
+	uint32_t klass, status;
+
+	if (world->http == NULL || (klass = world->http->perform(world->host, call, &request, &response, err)) == SYNCLINE_OK) {
+		status = world->http != NULL ? response.status : 200;
+		if (world->http != NULL)
+			world->http->release(world->host, &response);
+		if (status == 200)
+			return SYNCLINE_OK;
+		klass = syncline_fail(err, status == 429 ? SYNCLINE_THROTTLED : SYNCLINE_RETRY, "The server said %u.", status);
+		syncline_applied(err, SYNCLINE_APPLIED_NO);
+	}
+	return klass;
+}
+
+uint32_t
 world_outlast(struct world *world, const struct syncline_call *call, struct syncline_error *err)
 {
 	uint32_t klass = world_commit(world, err);
