@@ -735,6 +735,16 @@ is_our_time(const struct work *work, const struct row *row, const struct work_re
 	return any;
 }
 
+/* Is it by its owner's word that the value counts, and another system named as the owner? */
+static bool
+is_foreign(const struct work *work, const struct unit *unit)
+{
+	uint8_t policy = unit->group != NULL ? unit->group->policy : unit->first->policy;
+
+	return policy == CONFIG_POLICY_OWNER &&
+	       strcmp(config_owner(work->intake->unit, work->entity, unit->first), work->bound->binding->system->head.name) != 0;
+}
+
 static int
 merge_unit(struct work *work, const struct row *row, struct work_link *link, struct work_record *record, struct unit *unit, struct error *err)
 {
@@ -779,6 +789,9 @@ merge_unit(struct work *work, const struct row *row, struct work_link *link, str
 	/* A conflict stands until it is decided or the sides agree, however often the row is seen meanwhile. */
 	if ((asked == ASKED_CONFLICT || archived == ASKED_CONFLICT) && unit->base)
 		verdict = VERDICT_CONFLICT;
+	/* So does an edit, even while the owner has lost the record, and gets it again. */
+	if (asked == ASKED_EDIT && verdict == VERDICT_TAKE && unit->base && is_foreign(work, unit))
+		verdict = VERDICT_ASK;
 	if (!decided(work, row, record, unit, &verdict)) {
 		if (locked(work, record, unit, &is_lock, err) != 0)
 			return -1;
