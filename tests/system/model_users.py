@@ -254,6 +254,9 @@ class Users:
         """What the last run asked about this seed's records."""
         for record in self.model.records:
             for (system, part), _ in list(record.open.items()) if record.seed == self.seed else []:
+                # What a person decides is carried out under a lock, too; the lock is no part of the question.
+                if None in record.locks or part in record.locks:
+                    continue
                 if record.tenant not in self.model.off and not self.is_bad(system, record.links[system]) and (all_of_them or self.rand.random() < 0.4):
                     choice = self.rand.choice(["take", "keep"])
                     record.tell(f"{system} {record.links[system]}: a person decides {part}: {choice}")
