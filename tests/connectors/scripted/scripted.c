@@ -31,7 +31,7 @@ static const struct syncline_param params[] = {
 	PARAM(SYNCLINE_PARAM_DURATION, "late", "When what applies late takes effect.", "150ms"),
 	PARAM(SYNCLINE_PARAM_INTEGER, "late_calls", "After how many more calls it does if that is earlier.", "1000"),
 	PARAM(SYNCLINE_PARAM_DURATION, "opens", "How long it takes to be opened.", "0ms"),
-	PARAM(SYNCLINE_PARAM_URL, "url", "The server before it.", ""),
+	PARAM(SYNCLINE_PARAM_URL, "url", "The server before it.", NULL),
 	PARAM(SYNCLINE_PARAM_DURATION, "lag", "How long find misses what is indexed late.", "150ms"),
 };
 
