@@ -3,7 +3,7 @@ libctl_a_SOURCES = agent/ctl/args.c agent/ctl/ctl.h agent/ctl/load.c agent/ctl/l
 	agent/ctl/progress.h agent/ctl/verb_check.c agent/ctl/verb_connectors.c agent/ctl/verb_convert.c agent/ctl/verb_describe.c \
 	agent/ctl/verb_discover.c agent/ctl/verb_explain.c agent/ctl/verb_test.c agent/ctl/verbs.c
 libctl_a_SOURCES += agent/ctl/open.c agent/ctl/open.h agent/ctl/verb_flag.c agent/ctl/verb_run.c agent/ctl/verb_runs.c
-libctl_a_SOURCES += agent/ctl/listing.c agent/ctl/listing.h agent/ctl/triage.h agent/ctl/triage_act.c agent/ctl/verb_doctor.c \
+libctl_a_SOURCES += agent/ctl/doctor.h agent/ctl/doctor_systems.c agent/ctl/listing.c agent/ctl/listing.h agent/ctl/triage.h agent/ctl/triage_act.c agent/ctl/verb_doctor.c \
 	agent/ctl/verb_status.c agent/ctl/verb_triage.c
 libctl_a_SOURCES += agent/ctl/links.h agent/ctl/links_import.c agent/ctl/links_lines.c agent/ctl/trace.h agent/ctl/trace_rules.c agent/ctl/verb_care.c \
 	agent/ctl/verb_corrections.c agent/ctl/verb_links.c agent/ctl/verb_loadtest.c agent/ctl/verb_locks.c agent/ctl/verb_plans.c agent/ctl/verb_position.c agent/ctl/verb_trace.c

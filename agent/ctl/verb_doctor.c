@@ -2,12 +2,13 @@
 /*
  * verb_doctor.c: `syncline doctor`: is the house in order?  It only looks: at the ledger and the rules between its tables, at
  * its size and the disk, at deliveries that don't get on, at positions that are doubted, at flows that nobody is responsible
- * for, and it asks each system through its connector.
+ * for, at lookup tables; doctor_systems.c asks the systems.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl/doctor.h"
 #include "ctl/listing.h"
 #include "ledger/deliveries.h"
 #include "ledger/runs.h"
@@ -287,71 +288,32 @@ take_position(void *data, const struct ledger_position_row *row)
 	return 0;
 }
 
-/* Systems. */
-
-struct asked {
-	struct doctor *doctor;
-	const char *system;
-	unsigned remarks;
-};
-
 static void
-remark(void *data, uint32_t severity, const char *object, const char *message, const char *hint)
+found_at_system(void *data, const char *place, const char *hint, const char *message)
 {
-	struct asked *asked = data;
-	char place[300];
-
-	if (severity < SYNCLINE_LOG_WARNING)
-		return;
-	asked->remarks++;
-	snprintf(place, sizeof place, "%.140s%s%.140s", asked->system, object != NULL ? " " : "", object != NULL ? object : "");
-	found(asked->doctor, "system", place, hint != NULL ? hint : "", message);
+	found(data, "system", place, hint, message);
 }
 
-static void
-check_system(struct doctor *doctor, const struct config_system *system, const struct config_unit *unit)
+/* What the rules need besides the systems, and the systems. */
+static int
+check_outside(struct doctor *doctor, struct error *err)
 {
-	struct asked asked = { .doctor = doctor, .system = system->head.name };
-	struct connector_findings findings = { .remark = remark, .data = &asked };
-	struct connector *connector = NULL;
-	struct error err = { 0 };
-	bool checked = false, good;
-	char place[300];
+	const struct opened *opened = doctor->listing.opened;
+	struct diagnostics mistakes;
+	struct lookups lookups = { NULL, 0 };
+	const struct doctor_systems systems = { .opened = opened, .lookups = &lookups, .json = &doctor->systems, .found = found_at_system,
+		.data = doctor };
+	int result;
 
-	good = systems_start(&doctor->listing.opened->loaded.systems, system, unit, system->access == CONFIG_ACCESS_WRITE, NULL, NULL, &connector, &err) == 0;
-	if (good && (checked = connector_offers(connector, "check/1")))
-		good = connector_check(connector, &findings, &err) == 0;
-	connector_stop(connector);
-	snprintf(place, sizeof place, "%.140s%s%.140s", system->head.name, unit != NULL ? " " : "", unit != NULL ? unit->head.name : "");
-	if (!good)
-		found(doctor, "system", place, err.hint, err.message);
-	ctl_json_open(&doctor->systems, NULL, '{');
-	ctl_json_text(&doctor->systems, "system", system->head.name);
-	ctl_json_text(&doctor->systems, "unit", unit != NULL ? unit->head.name : NULL);
-	ctl_json_boolean(&doctor->systems, "reached", good);
-	ctl_json_boolean(&doctor->systems, "checked", checked);
-	ctl_json_number(&doctor->systems, "remarks", asked.remarks);
-	ctl_json_close(&doctor->systems, '}');
-}
-
-static void
-check_systems(struct doctor *doctor)
-{
-	const struct model *model = ledger_model(doctor->listing.ledger);
-
-	if (ctl_value(doctor->listing.ctl, "offline") != NULL)
-		return;
-	for (uint32_t i = 0; i < model->system_count; i++) {
-		const struct config_system *system = &model->systems[i];
-
-		check_system(doctor, system, NULL);
-		for (uint32_t u = 0; u < model->unit_count; u++) {
-			const struct config_unit_system *at = config_unit_system(&model->units[u], system->head.name);
-
-			if (at != NULL && at->has_settings)
-				check_system(doctor, system, &model->units[u]);
-		}
-	}
+	diagnostics_init(&mistakes);
+	result = lookups_load(opened->loaded.model, &mistakes, &lookups, err);
+	for (size_t i = 0; result == 0 && i < mistakes.count; i++)
+		found(doctor, "lookup", mistakes.items[i].error.place, mistakes.items[i].error.hint, mistakes.items[i].error.message);
+	if (result == 0 && ctl_value(doctor->listing.ctl, "offline") == NULL)
+		result = doctor_systems(&systems, err);
+	lookups_free(&lookups);
+	diagnostics_free(&mistakes);
+	return result;
 }
 
 static void
@@ -403,8 +365,7 @@ look(struct doctor *doctor, struct error *err)
 	    check_flows(doctor, err) != 0 || ledger_positions(ledger, take_position, doctor, err) != 0 ||
 	    rehearse_lists(ledger_state_dir(ledger), take_list, doctor, err) != 0)
 		return -1;
-	check_systems(doctor);
-	return 0;
+	return check_outside(doctor, err);
 }
 
 enum ctl_exit

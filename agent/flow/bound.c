@@ -350,20 +350,10 @@ int
 engine_bind_late(struct engine *engine, struct bound *bound, const struct batch *sample, struct error *err)
 {
 	const struct config_binding *binding = bound->binding;
-	struct error mistake = { 0 };
-	size_t used;
 
-	if (bound->read != NULL || !binding->reads || !has_records(sample) ||
-	    mappings_read(engine->model, binding, &engine->lookups, sample, NULL, &bound->read, &mistake) == 0)
+	if (bound->read != NULL || !binding->reads || !has_records(sample))
 		return 0;
-	used = strlen(mistake.hint);
-	if (mistake.code == ERROR_RULE_UNKNOWN_FIELD)
-		snprintf(mistake.hint + used, sizeof mistake.hint - used,
-		         "%sOnly the fields of the first records are known; `syncline discover %s %s` finds all that the object has.",
-		         used > 0 ? "  " : "", binding->system->head.name, binding->object->head.name);
-	if (err != NULL)
-		*err = mistake;
-	return -1;
+	return mappings_read(engine->model, binding, &engine->lookups, sample, NULL, &bound->read, err);
 }
 
 /* ---- over bindings ---- */

@@ -76,16 +76,10 @@ static int
 compile_late(struct conversion *c, const struct batch *batch, struct error *err)
 {
 	const struct config_binding *from = c->choice.from;
-	size_t used;
 
-	if (c->read != NULL || !has_records(batch) || mappings_read(c->options->model, from, &c->lookups, batch, NULL, &c->read, err) == 0)
+	if (c->read != NULL || !has_records(batch))
 		return 0;
-	used = strlen(err->hint);
-	if (err->code == ERROR_RULE_UNKNOWN_FIELD)
-		snprintf(err->hint + used, sizeof err->hint - used,
-		         "%sOnly the fields of the first records are known; `syncline discover %s %s` finds all that the object has.",
-		         used > 0 ? "  " : "", from->system->head.name, from->object->head.name);
-	return -1;
+	return mappings_read(c->options->model, from, &c->lookups, batch, NULL, &c->read, err);
 }
 
 /* A connector may go beyond the limit that it was asked for; a conversion does not. */

@@ -261,6 +261,19 @@ compile(struct draft *draft, struct diagnostics *diagnostics, struct mapping **r
 	return 0;
 }
 
+/* Rules over what was read alone: a slip of the pen, or a field that comes later? */
+static int
+seen_alone(const struct config_object *object, struct error *err)
+{
+	size_t used = err != NULL ? strlen(err->hint) : 0;
+
+	if (err != NULL && err->code == ERROR_RULE_UNKNOWN_FIELD)
+		snprintf(err->hint + used, sizeof err->hint - used,
+		         "%sOnly the fields of the first records are known; `syncline discover %s %s` finds all that the object has.",
+		         used > 0 ? "  " : "", object->system->head.name, object->head.name);
+	return -1;
+}
+
 bool
 mappings_can_read(const struct config_binding *binding)
 {
@@ -290,7 +303,9 @@ mappings_read(const struct model *model, const struct config_binding *binding, c
 	draft.spec.output_count = used;
 	if (!draft.no_memory)
 		checks(&draft, binding->flow->entity);
-	return compile(&draft, diagnostics, ret_mapping, err);
+	if (compile(&draft, diagnostics, ret_mapping, err) == 0)
+		return 0;
+	return sample != NULL ? seen_alone(binding->object, err) : -1;
 }
 
 /* The entity's fields as the input of writing. */

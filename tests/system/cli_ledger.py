@@ -7,9 +7,10 @@ import json
 import os
 import sqlite3
 import sys
+import time
 import traceback
 
-from cli_bed import Bed, steers
+from cli_bed import BUILD, CONNECTORS, Bed, steers
 
 SYSTEMS = """
 agent: { environment = "test"; timezone = "UTC"; };
@@ -716,6 +717,121 @@ def test_doctor(bed):
     for finding in value["findings"]:
         assert finding["message"] and finding["hint"], finding
     assert {finding["area"] for finding in bed.json(3, "doctor", "--offline", "--quick")["findings"]} == {"flow"}
+
+
+
+def ails(bed, place, *words, runs=1):
+    """doctor's one finding, at a place, with words in what it says and what it advises, in all its forms; a run fails by the same."""
+    findings = bed.json(3, "doctor")["findings"]
+    assert [(finding["area"], finding["place"]) for finding in findings] == [("system", place)], findings
+    has(findings[0]["message"] + findings[0]["hint"], *words)
+    assert findings[0]["hint"], findings
+    has(good(bed.run("doctor"), 3).out, "system", place, findings[0]["message"], findings[0]["hint"])
+    good(bed.run("doctor", "--offline"))
+    good(bed.run("run", "people", "--full"), runs)
+
+
+def well(bed):
+    assert bed.json(0, "doctor")["findings"] == []
+    has(good(bed.run("doctor")).err, "no finding")
+
+
+def test_doctor_objects(bed):
+    """Each system is asked for the objects and fields that flows use, and what it lacks is told as a run meets it."""
+    bed.begin()
+    well(bed)
+    bed.table("alter table person rename to person_before")
+    ails(bed, "base.person", 'no table or view "person"', "syncline discover")
+    bed.table("alter table person_before rename to person")
+    well(bed)
+    # What is only written.
+    bed.table("alter table person rename column paid to paid_before")
+    ails(bed, "base.person", 'people writes the field "paid"', "person has no such field", "`syncline discover base person`", runs=3)
+    bed.table("alter table person rename column paid_before to paid")
+    well(bed)
+    bed.table("alter table person rename column ext to ext_before")
+    ails(bed, "base.person", "external_key", '"ext"')
+    bed.table("alter table person rename column ext_before to ext")
+    well(bed)
+    # What is read, by the rules of a flow and then by a contract.
+    bed.people(PEOPLE.replace("PAID", "SUM"))
+    ails(bed, "erp.people", "PAID", "`syncline discover erp people`")
+    bed.people(PEOPLE)
+    well(bed)
+    good(bed.run("discover", "erp"))
+    bed.people(PEOPLE.replace("PAID", "SUM"))
+    ails(bed, "erp.people", 'the field "PAID" was', "is gone")
+    bed.people(PEOPLE)
+    well(bed)
+
+
+def test_doctor_files(bed):
+    """An export that was read and is gone is no fault where a run has none either; of one that is yet to come it is."""
+    bed.begin()
+    os.remove(bed.path("in/people.csv"))
+    good(bed.run("run", "people"), 0)
+    well(bed)
+    good(bed.run("position", "rewind", "erp.people", "--why", "a test"))
+    assert bed.run("run", "people").status == 1
+    finding, = bed.json(3, "doctor")["findings"]
+    assert (finding["area"], finding["place"]) == ("system", "erp.people"), finding
+    has(finding["message"], "No complete file")
+    has(finding["hint"], "Check the export")
+
+
+def test_doctor_flags(bed):
+    """What no flow uses is not asked for: one that is off may be on its way in."""
+    bed.begin()
+    bed.table("alter table person rename to person_before")
+    good(bed.run("flag", "people", "off", "--why", "a test"))
+    well(bed)
+    good(bed.run("flag", "people", "paused", "--why", "a test"))
+    assert bed.json(3, "doctor")["findings"][0]["place"] == "base.person"
+
+
+def test_doctor_credentials(bed):
+    """A unit with settings of its own is asked for with these."""
+    bed.change("conf.d/10-systems.conf", "units: { one: { }; };",
+               'units: { one: { systems: { base: { settings: { path = "%s"; }; }; }; }; };' % bed.path("one.sqlite"))
+    bed.table("create table person (id integer primary key, number text, name text, colour text, paid text, ext text unique)", file="one.sqlite")
+    bed.begin()
+    well(bed)
+    bed.table("drop table person")
+    well(bed)
+    bed.table("alter table person rename to person_before", file="one.sqlite")
+    ails(bed, "base.person one", 'one.sqlite has no table or view "person"')
+    value = bed.json(3, "doctor")
+    assert [(system["system"], system["unit"], system["reached"]) for system in value["systems"]] == \
+        [("erp", None, True), ("base", None, True), ("base", "one", True)], value
+
+
+def test_doctor_lookups(bed):
+    bed.write("conf.d/40-lookups.conf", 'lookups: { colour: { file = "lookups/colour.csv"; key = "word"; value = "code"; }; };')
+    bed.begin()
+    well(bed)
+    os.rename(bed.path("conf.d/lookups/colour.csv"), bed.path("colour.csv"))
+    finding, = bed.json(3, "doctor", "--offline")["findings"]
+    assert finding["area"] == "lookup" and "colour.csv" in finding["message"] and finding["hint"], finding
+
+
+def test_doctor_silent(bed):
+    """A system that hangs costs limits.timeout, once, and the next one is asked all the same."""
+    bed.begin()
+    bed.table("alter table person rename to person_before")
+    os.mkdir(bed.path("connectors"))
+    for file in [os.path.join(CONNECTORS, "sqlite.so"), os.path.join(BUILD, "tests/connectors/.libs/hang.so")]:
+        os.symlink(os.path.realpath(file), bed.path("connectors/" + os.path.basename(file)))
+    bed.change("conf.d/10-systems.conf", 'connector = "csv"; settings: { directory = "%s/in"; null_if = [ "" ]; };' % bed.folder,
+               'connector = "hang"; limits: { timeout = "1s"; };')
+    began = time.monotonic()
+    value = bed.json(3, "doctor", connectors=bed.path("connectors"))
+    took = time.monotonic() - began
+    findings = {finding["place"]: finding for finding in value["findings"]}
+    assert sorted(findings) == ["base.person", "erp.people"], findings
+    has(findings["erp.people"]["message"], "erp", "1000 ms")
+    assert findings["erp.people"]["hint"], findings
+    assert {system["system"]: system["reached"] for system in value["systems"]} == {"erp": False, "base": True}, value
+    assert took < 30, took
 
 
 def main():

@@ -141,6 +141,10 @@ def without_sizes(text):
     return re.sub(r'"(wal_|free_)?bytes":\d+', "#", text)
 
 
+def without_room(text):
+    return re.sub(r"^disk: .*", "#", text, flags=re.M)
+
+
 def test_same_words(bed):
     """What the agent prints for somebody is what the command prints by itself."""
     every(bed, "1d")
@@ -155,6 +159,26 @@ def test_same_words(bed):
     for words, before in zip(asked, alone):
         now = bed.run(*words)
         same(f"{words}", (now.status, without_sizes(now.out), now.err), (before.status, without_sizes(before.out), before.err))
+    bed.end()
+
+
+def test_doctor(bed):
+    """The agent asks the systems in the same words, while it works with them, and keeps at it."""
+    every(bed, "1d")
+    bed.on("customers")
+    bed.flow("customers")
+    bed.execute("crm", "ALTER TABLE account RENAME TO account_before;")
+    alone = bed.run("doctor")
+    same("alone", (alone.status, "crm.account" in alone.out and 'no table or view "account"' in alone.out), (3, True))
+    bed.begin()
+    there = bed.run("doctor")
+    same("with the agent", (there.status, without_room(there.out), there.err), (alone.status, without_room(alone.out), alone.err))
+    bed.execute("crm", "ALTER TABLE account_before RENAME TO account;")
+    there = bed.run("doctor")
+    same("the table is back", (there.status, "no finding" in there.err), (0, True))
+    bed.edit(["10001"], NAME="Afterwards")
+    bed.run("run", "customers")
+    same("it works", bed.ask("crm", "SELECT name FROM account WHERE number = '10001'"), [("Afterwards",)])
     bed.end()
 
 
