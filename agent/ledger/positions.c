@@ -117,7 +117,7 @@ static int
 trust_applied(struct ledger *ledger, uint32_t object, uint32_t credentials, uint32_t unit, int64_t staged, struct error *err)
 {
 	sqlite3_stmt *statement = ledger_statement(
-		ledger, "SELECT 1 FROM read r WHERE object = ?1 AND credentials = ?2 AND \"full\" = 1 AND ended = 1 AND broken = 0 AND epoch = ?3"
+		ledger, "SELECT 1 FROM read r INDEXED BY read_full WHERE object = ?1 AND credentials = ?2 AND \"full\" = 1 AND ended = 1 AND broken = 0 AND epoch = ?3"
 		        " AND NOT EXISTS (SELECT 1 FROM staged_batch s WHERE s.read = r.id AND s.rows > 0 AND s.id > ?4) LIMIT 1", err);
 	int status;
 
