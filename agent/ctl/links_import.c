@@ -151,7 +151,7 @@ make_link(struct import *import, int64_t record, uint32_t object, struct synclin
 
 	if (nothing == NULL)
 		return error_memory(err);
-	link.created = ledger_sequence(import->ledger);
+	link.there = ledger_sequence(import->ledger);
 	/* Whatever waits for a link of this record is claimed anew, and waits on if it was for another one. */
 	if (ledger_links_put(import->ledger, import->entity, &link, 1, err) != 0 || ledger_deliveries_wake(import->ledger, 0, &record, 1, err) != 0)
 		return -1;

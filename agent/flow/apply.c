@@ -137,7 +137,9 @@ apply_staged(struct work *work, struct bound *bound, struct ledger_staged *stage
 
 	if (apply_begin(work, err) != 0)
 		return -1;
+	work->made_since = staged->first_link;
 	result = staged->batch != NULL && !overtaken ? apply_rows(work, bound, staged->batch, staged->started, staged->read_us, staged->full, err) : 0;
+	work->made_since = INT64_MAX;
 	if (result == 0)
 		result = ledger_applied(work->ledger, staged->object, staged->credentials, work->intake->flow_id, work->intake->unit_id, staged->id, err);
 	return apply_end(work, result, err);
@@ -409,7 +411,7 @@ give_up_waiting(struct work *work, const struct ledger_waiter *waiter, struct er
 }
 
 static int
-apply_waiter(struct work *work, struct bound *bound, const struct ledger_waiter *waiter, struct error *err)
+take_waiter(struct work *work, struct bound *bound, const struct ledger_waiter *waiter, struct error *err)
 {
 	if (work_begin(work, bound, waiter->batch, waiter->started, waiter->read_us, waiter->full, err) != 0 ||
 	    work_rows(work, work->intake->unit, err) != 0 || apply_load(work, err) != 0)
@@ -426,6 +428,17 @@ apply_waiter(struct work *work, struct bound *bound, const struct ledger_waiter 
 	if (work->row_count == 1 && work->rows[0].left)
 		return 0;
 	return ledger_wait_end(work->ledger, waiter->flow, waiter->unit, waiter->object, waiter->native, err);
+}
+
+static int
+apply_waiter(struct work *work, struct bound *bound, const struct ledger_waiter *waiter, struct error *err)
+{
+	int result;
+
+	work->made_since = 0; /* the link may have been made since the row came, whenever its read began */
+	result = take_waiter(work, bound, waiter, err);
+	work->made_since = INT64_MAX;
+	return result;
 }
 
 static int

@@ -115,7 +115,7 @@ make_row(struct work *work, const struct row *row, struct ledger_bulk_row *to, s
 	*to->record = (struct ledger_record){ .unit = work->intake->unit_id, .generation = 1, .version = work->version,
 		.updated_us = work->intake->run->started_us, .values = values };
 	*to->link = (struct ledger_link){ .object = work->bound->object, .unit = work->intake->unit_id, .native = row->native, .version = row->version,
-		.effective = work->version };
+		.effective = work->version, .there = work->started };
 	memcpy(to->link->raw, row->raw, sizeof to->link->raw);
 	if (work_first_stamps(work, row, to->record, err) != 0 || work_all_keys(work, values, &keys, &to->key_count, err) != 0)
 		return -1;

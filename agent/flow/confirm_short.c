@@ -72,7 +72,7 @@ confirm_creates(struct work *work, const struct intake_confirmation *items, uint
 		const struct intake_confirmation *item = &items[at[k]];
 
 		links[k] = (struct ledger_link){ .object = work->bound->object, .unit = work->intake->unit_id, .native = item->native,
-			.record = item->record, .version = item->version, .state = LEDGER_LINK_LIVE, .flags = LEDGER_LINK_UNSEEN, .created = sequence,
+			.record = item->record, .version = item->version, .state = LEDGER_LINK_LIVE, .flags = LEDGER_LINK_UNSEEN, .there = sequence,
 			.confirmed = sequence, .confirmed_us = now };
 		ret_done[at[k]] = 1;
 		if (confirm_tell(work, item, item->native, err) != 0)

@@ -109,7 +109,7 @@ work_find_twins(struct work *work, const struct row *row, const struct work_reco
 {
 	struct linking linking = { .run = work->intake->run->number, .object = work->bound->object };
 
-	if (work->mode != INTAKE_DRY || link->at.created < work->began || row->decision != NULL)
+	if (work->mode != INTAKE_DRY || (link->at.id != 0 && link->at.id < work->first_link) || row->decision != NULL)
 		return 0;
 	if (ledger_history_of(work->ledger, record->at.id, look_how, &linking, err) != 0)
 		return -1;

@@ -25,7 +25,7 @@ work_init(struct work *work, struct intake *intake, const struct intake_apply_op
 	work->draft = options->draft;
 	work->options = options;
 	work->result = result;
-	work->began = ledger_sequence(work->ledger);
+	work->made_since = INT64_MAX;
 	arena_init(&work->arena, ARENA_BYTES);
 	buffer_init(&work->scratch, SYNCLINE_RECORD_MAX * 2);
 	buffer_init(&work->text, SYNCLINE_RECORD_MAX * 8);
@@ -36,6 +36,8 @@ work_init(struct work *work, struct intake *intake, const struct intake_apply_op
 	work_find_key_fields(work);
 	for (uint32_t i = 0; i < work->entity->field_count; i++)
 		work->field_words[i] = ledger_field_id(work->ledger, work->entity, &work->entity->fields[i]);
+	if (work->mode == INTAKE_DRY && ledger_link_next(work->ledger, &work->first_link, err) != 0)
+		return -1;
 	if (work->entity_id == 0)
 		return error_set(err, ERROR_INTERNAL, NULL, "the ledger was not opened with the entity \"%s\"", work->entity->head.name);
 	return 0;
@@ -289,6 +291,11 @@ work_load_links(struct work *work, const struct syncline_slice *natives, uint32_
 			return error_set(err, ERROR_INTERNAL, "`syncline doctor` checks the ledger.",
 			                 "the link %lld of the record %lld leads nowhere", (long long)links[i], (long long)records[i]);
 		slot->link->reader = work->bound;
+		/* A row of an earlier read made it meanwhile. */
+		if (slot->link->at.id >= work->made_since && slot->link->at.there < work->started) {
+			slot->link->at.there = work->started;
+			slot->link->dirty = true;
+		}
 	}
 	return 0;
 }
@@ -322,7 +329,7 @@ struct work_link *
 work_new_link(struct work *work, struct work_record *record, uint32_t object, struct syncline_slice native, struct error *err)
 {
 	struct ledger_link from = { .object = object, .unit = work->intake->unit_id, .native = native, .record = record->at.id,
-		.created = ledger_sequence(work->ledger) };
+		.there = work->started };
 	struct work_link *link;
 	uint64_t *nothing = arena_array(&work->arena, work->field_limit + 1u, sizeof *nothing);
 

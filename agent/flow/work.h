@@ -144,7 +144,7 @@ struct work {
 	struct intake_result *result;
 	const struct intake_apply_options *options;
 	int64_t first_new; /* the first record that this pass made, and all behind it; 0: none */
-	uint64_t began; /* the ledger's sequence at its beginning */
+	int64_t first_link; /* DRY: the first link that this pass made, and all behind it */
 	bool more_twins; /* DRY: some were found that were not known when it began */
 	bool in_objects; /* staged rows are applied; those that are to be tried again follow */
 	struct work_claims *claims; /* NULL: a row that is refused for a unique field is told */
@@ -158,6 +158,7 @@ struct work {
 	struct intake_binding_counts *counts; /* of its binding; never NULL */
 	const struct batch *native;
 	uint64_t started;     /* the read's sequence */
+	int64_t made_since;   /* the first link that was made since it began; INT64_MAX: these are not its rows */
 	int64_t read_us;
 	bool full;
 	uint32_t version;     /* effective version's id */

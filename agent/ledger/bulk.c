@@ -120,7 +120,6 @@ store_links(struct ledger_bulk *bulk, struct ledger_bulk_row *rows, uint32_t cou
 		link->record = rows[i].record->id;
 		link->effective = bulk->options.version;
 		link->state = LEDGER_LINK_LIVE;
-		link->created = ledger_sequence(bulk->ledger);
 		result = link_write(&writing, link, bulk->away, err);
 	}
 	return link_write_end(&writing, result, err);

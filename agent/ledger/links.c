@@ -10,10 +10,10 @@ const char ledger_schema_records[] =
 	"CREATE TABLE record_number (epoch INTEGER PRIMARY KEY, used INTEGER NOT NULL);\n"
 	"CREATE TABLE record_count (entity INTEGER NOT NULL, unit INTEGER NOT NULL, live INTEGER NOT NULL, PRIMARY KEY (entity, unit))"
 	" WITHOUT ROWID;\n"
-	/* raw: NULL when no row was ever understood. */
+	/* raw: NULL when no row was ever understood.  there: struct ledger_link (records.h). */
 	"CREATE TABLE link (id INTEGER PRIMARY KEY, object INTEGER NOT NULL, unit INTEGER NOT NULL, native TEXT NOT NULL,"
 	" record INTEGER NOT NULL, entity INTEGER NOT NULL, state INTEGER NOT NULL, flags INTEGER NOT NULL, raw BLOB,"
-	" effective INTEGER NOT NULL, version TEXT, created INTEGER NOT NULL, confirmed INTEGER NOT NULL, confirmed_us INTEGER NOT NULL);\n"
+	" effective INTEGER NOT NULL, version TEXT, there INTEGER NOT NULL, confirmed INTEGER NOT NULL, confirmed_us INTEGER NOT NULL);\n"
 	/*
 	 * Vectors that are not the record's, 8 bytes a field id; NULL: equal to the record's values, and without a row both are.  Most are here
 	 * from a record's change to its delivery: few pages take them and give them up again, and the links' own rows don't grow.
@@ -150,7 +150,7 @@ link_read(sqlite3_stmt *statement, uint32_t words, struct arena *arena, struct l
 	link.version = ledger_column_slice(statement, 9, arena, &failed);
 	if (failed || read_vector(statement, 10, words, arena, &link.sent) != 0 || read_vector(statement, 11, words, arena, &link.seen) != 0)
 		return error_memory(err);
-	link.created = (uint64_t)sqlite3_column_int64(statement, 12);
+	link.there = (uint64_t)sqlite3_column_int64(statement, 12);
 	link.confirmed = (uint64_t)sqlite3_column_int64(statement, 13);
 	link.confirmed_us = sqlite3_column_int64(statement, 14);
 	if (sqlite3_column_type(statement, 16) != SQLITE_NULL) {
@@ -384,6 +384,18 @@ find_all(struct ledger *ledger, uint32_t object, uint32_t unit, const struct syn
 		ret_links[i] = best.id;
 		ret_records[i] = best.record;
 	}
+	return 0;
+}
+
+int
+ledger_link_next(struct ledger *ledger, int64_t *ret_id, struct error *err)
+{
+	sqlite3_stmt *statement = ledger_statement(ledger, "SELECT coalesce(max(id), 0) + 1 FROM link", err);
+
+	if (statement == NULL || ledger_step(ledger, statement, err) != 1)
+		return -1;
+	*ret_id = sqlite3_column_int64(statement, 0);
+	sqlite3_reset(statement);
 	return 0;
 }
 

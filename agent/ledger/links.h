@@ -12,7 +12,7 @@
 #include "ledger/golden.h"
 
 #define LINK_COLUMNS \
-	"id, object, unit, native, record, state, flags, raw, effective, version, sent, seen, created, confirmed, confirmed_us," \
+	"id, object, unit, native, record, state, flags, raw, effective, version, sent, seen, there, confirmed, confirmed_us," \
 	" written_version, written, written_us"
 /* FROM link …: with what stands beside it: vectors, where it has some of its own, and what we wrote since it was seen. */
 #define LINK_BESIDE " LEFT JOIN link_vector ON link_vector.link = id LEFT JOIN link_written ON link_written.link = id"

@@ -2,7 +2,8 @@
 /*
  * links_missing.c: the links that a complete full read did not show.  What it showed is a set in memory.  Most often as many as
  * are live were seen, and so there are none; else one look through the index finds live links that are not in it, and only those
- * are looked up.  The list is kept for the next call, since lists are asked for page by page; each row is judged anew when it is told.
+ * are looked up.  Links that were made since the read began are looked at by themselves.  The list is kept for the next call, since
+ * lists are asked for page by page; each row is judged anew when it is told.
  */
 #include "ledger/links.h"
 
@@ -12,6 +13,8 @@ struct missing {
 	int64_t read;
 	uint32_t object, unit;
 	uint64_t started;
+	int64_t since; /* the first link that was made since it began */
+	bool rejected; /* it refused rows, which may be of links that were made meanwhile */
 	int64_t *ids; /* ascending: live and not seen */
 	size_t count, room;
 };
@@ -50,50 +53,17 @@ note(struct missing *missing, int64_t id, struct error *err)
 	return 0;
 }
 
-/*
- * The first link that was made after the read began.  Links are appended with a sequence that never falls, so that it is found by
- * halves; without it a first load would have every record that it made counted as one that was not seen.
- */
-static int
-first_since(struct ledger *ledger, uint64_t started, int64_t *ret_first, struct error *err)
-{
-	sqlite3_stmt *statement = ledger_statement(ledger, "SELECT coalesce(max(id), 0) + 1 FROM link", err);
-	int64_t low = 1, high;
-
-	if (statement == NULL || ledger_step(ledger, statement, err) != 1)
-		return -1;
-	high = sqlite3_column_int64(statement, 0);
-	sqlite3_reset(statement);
-	if ((statement = ledger_statement(ledger, "SELECT id, created FROM link WHERE id >= ?1 ORDER BY id LIMIT 1", err)) == NULL)
-		return -1;
-	while (low < high) {
-		int64_t middle = low + (high - low) / 2;
-		int step;
-
-		sqlite3_bind_int64(statement, 1, middle);
-		if ((step = ledger_step(ledger, statement, err)) < 0)
-			return link_failed(ledger, err);
-		if (step == 0 || sqlite3_column_int64(statement, 1) >= (int64_t)started)
-			high = middle;
-		else
-			low = sqlite3_column_int64(statement, 0) + 1;
-		sqlite3_reset(statement);
-	}
-	*ret_first = low;
-	return 0;
-}
-
 /* One number about the object; ?2: the first link since. */
 static int
-count(struct ledger *ledger, const char *sql, const struct missing *missing, int64_t since, uint64_t *ret_count, struct error *err)
+count(struct ledger *ledger, const char *sql, const struct missing *missing, bool since, uint64_t *ret_count, struct error *err)
 {
 	sqlite3_stmt *statement = ledger_statement(ledger, sql, err);
 
 	if (statement == NULL)
 		return -1;
 	sqlite3_bind_int64(statement, 1, missing->object);
-	if (since != 0)
-		sqlite3_bind_int64(statement, 2, since);
+	if (since)
+		sqlite3_bind_int64(statement, 2, missing->since);
 	if (ledger_step(ledger, statement, err) != 1)
 		return -1;
 	*ret_count = (uint64_t)sqlite3_column_int64(statement, 0);
@@ -103,7 +73,7 @@ count(struct ledger *ledger, const char *sql, const struct missing *missing, int
 
 /* How many links that are not live any more were seen; of too many nothing can be said. */
 static int
-count_ended(struct ledger *ledger, const struct missing *missing, const struct ledger_seen *seen, int64_t since, uint64_t most, uint64_t *ret_count,
+count_ended(struct ledger *ledger, const struct missing *missing, const struct ledger_seen *seen, uint64_t most, uint64_t *ret_count,
             bool *ret_known, struct error *err)
 {
 	sqlite3_stmt *statement = ledger_statement(ledger, "SELECT id FROM link INDEXED BY link_ended WHERE state <> 0 AND object = ?1", err);
@@ -117,7 +87,7 @@ count_ended(struct ledger *ledger, const struct missing *missing, const struct l
 		int64_t id = sqlite3_column_int64(statement, 0);
 
 		passed++;
-		ended += id < since && ledger_seen_has(seen, id);
+		ended += id < missing->since && ledger_seen_has(seen, id);
 	}
 	sqlite3_reset(statement);
 	if (step < 0)
@@ -132,22 +102,62 @@ count_ended(struct ledger *ledger, const struct missing *missing, const struct l
  * seen are links of the object, so that none is missing then.  Where much is newer, that is not worth counting.
  */
 static int
-all_seen(struct ledger *ledger, const struct missing *missing, const struct ledger_seen *seen, int64_t since, bool *ret_all, struct error *err)
+all_seen(struct ledger *ledger, const struct missing *missing, const struct ledger_seen *seen, bool *ret_all, struct error *err)
 {
 	uint64_t live, newest, newer, ended = 0;
 	bool known = false;
 
 	*ret_all = false;
-	if (count(ledger, "SELECT total(live) FROM link_count WHERE object = ?1", missing, 0, &live, err) != 0 ||
-	    count(ledger, "SELECT coalesce(max(id), 0) FROM link WHERE ?1 > 0", missing, 0, &newest, err) != 0)
+	if (count(ledger, "SELECT total(live) FROM link_count WHERE object = ?1", missing, false, &live, err) != 0 ||
+	    count(ledger, "SELECT coalesce(max(id), 0) FROM link WHERE ?1 > 0", missing, false, &newest, err) != 0)
 		return -1;
-	if ((int64_t)newest - since > (int64_t)(live / 4))
+	if ((int64_t)newest - missing->since > (int64_t)(live / 4))
 		return 0;
-	if (count(ledger, "SELECT count(*) FROM link NOT INDEXED WHERE id >= ?2 AND object = ?1 AND state = 0", missing, since, &newer, err) != 0 ||
-	    count_ended(ledger, missing, seen, since, live / 4 + 100, &ended, &known, err) != 0)
+	if (count(ledger, "SELECT count(*) FROM link NOT INDEXED WHERE id >= ?2 AND object = ?1 AND state = 0", missing, true, &newer, err) != 0 ||
+	    count_ended(ledger, missing, seen, live / 4 + 100, &ended, &known, err) != 0)
 		return -1;
-	*ret_all = known && ledger_seen_count(seen, since) - ended == live - newer;
+	*ret_all = known && ledger_seen_count(seen, missing->since) - ended == live - newer;
 	return 0;
+}
+
+/* Notes the live ones of (object, unit) among what the statement finds, ids and states, that are not among those seen. */
+static int
+note_unseen(struct ledger *ledger, sqlite3_stmt *statement, struct missing *missing, const struct ledger_seen *seen, bool older, struct error *err)
+{
+	int step;
+
+	sqlite3_bind_int64(statement, 1, missing->object);
+	sqlite3_bind_int64(statement, 2, missing->unit);
+	while ((step = ledger_step(ledger, statement, err)) == 1) {
+		int64_t id = sqlite3_column_int64(statement, 0);
+
+		if ((older && id >= missing->since) || sqlite3_column_int64(statement, 1) != (int64_t)LEDGER_LINK_LIVE || ledger_seen_has(seen, id))
+			continue;
+		if (note(missing, id, err) != 0) {
+			sqlite3_reset(statement);
+			return -1;
+		}
+	}
+	return step < 0 ? link_failed(ledger, err) : 0;
+}
+
+/*
+ * Links that rows of an earlier read made while this one was going on.  It can't have seen them as links: what it showed of them is
+ * staged, and has raised `there` since.  What it refused it may have shown, too.
+ */
+static int
+note_late(struct ledger *ledger, struct missing *missing, const struct ledger_seen *seen, struct error *err)
+{
+	sqlite3_stmt *statement;
+
+	if (missing->rejected)
+		return 0;
+	statement = ledger_statement(ledger, "SELECT id, state FROM link NOT INDEXED WHERE id >= ?3 AND object = ?1 AND unit = ?2 AND there < ?4", err);
+	if (statement == NULL)
+		return link_failed(ledger, err);
+	sqlite3_bind_int64(statement, 3, missing->since);
+	sqlite3_bind_int64(statement, 4, (int64_t)missing->started);
+	return note_unseen(ledger, statement, missing, seen, false, err);
 }
 
 /* Live links of (object, unit) that are not among those seen, and older than the read. */
@@ -155,31 +165,19 @@ static int
 compare(struct ledger *ledger, struct missing *missing, const struct ledger_seen *seen, struct error *err)
 {
 	sqlite3_stmt *statement;
-	int64_t since = 0;
 	bool all;
-	int step;
 
-	if (first_since(ledger, missing->started, &since, err) != 0 || all_seen(ledger, missing, seen, since, &all, err) != 0)
+	if (all_seen(ledger, missing, seen, &all, err) != 0)
 		return -1;
-	if (all)
-		return 0;
-	statement = ledger_statement(ledger, "SELECT id, state FROM link INDEXED BY link_native WHERE object = ?1 AND unit = ?2", err);
-	if (statement == NULL)
-		return link_failed(ledger, err);
-	sqlite3_bind_int64(statement, 1, missing->object);
-	sqlite3_bind_int64(statement, 2, missing->unit);
-	while ((step = ledger_step(ledger, statement, err)) == 1) {
-		int64_t id = sqlite3_column_int64(statement, 0);
-
-		if (id >= since || sqlite3_column_int64(statement, 1) != (int64_t)LEDGER_LINK_LIVE || ledger_seen_has(seen, id))
-			continue;
-		if (note(missing, id, err) != 0) {
-			sqlite3_reset(statement);
+	if (!all) {
+		statement = ledger_statement(ledger, "SELECT id, state FROM link INDEXED BY link_native WHERE object = ?1 AND unit = ?2", err);
+		if (statement == NULL)
+			return link_failed(ledger, err);
+		if (note_unseen(ledger, statement, missing, seen, true, err) != 0)
 			return -1;
-		}
 	}
-	if (step < 0)
-		return link_failed(ledger, err);
+	if (note_late(ledger, missing, seen, err) != 0)
+		return -1;
 	if (missing->count > 0)
 		qsort(missing->ids, missing->count, sizeof *missing->ids, by_number);
 	return 0;
@@ -188,7 +186,7 @@ compare(struct ledger *ledger, struct missing *missing, const struct ledger_seen
 static int
 fill(struct ledger *ledger, struct missing *missing, struct error *err)
 {
-	sqlite3_stmt *statement = ledger_statement(ledger, "SELECT started FROM read WHERE id = ?1", err);
+	sqlite3_stmt *statement = ledger_statement(ledger, "SELECT started, first_link, rejected FROM read WHERE id = ?1", err);
 	struct ledger_seen *seen;
 	int step, result;
 
@@ -198,6 +196,8 @@ fill(struct ledger *ledger, struct missing *missing, struct error *err)
 	if ((step = ledger_step(ledger, statement, err)) < 0)
 		return -1;
 	missing->started = step == 1 ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
+	missing->since = step == 1 ? sqlite3_column_int64(statement, 1) : 0;
+	missing->rejected = step == 1 && sqlite3_column_int64(statement, 2) > 0;
 	sqlite3_reset(statement);
 	if (step == 0)
 		return error_set(err, ERROR_LEDGER_NOT_FOUND, "Read the object in full once more.", "the read %lld is not in the ledger any more",
@@ -235,7 +235,7 @@ judge(struct ledger *ledger, const struct missing *missing, int64_t id, uint32_t
       struct error *err)
 {
 	sqlite3_stmt *statement = ledger_statement(ledger,
-		"SELECT " LINK_COLUMNS " FROM link" LINK_BESIDE " WHERE id = ?1 AND state = 0 AND object = ?2 AND unit = ?3 AND created < ?4"
+		"SELECT " LINK_COLUMNS " FROM link" LINK_BESIDE " WHERE id = ?1 AND state = 0 AND object = ?2 AND unit = ?3 AND there < ?4"
 		" AND coalesce(written, confirmed) < ?4", err);
 	int step;
 

@@ -73,7 +73,7 @@ bind_link(const struct link_writing *w, sqlite3_stmt *statement, const struct le
 	bind_raw(statement, 9, link->raw);
 	sqlite3_bind_int64(statement, 10, link->effective);
 	bind_version(statement, 11, link->version);
-	sqlite3_bind_int64(statement, 12, (int64_t)link->created);
+	sqlite3_bind_int64(statement, 12, (int64_t)link->there);
 	sqlite3_bind_int64(statement, 13, (int64_t)link->confirmed);
 	sqlite3_bind_int64(statement, 14, link->confirmed_us);
 }
@@ -170,7 +170,7 @@ insert(struct link_writing *w, struct ledger_link *link, bool known, struct erro
 {
 	if (w->inserting == NULL &&
 	    (w->inserting = ledger_statement(w->ledger, "INSERT INTO link (id, object, unit, native, record, entity, state, flags, raw, effective,"
-	                                                " version, created, confirmed, confirmed_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,"
+	                                                " version, there, confirmed, confirmed_us) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,"
 	                                                " ?12, ?13, ?14)", err)) == NULL)
 		return -1;
 	if (!known && link->state == LEDGER_LINK_LIVE && check_native(w, link, err) != 0)
@@ -225,15 +225,15 @@ look(struct link_writing *w, const struct ledger_link *link, struct former *ret_
 }
 
 /* Columns of no index alone; those of link_native's tail too. */
-#define SET_BESIDE "UPDATE link SET version = ?11, created = ?12, confirmed = ?13, confirmed_us = ?14 WHERE id = ?1"
+#define SET_BESIDE "UPDATE link SET version = ?11, there = ?12, confirmed = ?13, confirmed_us = ?14 WHERE id = ?1"
 #define SET_INNER \
-	"UPDATE link SET flags = ?8, raw = ?9, effective = ?10, version = ?11, created = ?12, confirmed = ?13, confirmed_us = ?14 WHERE id = ?1"
+	"UPDATE link SET flags = ?8, raw = ?9, effective = ?10, version = ?11, there = ?12, confirmed = ?13, confirmed_us = ?14 WHERE id = ?1"
 #define AS_IT_WAS " AND object = ?2 AND unit = ?3 AND native = ?4 AND record = ?5 AND state = ?7"
 #define UNDERSTOOD_AS_IT_WAS AS_IT_WAS " AND flags = ?8 AND raw IS ?9 AND effective = ?10"
 
 /* What is known of a link: its row, and what we wrote since, if it is `apart`. */
 #define AS_IT_STANDS "SELECT 1 FROM link LEFT JOIN link_written ON link_written.link = id WHERE id = ?1" AS_IT_WAS \
-	" AND (flags | iif(written IS NULL, 0, 2)) = ?8 AND raw IS ?9 AND effective = ?10 AND created = ?12"
+	" AND (flags | iif(written IS NULL, 0, 2)) = ?8 AND raw IS ?9 AND effective = ?10 AND there = ?12"
 static_assert(LEDGER_LINK_UNSEEN == 2, "the number stands in statements here");
 
 static int
@@ -263,7 +263,7 @@ static bool
 is_written_alone(const struct ledger_link *was, const struct ledger_link *link)
 {
 	return link->state == LEDGER_LINK_LIVE && link->flags == (was->flags | LEDGER_LINK_UNSEEN) && link->effective == was->effective &&
-	       memcmp(was->raw, link->raw, sizeof was->raw) == 0 && link->created == was->created && link->confirmed > was->confirmed;
+	       memcmp(was->raw, link->raw, sizeof was->raw) == 0 && link->there == was->there && link->confirmed > was->confirmed;
 }
 
 static int
@@ -301,7 +301,7 @@ replace_known(struct link_writing *w, struct ledger_link *link, bool *ret_done, 
 	bool understood = was->flags == link->flags && was->effective == link->effective && memcmp(was->raw, link->raw, sizeof was->raw) == 0;
 	sqlite3_stmt *statement;
 
-	if (understood && is_version(was->version, link->version) && was->created == link->created && was->confirmed == link->confirmed &&
+	if (understood && is_version(was->version, link->version) && was->there == link->there && was->confirmed == link->confirmed &&
 	    was->confirmed_us == link->confirmed_us)
 		return stands(w, link, all, ret_done, err);
 	if (is_written_alone(was, link))
@@ -320,7 +320,7 @@ replace(struct link_writing *w, struct ledger_link *link, struct error *err)
 {
 	static const char beside[] = SET_BESIDE, inner[] = SET_INNER;
 	static const char all[] = "UPDATE link SET object = ?2, unit = ?3, native = ?4, record = ?5, entity = ?6, state = ?7, flags = ?8, raw = ?9,"
-	                          " effective = ?10, version = ?11, created = ?12, confirmed = ?13, confirmed_us = ?14 WHERE id = ?1";
+	                          " effective = ?10, version = ?11, there = ?12, confirmed = ?13, confirmed_us = ?14 WHERE id = ?1";
 	sqlite3_stmt *statement;
 	struct former former;
 	bool done = false;

@@ -97,7 +97,11 @@ struct ledger_link {
 	 * present values (records_vector() in flow), which is how most links stay.
 	 */
 	const uint64_t *sent, *seen;
-	uint64_t created;   /* sequence */
+	/*
+	 * Sequence as of which the native record is known to be there: when we made it, or when the read began whose row made the link.  A
+	 * complete full read that began later and did not show it says that it is gone.
+	 */
+	uint64_t there;
 	uint64_t confirmed; /* sequence of our last confirmed write; 0: never written */
 	int64_t confirmed_us;
 	/*
@@ -120,6 +124,8 @@ int ledger_links_glance(struct ledger *ledger, uint32_t object, uint32_t unit, c
 /* For each native id the link that counts, in any state, and its record; 0: none.  From the covering index alone. */
 int ledger_links_find(struct ledger *ledger, uint32_t object, uint32_t unit, const struct syncline_slice *natives, uint32_t count,
                       int64_t *ret_links, int64_t *ret_records, struct error *err);
+/* The id that the next link gets that is made. */
+int ledger_link_next(struct ledger *ledger, int64_t *ret_id, struct error *err);
 /* For each id its link, or one with id 0. */
 int ledger_links_by_id(struct ledger *ledger, const struct config_entity *entity, const int64_t *ids, uint32_t count, struct arena *arena,
                        struct ledger_link *ret_links, struct error *err);

@@ -58,7 +58,7 @@ const char ledger_schema_views[] =
 	" AS object, native, " TIME_OF("since_us") " AS since FROM unsure u;\n"
 	"CREATE VIEW link_view AS SELECT id, " OBJECT_OF("l.object") " AS object, " UNIT_OF("l.unit") " AS unit, native, record, "
 	ENTITY_OF("l.entity") " AS entity, " "CASE state WHEN 0 THEN 'live' WHEN 1 THEN 'tombstone' WHEN 2 THEN 'unlinked' WHEN 3 THEN 'missing' END" " AS state,"
-	" flags | iif(written IS NULL, 0, 2) AS flags, iif(written IS NULL, version, written_version) AS version, hex(raw) AS raw, created,"
+	" flags | iif(written IS NULL, 0, 2) AS flags, iif(written IS NULL, version, written_version) AS version, hex(raw) AS raw, there,"
 	" coalesce(written, confirmed) AS confirmed, " TIME_OF("coalesce(written_us, confirmed_us)") " AS confirmed_at FROM link l"
 	" LEFT JOIN link_written w ON w.link = l.id;\n"
 	"CREATE VIEW history_view AS SELECT id, record, " ENTITY_OF("h.entity") " AS entity, " UNIT_OF("h.unit") " AS unit, "

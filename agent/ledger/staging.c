@@ -10,11 +10,11 @@
 #include <string.h>
 
 const char ledger_schema_staging[] =
-	/* ended 0: it goes on.  started: the sequence of the transaction that began it. */
+	/* ended 0: it goes on.  started: the sequence of the transaction that began it.  first_link: the id of the first link made since. */
 	"CREATE TABLE read (id INTEGER PRIMARY KEY AUTOINCREMENT, object INTEGER NOT NULL, credentials INTEGER NOT NULL,"
 	" \"full\" INTEGER NOT NULL, ended INTEGER NOT NULL, complete INTEGER NOT NULL, broken INTEGER NOT NULL, epoch INTEGER NOT NULL,"
 	" started INTEGER NOT NULL, started_us INTEGER NOT NULL, ended_us INTEGER, records INTEGER NOT NULL, staged INTEGER NOT NULL,"
-	" rejected INTEGER NOT NULL);\n"
+	" rejected INTEGER NOT NULL, first_link INTEGER NOT NULL);\n"
 	"CREATE INDEX read_object ON read (object, credentials, id);\n"
 	/* Few beside the reads of changes, which come one after the other. */
 	"CREATE INDEX read_full ON read (object, credentials, id) WHERE \"full\" = 1 AND ended = 1;\n"
@@ -143,7 +143,8 @@ ledger_read_begin(struct ledger *ledger, uint32_t object, uint32_t credentials, 
 	read.started_us = ledger_now(ledger);
 	statement = ledger_statement(ledger,
 	                             "INSERT INTO read (object, credentials, \"full\", ended, complete, broken, epoch, started, started_us,"
-	                             " records, staged, rejected) VALUES (?1, ?2, ?3, 0, 0, 0, ?4, ?5, ?6, 0, 0, 0)", err);
+	                             " records, staged, rejected, first_link) VALUES (?1, ?2, ?3, 0, 0, 0, ?4, ?5, ?6, 0, 0, 0,"
+	                             " (SELECT coalesce(max(id), 0) + 1 FROM link))", err);
 	if (statement == NULL)
 		return -1;
 	sqlite3_bind_int64(statement, 1, object);
@@ -424,7 +425,7 @@ ledger_read_deleted(struct ledger *ledger, const struct ledger_read *read, uint3
 /* Taking out. */
 
 #define STAGED_COLUMNS                                                                                                            \
-	"s.id, s.read, s.object, s.credentials, r.started, s.read_us, r.\"full\", s.rows, s.size, s.sealed, s.data"                     \
+	"s.id, s.read, s.object, s.credentials, r.started, s.read_us, r.\"full\", s.rows, s.size, s.sealed, s.data, r.first_link"       \
 	" FROM staged_batch s JOIN read r ON r.id = s.read"
 
 /* Its bytes as they are; what is sealed can't be taken so. */
@@ -460,6 +461,7 @@ take_staged(struct ledger *ledger, sqlite3_stmt *statement, bool kept, struct le
 		.read_us = sqlite3_column_int64(statement, 5),
 		.full = sqlite3_column_int(statement, 6) != 0,
 		.rows = (uint32_t)sqlite3_column_int64(statement, 7),
+		.first_link = sqlite3_column_int64(statement, 11),
 	};
 	if (staged.rows > 0 && kept && sqlite3_column_int(statement, 9) == 0) {
 		if (keep_bytes(statement, &staged, err) != 0)

@@ -38,6 +38,7 @@ struct ledger_staged {
 	int64_t read;
 	uint32_t object, credentials;
 	uint64_t started;  /* the read's sequence */
+	int64_t first_link; /* the id of the first link that was made since it began */
 	int64_t read_us;   /* when it was read */
 	bool full;
 	uint32_t rows;

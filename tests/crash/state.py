@@ -34,10 +34,10 @@ NUMBERS = {
 KIND = {column: kind for kind, columns in NUMBERS.items() for column in columns}
 # Told by how many of the batches that wait to be applied are not behind it, or of the object's reads and waiting rows that are not done.
 UP_TO = ("position.staged", "applied.staged", "staged_batch.id")
-MOMENTS = ("read.started", "link.created", "link.confirmed", "link_written.written", "waiter.started")
+MOMENTS = ("read.started", "link.there", "link.confirmed", "link_written.written", "waiter.started")
 OF_LINK = ("link_vector.link", "link_written.link")  # told by what it links
 UNTOLD = ("link.id", "run.number", "lease.pid", "lease.engine", "lease.holder")
-SPECIAL = ("fingerprint.fingerprint", "position.position", "attempt_payload.payload", "link.version", "link_written.written_version") + OF_LINK
+SPECIAL = ("fingerprint.fingerprint", "read.first_link", "position.position", "attempt_payload.payload", "link.version", "link_written.written_version") + OF_LINK
 # By these something becomes due; the others tell when something was.
 DUE = ("due_us", "until_us", "indexed_ms", "due_ms")
 # What is under way has begun as long ago as when the snapshot was made.
@@ -383,6 +383,8 @@ def read_ledger(bed, path, known):
                     value = bisect.bisect_right(waiting, value or 0)
                 elif full == "fingerprint.fingerprint":
                     value = value is not None  # of a system's address: another one is another system, and no run of it ends well
+                elif full == "read.first_link":
+                    value = sorted(links[link] for link in links if link >= value and links[link][0] == row[columns.index("object")])
                 elif full == "position.position":
                     value = tell_position(bed, value)
                 elif full == "attempt_payload.payload":

@@ -662,7 +662,7 @@ what_was_written_without_a_link_follows_its_import(void **state)
 		post_sql(post, "INSERT INTO accounts (id, number, name) VALUES (77, '2', 'nobody')");
 		assert_true(ledger_field_limit(post->ledger, config_entity(post->model, "customer")) <= 16);
 		assert_int_equal(ledger_begin(post->ledger, &post->err), 0);
-		link.created = ledger_sequence(post->ledger);
+		link.there = ledger_sequence(post->ledger);
 		assert_int_equal(ledger_links_put(post->ledger, config_entity(post->model, "customer"), &link, 1, &post->err), 0);
 		assert_int_equal(ledger_commit(post->ledger, &post->err), 0);
 		post_flow(post, "customers");
@@ -854,6 +854,82 @@ a_first_load_is_the_same_however_large(void **state)
 	assert_true(strlen(told[0]) > 40);
 }
 
+/* Reads the ERP without applying; its rows, the caller's. */
+static struct batch *
+read_rows(struct post *post, uint32_t erp, int64_t after)
+{
+	struct intake *const intakes[] = { &post->intake };
+	struct ledger_staged staged;
+	struct error first = { 0 };
+	bool failed = false;
+
+	assert_int_equal(intake_read(intakes, 1, &failed, &first, &post->err), 0);
+	assert_false(failed);
+	assert_int_equal(ledger_staged_next(post->ledger, erp, 0, post->intake.flow_id, post->intake.unit_id, after, &staged, &post->err), 1);
+	assert_non_null(staged.batch);
+	return staged.batch;
+}
+
+static void
+apply_now(struct post *post)
+{
+	const struct intake_apply_options real = { .mode = INTAKE_REAL };
+	struct intake_result result;
+
+	if (intake_apply(&post->intake, &real, &result, &post->err) != 0)
+		fail_msg("%s (%s)", post->err.message, post->err.hint);
+	intake_result_free(&result);
+}
+
+/*
+ * While somebody reads an object in full, another unit's run applies what was read before: of two records that it makes, the read shows
+ * one as a row, for it was none when it was looked up, and the other one no more.  Both by the way of a first load, and by the usual one.
+ */
+static void
+what_is_made_while_its_source_is_read_is_missing_there(void **state)
+{
+	(void)state;
+	for (int usual = 0; usual < 2; usual++) {
+		struct post *post = post_new(&(struct post_options){ .source = "deletes: { seen = \"accept\"; };" });
+		static const struct syncline_completeness all = { .tenant = NULL, .complete = true };
+		static const uint8_t keep[] = { 1, 0 };
+		struct batch *rows;
+		struct ledger_read read;
+		uint32_t erp;
+		int64_t staged;
+		char found[200];
+
+		if (usual) {
+			post_erp(post, "INSERT INTO kunden VALUES ('0', 'Nobody else', NULL)");
+			post_read(post);
+			post_erp(post, "DELETE FROM kunden");
+		}
+		post_erp(post, "INSERT INTO kunden VALUES ('1', 'Ada', NULL), ('2', 'Bob', NULL)");
+		erp = ledger_object_id(post->ledger, config_object(config_system(post->model, "erp"), "kunden"));
+		rows = read_rows(post, erp, 0);
+		assert_int_equal(rows->header->record_count, 2);
+		assert_int_equal(ledger_begin(post->ledger, &post->err), 0);
+		assert_int_equal(ledger_read_begin(post->ledger, erp, 0, true, &read, &post->err), 0);
+		assert_int_equal(ledger_commit(post->ledger, &post->err), 0);
+		apply_now(post);
+		ask_ledger(post, "SELECT group_concat(native || state, ' ') FROM (SELECT native, state FROM link WHERE native <> '0' ORDER BY id)", found, sizeof found);
+		assert_string_equal(found, "10 20");
+		batch_keep(rows, keep);
+		batch_seal(rows);
+		assert_int_equal(ledger_begin(post->ledger, &post->err), 0);
+		assert_int_equal(ledger_stage(post->ledger, &read, rows, NULL, 0, 1, NULL, &staged, &post->err), 0);
+		assert_int_equal(ledger_read_end(post->ledger, &read, &all, 1, false, &post->err), 0);
+		assert_int_equal(ledger_commit(post->ledger, &post->err), 0);
+		batch_free(rows);
+		apply_now(post);
+		ask_ledger(post, "SELECT group_concat(native || state, ' ') FROM (SELECT native, state FROM link WHERE native <> '0' ORDER BY id)", found, sizeof found);
+		assert_string_equal(found, "10 21");
+		assert_int_equal(post->run.counts[LEDGER_COUNT_DELETED], usual ? 2 : 1);
+		post_check(post);
+		post_free(post);
+	}
+}
+
 int
 main(void)
 {
@@ -883,6 +959,7 @@ main(void)
 		cmocka_unit_test(a_change_made_meanwhile_is_not_overwritten),
 		cmocka_unit_test(many_are_changed_once), cmocka_unit_test(without_a_guard_the_last_one_wins),
 		cmocka_unit_test(a_dry_pass_is_kept_when_it_may_be),
+		cmocka_unit_test(what_is_made_while_its_source_is_read_is_missing_there),
 		cmocka_unit_test(a_first_load_is_the_same_however_large),
 	};
 

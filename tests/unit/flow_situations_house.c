@@ -600,7 +600,7 @@ pair(struct house *house, char **words)
 	house_must(house, ledger_records_put(house->ledger, house->entity, &record, 1, &house->err));
 	for (unsigned i = 1; i < 4; i += 2) {
 		struct ledger_link link = { .object = house_object(house, system_of(words[i])), .unit = record.unit, .record = record.id,
-			.native = { words[i + 1], strlen(words[i + 1]) }, .sent = nothing, .seen = nothing, .created = ledger_sequence(house->ledger) };
+			.native = { words[i + 1], strlen(words[i + 1]) }, .sent = nothing, .seen = nothing, .there = ledger_sequence(house->ledger) };
 
 		house_must(house, ledger_links_put(house->ledger, house->entity, &link, 1, &house->err));
 	}

@@ -65,7 +65,7 @@ struct ledger_link
 bed_link(uint32_t object, uint32_t unit, const char *native, int64_t record, unsigned char mark)
 {
 	struct ledger_link link = { .object = object, .unit = unit, .native = bed_slice(native), .record = record, .effective = 1,
-		.created = ledger_sequence(bed.ledger) };
+		.there = ledger_sequence(bed.ledger) };
 
 	memset(link.raw, mark, sizeof link.raw);
 	return link;

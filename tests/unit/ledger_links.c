@@ -59,7 +59,7 @@ a_link_comes_back_as_it_was_put(void **state)
 	assert_memory_equal(back.version.data, "W/\"3f\"", 6);
 	assert_memory_equal(back.raw, link.raw, 16);
 	assert_true(back.flags == link.flags && back.effective == 9 && back.confirmed == 12 && back.confirmed_us == 34 &&
-	            back.created == link.created);
+	            back.there == link.there);
 	assert_int_equal(help_number(bed.ledger, "SELECT raw IS NULL FROM link"), 1);
 	/* Only what no index holds. */
 	link.sent = NULL;
@@ -778,7 +778,7 @@ links_that_a_full_read_did_not_show(void **state)
 	/* Came to be, and written, while it was reading. */
 	links[6] = bed_link(bed.kunden, bed.berlin, "new", bed_customer("x", bed.berlin), 1);
 	assert_ok(ledger_begin(bed.ledger, &err));
-	links[6].created = ledger_sequence(bed.ledger);
+	links[6].there = ledger_sequence(bed.ledger);
 	assert_ok(ledger_links_put(bed.ledger, bed.customer, &links[6], 1, &err));
 	was = links[3] = get(bed.kunden, bed.berlin, natives[3]);
 	links[3].was = &was;
@@ -810,11 +810,54 @@ links_that_a_full_read_did_not_show(void **state)
 	assert_int_equal(err.code, ERROR_LEDGER_NOT_FOUND);
 }
 
+/* Rows of an earlier read are applied while this one goes on: what it does not show is gone all the same. */
+void
+links_made_while_a_full_read_goes_on(void **state)
+{
+	static const char *const natives[] = { "gone", "shown as a row", "written to", "shown as a link", "new" };
+	struct ledger_link links[5], page[8];
+	struct ledger_read early, read;
+	struct error err;
+	uint64_t total, earlier;
+	int64_t staged;
+	uint32_t n;
+
+	(void)state;
+	assert_ok(ledger_begin(bed.ledger, &err));
+	assert_ok(ledger_read_begin(bed.ledger, bed.kunden, 0, true, &early, &err));
+	assert_ok(ledger_read_end(bed.ledger, &early, NULL, 0, false, &err));
+	assert_ok(ledger_commit(bed.ledger, &err));
+	assert_ok(ledger_begin(bed.ledger, &err));
+	assert_ok(ledger_read_begin(bed.ledger, bed.kunden, 0, true, &read, &err));
+	assert_ok(ledger_commit(bed.ledger, &err));
+	earlier = early.started;
+	assert_true(earlier < read.started);
+	for (int i = 0; i < 5; i++) {
+		links[i] = bed_link(bed.kunden, bed.berlin, natives[i], bed_customer("x", bed.berlin), 1);
+		assert_ok(ledger_begin(bed.ledger, &err));
+		links[i].there = i == 1 ? read.started : i == 4 ? ledger_sequence(bed.ledger) : earlier;
+		links[i].confirmed = i == 2 ? ledger_sequence(bed.ledger) : 0;
+		assert_ok(ledger_links_put(bed.ledger, bed.customer, &links[i], 1, &err));
+		assert_ok(ledger_commit(bed.ledger, &err));
+	}
+	assert_ok(ledger_begin(bed.ledger, &err));
+	assert_ok(ledger_stage(bed.ledger, &read, NULL, &links[3].id, 1, 1, NULL, &staged, &err));
+	assert_ok(ledger_read_end(bed.ledger, &read, NULL, 0, false, &err));
+	assert_ok(ledger_commit(bed.ledger, &err));
+	assert_ok(ledger_links_missing(bed.ledger, bed.customer, read.id, bed.kunden, bed.berlin, 0, &bed.arena, page, 8, &n, &total, &err));
+	assert_true(n == 1 && total == 1 && page[0].id == links[0].id);
+	/* It may have been among the rows that were refused. */
+	ledger_missing_free(bed.ledger);
+	assert_ok(ledger_execute(bed.ledger, "UPDATE read SET rejected = 1", &err));
+	assert_ok(ledger_links_missing(bed.ledger, bed.customer, read.id, bed.kunden, bed.berlin, 0, &bed.arena, page, 8, &n, &total, &err));
+	assert_true(n == 0 && total == 0);
+}
+
 /* By looking at each link. */
 static unsigned
 truly_missing(const struct ledger_read *read, const int64_t *seen, unsigned count)
 {
-	sqlite3_stmt *statement = ledger_statement(bed.ledger, "SELECT id FROM link WHERE object = ?1 AND unit = ?2 AND state = 0 AND created < ?3"
+	sqlite3_stmt *statement = ledger_statement(bed.ledger, "SELECT id FROM link WHERE object = ?1 AND unit = ?2 AND state = 0 AND there < ?3"
 	                                                       " AND confirmed < ?3", NULL);
 	unsigned missing = 0;
 
@@ -841,7 +884,7 @@ put_new(struct ledger_link *to, char *native, unsigned number)
 	snprintf(native, 8, "%u", number);
 	*to = bed_link(bed.kunden, number % 3 == 0 ? bed.munich : bed.berlin, native, bed_customer("x", bed.berlin), 1);
 	assert_ok(ledger_begin(bed.ledger, &err));
-	to->created = ledger_sequence(bed.ledger);
+	to->there = ledger_sequence(bed.ledger);
 	assert_ok(ledger_links_put(bed.ledger, bed.customer, to, 1, &err));
 	assert_ok(ledger_commit(bed.ledger, &err));
 }
@@ -879,6 +922,10 @@ what_is_missing_does_not_depend_on_how_it_is_found(void **state)
 				seen[used++] = links[i].id;
 		if (rand() % 3 == 0) {
 			put_new(&links[count], natives[count], count);
+			if (rand() % 2 == 0) { /* by a row of an earlier read */
+				links[count].there = read.started - 1;
+				bed_put_link(links[count]);
+			}
 			if (rand() % 2 == 0)
 				seen[used++] = links[count].id;
 			count++;

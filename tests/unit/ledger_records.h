@@ -48,6 +48,7 @@ const char *bed_faults(void);
 		BED_TEST(understood_links_take_the_new_hash), BED_TEST(old_vectors_are_shorter), BED_TEST(vectors_stand_beside_their_link), \
 		BED_TEST(what_was_written_stands_beside_its_link), \
 		BED_TEST(match_keys_find_their_records), BED_TEST(links_that_a_full_read_did_not_show), \
+		BED_TEST(links_made_while_a_full_read_goes_on), \
 		BED_TEST(what_is_missing_does_not_depend_on_how_it_is_found), \
 		BED_TEST(put_away_indexes_are_an_error_and_no_slow_answer)
 #define HISTORY_TESTS                                                                                                             \
@@ -70,6 +71,7 @@ void vectors_stand_beside_their_link(void **state);
 void what_was_written_stands_beside_its_link(void **state);
 void match_keys_find_their_records(void **state);
 void links_that_a_full_read_did_not_show(void **state);
+void links_made_while_a_full_read_goes_on(void **state);
 void what_is_missing_does_not_depend_on_how_it_is_found(void **state);
 void put_away_indexes_are_an_error_and_no_slow_answer(void **state);
 void history_is_told_oldest_first(void **state);
