@@ -168,13 +168,29 @@ tell_silent(struct deliver *deliver)
 }
 
 static int
+follow_clock(struct deliver *deliver, struct error *err)
+{
+	int64_t back_us;
+
+	if (ledger_follow_clock(deliver->ledger, &back_us, err) != 0)
+		return -1;
+	if (back_us == 0)
+		return 0;
+	for (uint32_t i = 0; i < deliver->system_count; i++)
+		deliver->systems[i].not_before_us = 0;
+	engine_say(deliver->engine, SYNCLINE_LOG_WARNING, "the clock was set back by %lld s at least: what waited for a later time is tried now",
+	           (long long)(back_us / 1000000));
+	return 0;
+}
+
+static int
 run_pending(struct deliver *deliver, struct error *err)
 {
 	bool any;
 	int more;
 
 	do {
-		if (turns_all(deliver, &any, err) != 0)
+		if (follow_clock(deliver, err) != 0 || turns_all(deliver, &any, err) != 0)
 			return -1;
 		more = deliver->result->more ? 0 : any ? 1 : wait_more(deliver, err);
 	} while (!deliver->engine->stopped && more == 1);
@@ -216,6 +232,7 @@ deliver_resolve(const struct deliver_options *options, struct deliver_result *re
 		bool any;
 
 		deliver.next_us = INT64_MAX;
+		status = follow_clock(&deliver, err);
 		for (uint32_t i = 0; i < deliver.outlet_count && status == 0; i++) {
 			if (deliver.outlets[i].flag.mode == LEDGER_FLAG_PREVIEW)
 				continue;

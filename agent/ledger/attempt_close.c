@@ -50,7 +50,7 @@ keep_item(struct closing *c, uint32_t index, const struct ledger_outcome *outcom
 		return -1;
 	for (int i = 0; i < 11; i++)
 		sqlite3_bind_int64(statement, i + 1, values[i]);
-	return ledger_run_statement(c->ledger, statement, err);
+	return ledger_run_statement(c->ledger, statement, err) != 0 ? -1 : ledger_put_off(c->ledger, err);
 }
 
 /* It was open and is decided.  -1 too when it was decided before. */

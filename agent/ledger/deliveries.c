@@ -122,7 +122,9 @@ delivery_row_put(struct ledger *ledger, const struct delivery_row *row, struct e
 		sqlite3_bind_int64(statement, i + 1, values[i]);
 	ledger_bind_text(statement, 15, row->cause);
 	ledger_bind_text(statement, 16, row->reason);
-	return ledger_run_statement(ledger, statement, err);
+	if (ledger_run_statement(ledger, statement, err) != 0)
+		return -1;
+	return row->due_us > 0 ? ledger_put_off(ledger, err) : 0;
 }
 
 int

@@ -93,6 +93,12 @@ struct ledger_due {
 int ledger_due(struct ledger *ledger, uint32_t binding, uint32_t unit, struct ledger_due *ret_due, uint32_t max, uint32_t *ret_count,
                int64_t *ret_next_us, struct error *err);
 
+/*
+ * Outside of a transaction, before anything asks what is due: when the clock was set back since something was put off, all that waits for a
+ * later time is due now, and how long answers have been lost counts from now on.  ret_back_us: by how much at least; 0: it was not.
+ */
+int ledger_follow_clock(struct ledger *ledger, int64_t *ret_back_us, struct error *err);
+
 struct ledger_attempt_item {
 	int64_t record;
 	uint64_t generation; /* of the golden record that the payload was made of */

@@ -25,6 +25,8 @@ struct delivery_row {
 };
 int delivery_row_get(struct ledger *ledger, uint32_t binding, int64_t record, struct delivery_row *ret_row, bool *ret_found, struct error *err);
 int delivery_row_put(struct ledger *ledger, const struct delivery_row *row, struct error *err); /* inserts or replaces */
+/* In the transaction in which something is made to wait for a time (put_off.c). */
+int ledger_put_off(struct ledger *ledger, struct error *err);
 int delivery_row_delete(struct ledger *ledger, uint32_t binding, int64_t record, struct error *err);
 static inline bool
 delivery_is_open(uint8_t state)

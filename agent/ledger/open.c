@@ -4,6 +4,7 @@
  * is stamped with, and what an engine does first.
  */
 #include "ledger/carry.h"
+#include "ledger/deliveries.h"
 #include "ledger/packed.h"
 
 #include <errno.h>
@@ -366,6 +367,7 @@ static int
 recover(struct ledger *ledger, struct error *err)
 {
 	bool new_epoch = false;
+	int64_t back_us;
 	int result;
 
 	if (ledger_stamp_check(ledger, &new_epoch, err) != 0 || ledger_begin(ledger, err) != 0)
@@ -383,6 +385,8 @@ recover(struct ledger *ledger, struct error *err)
 		ledger_rollback(ledger);
 		return -1;
 	}
+	if (ledger_follow_clock(ledger, &back_us, err) != 0)
+		return -1;
 	/* Finishing a load may take long and makes its own transactions. */
 	return ledger_recover_bulk(ledger, err);
 }

@@ -212,6 +212,7 @@ ledger_rollback(struct ledger *ledger)
 	ledger->savepoints = 0;
 	ledger->spoiled = false;
 	ledger->stale = true;
+	ledger->put_off_us = 0;
 	news_forget(ledger, 0);
 }
 
@@ -258,6 +259,7 @@ ledger_rollback_savepoint(struct ledger *ledger)
 	news_forget(ledger, ledger->savepoints);
 	ledger->savepoints--;
 	ledger->stale = true;
+	ledger->put_off_us = 0;
 }
 
 int

@@ -262,6 +262,41 @@ trouble_passes_and_is_waited_for(void **state)
 	post_free(post);
 }
 
+/* Put off while the clock was ahead; noticed by the process that put it off, and by the next. */
+static void
+a_clock_that_is_set_back_keeps_nothing_waiting(void **state)
+{
+	(void)state;
+	for (int next = 0; next < 2; next++) {
+		struct post *post = post_new(NULL);
+		int64_t record = post_customer(post, "1", "Ada", NULL);
+		bool found;
+
+		post->clock_us += INT64_C(7200) * 1000000;
+		post_sql(post, "BEGIN EXCLUSIVE");
+		post_deliver(post);
+		post->clock_us -= INT64_C(7200) * 1000000;
+		assert_in_range(post_mark(post, record, &found).due_us - post->clock_us, 7202000000, 7202500000);
+		if (next) {
+			post_close(post);
+			post_open(post);
+			assert_true(post_mark(post, record, &found).due_us <= post->clock_us);
+		}
+		/* It is due once: what is put off now waits. */
+		post_deliver(post);
+		assert_int_equal(post_mark(post, record, &found).tries, 2);
+		post_deliver(post);
+		assert_int_equal(post_mark(post, record, &found).tries, 2);
+		assert_in_range(post_mark(post, record, &found).due_us - post->clock_us, 4000000, 6000000);
+		post_sql(post, "COMMIT");
+		post->clock_us += 6000000;
+		post_deliver(post);
+		assert_no_mark(post, record);
+		assert_string_equal(post_rows(post, "SELECT what FROM log"), "insert 1");
+		post_free(post);
+	}
+}
+
 static void
 too_many_tries_are_a_dead_letter(void **state)
 {
@@ -944,6 +979,7 @@ main(void)
 		cmocka_unit_test(waiting_for_a_parent_has_an_end),
 		cmocka_unit_test(what_a_target_refuses_is_a_dead_letter),
 		cmocka_unit_test(trouble_passes_and_is_waited_for),
+		cmocka_unit_test(a_clock_that_is_set_back_keeps_nothing_waiting),
 		cmocka_unit_test(too_many_tries_are_a_dead_letter),
 		cmocka_unit_test(refused_credentials_park_the_system),
 		cmocka_unit_test(a_throttled_system_is_left_alone_as_long_as_it_asks),

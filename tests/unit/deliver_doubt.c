@@ -147,6 +147,36 @@ what_was_lost_settles_from_then_on(void **state)
 	post_free(post);
 }
 
+/* An answer that was lost while the clock was ahead: it settles from when the clock is right again, not hours later. */
+static void
+what_was_lost_settles_by_a_clock_that_was_set_back(void **state)
+{
+	struct post *post = post_new(&(struct post_options){ .connector = "scripted-find", .write_only = true,
+		.system = "settings: { world = \"@/world.db\"; faults = [ \"fails\" ]; every = 1; times = 2; };" });
+	int64_t record = post_customer(post, "1", "Ada", NULL);
+	bool found;
+
+	(void)state;
+	post->clock_us += INT64_C(7200) * 1000000;
+	post_deliver(post);
+	post->clock_us += 5000000;
+	post->slow_us = 1;
+	post_deliver(post);
+	assert_mark(post, record, UNCERTAIN);
+	post->clock_us -= INT64_C(7205) * 1000000;
+	post_resolve(post);
+	assert_mark(post, record, UNCERTAIN);
+	post->clock_us += 1500000;
+	post_resolve(post);
+	assert_mark(post, record, UNCERTAIN);
+	assert_string_equal(post_mark(post, record, &found).reason, "it was looked for and was not there");
+	post->clock_us += 1500000;
+	post_resolve(post);
+	post_deliver(post);
+	assert_no_mark(post, record);
+	post_free(post);
+}
+
 /* Files. */
 
 #define CSV_READ .connector = "csv", .native = "native = \"KUNDEN*.csv\"; key = [ \"number\" ]; reads = \"full\";"
@@ -861,6 +891,7 @@ deliver_doubt_run(void)
 		cmocka_unit_test(a_table_is_right_wherever_the_process_ends),
 		cmocka_unit_test(a_table_with_versions_too),
 		cmocka_unit_test(what_was_lost_settles_from_then_on),
+		cmocka_unit_test(what_was_lost_settles_by_a_clock_that_was_set_back),
 		cmocka_unit_test(a_row_is_in_one_file_wherever_the_process_ends),
 		cmocka_unit_test(what_is_handed_over_is_confirmed_by_what_the_target_shows),
 		cmocka_unit_test(what_is_handed_over_is_confirmed_by_the_row_that_is_merged),
