@@ -266,10 +266,12 @@ set_options(CURL *curl, struct exchange *x, const struct syncline_http_request *
 		curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
-/* Was nothing sent?  Then a write certainly didn't happen. */
+/* Was nothing sent?  Then a write certainly didn't happen.  A server that answers rubbish was asked, by whatever name that goes. */
 static uint32_t
-applied_of(CURLcode code)
+applied_of(CURLcode code, bool sent)
 {
+	if (sent)
+		return SYNCLINE_APPLIED_MAYBE;
 	switch (code) {
 	case CURLE_COULDNT_RESOLVE_PROXY: case CURLE_COULDNT_RESOLVE_HOST: case CURLE_COULDNT_CONNECT: case CURLE_SSL_CONNECT_ERROR:
 	case CURLE_PEER_FAILED_VERIFICATION: case CURLE_URL_MALFORMAT: case CURLE_UNSUPPORTED_PROTOCOL: case CURLE_SSL_CACERT_BADFILE:
@@ -280,9 +282,11 @@ applied_of(CURLcode code)
 }
 
 static uint32_t
-judge(CURLcode code, const struct exchange *x, struct syncline_error *err)
+judge(CURL *curl, CURLcode code, const struct exchange *x, struct syncline_error *err)
 {
 	const char *reason = x->reason[0] != '\0' ? x->reason : curl_easy_strerror(code);
+	long request_bytes = 0;
+	bool sent = curl_easy_getinfo(curl, CURLINFO_REQUEST_SIZE, &request_bytes) != CURLE_OK || request_bytes > 0;
 
 	if (x->too_large)
 		return fail(err, SYNCLINE_PERMANENT, SYNCLINE_APPLIED_MAYBE, "Ask for less at a time.", "the server's answer is larger than allowed", reason);
@@ -291,9 +295,12 @@ judge(CURLcode code, const struct exchange *x, struct syncline_error *err)
 	if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE)
 		return fail(err, SYNCLINE_CONFIG, SYNCLINE_APPLIED_NO, "Check the server's certificate and the authorities that this machine trusts.",
 		            "the server could not prove who it is", reason);
-	if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL)
+	if (sent && (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY))
+		return fail(err, SYNCLINE_RETRY, SYNCLINE_APPLIED_MAYBE, "Check what answers at this address: it is no HTTP server, or something stands before it.",
+		            "the answer to the request is none of HTTP", reason);
+	if (!sent && (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL))
 		return fail(err, SYNCLINE_CONFIG, SYNCLINE_APPLIED_NO, "Check the address in the settings.", "the address of a request is not valid", reason);
-	return fail(err, SYNCLINE_RETRY, applied_of(code), "Check that the system is up and can be reached from here.",
+	return fail(err, SYNCLINE_RETRY, applied_of(code, sent), "Check that the system is up and can be reached from here.",
 	            "the request did not get an answer", reason);
 }
 
@@ -364,7 +371,7 @@ perform(const struct syncline_host *host, const struct syncline_call *call, cons
 		set_options(curl, x, &request, headers, time_left(&request, call));
 		code = curl_easy_perform(curl);
 		if (code != CURLE_OK)
-			klass = judge(code, x, err);
+			klass = judge(curl, code, x, err);
 		else
 			fill(curl, x, ret_response, os_wall_us() - began);
 	}

@@ -187,6 +187,22 @@ what_cannot_be_asked_is_refused(void **state)
 	assert_int_equal(err.applied, SYNCLINE_APPLIED_NO);
 }
 
+/* It was asked, and may have done it, whatever came back. */
+static void
+rubbish_says_nothing_about_what_was_done(void **state)
+{
+	static const char *const rubbish[] = { "SSH-2.0-OpenSSH_9.2\r\n", "\001\002\003", "HTTP/1.1 tea\r\n\r\n", "", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhal" };
+	struct error err = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rubbish / sizeof *rubbish; i++) {
+		assert_int_equal(ask_server("POST", rubbish[i], 0, 0, true, &err), -1);
+		assert_non_null(strstr(asked, "a=1"));
+		assert_int_equal(err.klass, SYNCLINE_RETRY);
+		assert_int_equal(err.applied, SYNCLINE_APPLIED_MAYBE);
+	}
+}
+
 static void
 silence_ends_at_the_deadline(void **state)
 {
@@ -203,6 +219,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers_arrive_whole), cmocka_unit_test(answers_have_a_limit), cmocka_unit_test(only_writable_systems_are_written_to),
 		cmocka_unit_test(what_cannot_be_asked_is_refused), cmocka_unit_test(silence_ends_at_the_deadline),
+		cmocka_unit_test(rubbish_says_nothing_about_what_was_done),
 	};
 
 	return cmocka_run_group_tests_name("host-http", tests, group_setup, NULL);
