@@ -35,7 +35,7 @@ systems: {
   dms: { connector = "folder"; access = "write"; settings: { directory = "%(small)s/dms"; versions = true; }; limits: { backoff_max = "2s"; };
     objects: { papers: { native = "/papers"; key = [ "path" ]; external_key = "ext"; content = "content"; }; }; };
   cloud: { connector = "scripted-find"; access = "write"; limits: { backoff_max = "2s"; timeout = 2; attempts = 2; };
-    settings: { world = "%(folder)s/cloud.db"; faults = [ %(faults)s ]; url = "%(url)s"; };
+    settings: { world = "%(folder)s/cloud.db"; faults = [ %(faults)s ]; gateway = "%(url)s"; };
     objects: { accounts: { key = [ "id" ]; external_key = "ext"; }; orders: { key = [ "id" ]; external_key = "ext"; }; }; };
   depot: { connector = "scripted-key"; access = "write"; limits: { backoff_max = "2s"; timeout = 2; attempts = 2; };
     settings: { world = "%(folder)s/depot.db"; faults = [ %(faults)s ]; every = 2; };

@@ -111,10 +111,10 @@ class Troubles:
             self.bed.agent.send_signal(signal.SIGHUP)
 
     def lose_name(self):
-        self.name(self.bed.gateway.url, "http://cloud.invalid/")
+        self.name(self.bed.gateway.url, "https://cloud.invalid/")
 
     def find_name(self, _):
-        self.name("http://cloud.invalid/", self.bed.gateway.url)
+        self.name("https://cloud.invalid/", self.bed.gateway.url)
 
     def upset(self):
         self.bed.gateway.mood = self.draw.choice(MOODS)

@@ -31,7 +31,7 @@ static const struct syncline_param params[] = {
 	PARAM(SYNCLINE_PARAM_DURATION, "late", "When what applies late takes effect.", "150ms"),
 	PARAM(SYNCLINE_PARAM_INTEGER, "late_calls", "After how many more calls it does if that is earlier.", "1000"),
 	PARAM(SYNCLINE_PARAM_DURATION, "opens", "How long it takes to be opened.", "0ms"),
-	PARAM(SYNCLINE_PARAM_URL, "url", "The server before it.", NULL),
+	PARAM(SYNCLINE_PARAM_TEXT, "gateway", "The server before it: no part of which system it is.", NULL),
 	PARAM(SYNCLINE_PARAM_DURATION, "lag", "How long find misses what is indexed late.", "150ms"),
 };
 
@@ -95,7 +95,7 @@ open_world(const struct syncline_host *host, const struct syncline_call *call, c
 	world->late_ms = syncline_setting_integer(NULL, settings, "late", 150);
 	world->late_calls = syncline_setting_integer(NULL, settings, "late_calls", 1000);
 	world->lag_ms = syncline_setting_integer(NULL, settings, "lag", 150);
-	world->url = syncline_setting_text(NULL, settings, "url", "");
+	world->url = syncline_setting_text(NULL, settings, "gateway", "");
 	if (world->url[0] != '\0' && (world->http = syncline_service(host, "http/1", sizeof *world->http, err)) == NULL) {
 		free(world);
 		return SYNCLINE_CONFIG;
