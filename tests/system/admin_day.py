@@ -35,6 +35,8 @@ import termios
 import textwrap
 import time
 
+from cli_bed import screen
+
 BUILD, SOURCE = os.environ["SYNCLINE_BUILD"], os.environ["SYNCLINE_SOURCE"]
 MANUAL = os.path.join(SOURCE, "docs/administrators-day.md")
 TRANSCRIPT = os.path.join(BUILD, "tests/system/administrators-day.md")
@@ -217,21 +219,6 @@ class Same:
             cell = textwrap.wrap(self.text(cell[0] + "".join(" " + line.strip() for line in cell[1:])), COLUMNS, subsequent_indent=" " * head.end(),
                                  drop_whitespace=True, break_long_words=False, break_on_hyphens=False)
         return [self.text(line).rstrip() for line in cell], after
-
-
-def screen(text):
-    """The lines as they stand there at the end: a carriage return goes back, and what follows stands over it."""
-    lines = []
-    for line in re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", text).replace("\r\n", "\n").split("\n"):
-        shown, at = [], 0
-        for character in line:
-            if character == "\r":
-                at = 0
-                continue
-            shown[at:at + 1] = [character]
-            at += 1
-        lines.append("".join(shown).rstrip())
-    return lines
 
 
 class Terminal:

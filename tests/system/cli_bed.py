@@ -5,6 +5,7 @@ SYNCLINE_CLI_WRAP stands before the command, for example "valgrind --error-exitc
 """
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -130,3 +131,18 @@ def steers(text):
         if (ord(character) < 32 and character not in "\n\t") or 127 <= ord(character) < 160 or "\u202a" <= character <= "\u202e":
             return character
     return None
+
+
+def screen(text):
+    """The lines as they stand on a terminal at the end: a carriage return goes back, and what follows stands over it."""
+    lines = []
+    for line in re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", text).replace("\r\n", "\n").split("\n"):
+        shown, at = [], 0
+        for character in line:
+            if character == "\r":
+                at = 0
+                continue
+            shown[at:at + 1] = [character]
+            at += 1
+        lines.append("".join(shown).rstrip())
+    return lines

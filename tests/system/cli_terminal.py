@@ -7,7 +7,7 @@ import pty
 import subprocess
 import sys
 
-from cli_bed import Bed
+from cli_bed import Bed, screen
 
 ROWS = 300000
 
@@ -37,22 +37,6 @@ def on_terminal(bed, *arguments):
         out = process.communicate(timeout=120)[0].decode("utf-8")
     assert process.returncode == 0, (process.returncode, out, seen)
     return out, seen
-
-
-def screen(text):
-    """The lines as they stand there at the end: a carriage return goes back, and what follows stands over it."""
-    lines = []
-    for line in text.replace("\r\n", "\n").split("\n"):
-        shown = []
-        at = 0
-        for character in line:
-            if character == "\r":
-                at = 0
-                continue
-            shown[at:at + 1] = [character]
-            at += 1
-        lines.append("".join(shown).rstrip())
-    return lines
 
 
 def main():
