@@ -82,6 +82,7 @@ flows: {
     depot: { object = "articles"; TARGET write = ( [ "number", "number" ], [ "name", "name" ] ); }; }; };
 };
 """.replace("FLOW", FLOW).replace("SOURCE", SOURCE).replace("TARGET", TARGET)
+STARTED = " flows, state in "  # the agent's own line: that a connector's process is started again is told, too
 HEADS = {"customers": ["NR", "BRANCH", "NAME", "CITY", "PHONE"], "orders": ["ORDER", "BRANCH", "NR", "TOTAL"], "papers": ["PAPER", "BRANCH", "NR", "FILE"],
          "articles": ["ARTICLE", "BRANCH", "NAME"]}
 NAMES = tuple(HEADS)
@@ -211,11 +212,11 @@ class Bed(daemon_bed.Bed):
         environment.update(TMPDIR=self.path("tmp"), SYNCLINE_HOST=os.path.join(BUILD, "tests/bin/synclined-host-faults"), SYNCLINE_HOST_STDERR="1")
         if fault:
             environment["SYNCLINE_FAULT"] = fault
-        begun = self.log_text().count(" started ") if os.path.exists(self.path("log")) else 0
+        begun = self.log_text().count(STARTED) if os.path.exists(self.path("log")) else 0
         self.logged = open(self.path("log"), "ab")
         self.agent = subprocess.Popen(self.agent_command(), stdin=subprocess.DEVNULL, stdout=self.logged, stderr=self.logged, env=environment)
         until = time.monotonic() + 60
-        while self.log_text().count(" started ") == begun:
+        while self.log_text().count(STARTED) == begun:
             try:
                 status = self.agent.wait(timeout=0.02)
             except subprocess.TimeoutExpired:
