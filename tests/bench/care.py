@@ -54,8 +54,8 @@ def kept_runs(bed, rows):
     now = int(time.time() * 1e6)
     execute(bed, NUMBERS + "INSERT INTO run (flow, unit, cause, who, state, started_us, ended_us, version, \"plan\", counts)"
             " SELECT r.flow, r.unit, 'file', 'bench', r.state, ?2 + i, ?2 + i, r.version, 0, r.counts FROM n, (SELECT * FROM run LIMIT 1) r", rows, now)
-    execute(bed, NUMBERS + "INSERT INTO read (object, credentials, \"full\", ended, complete, broken, epoch, started, started_us, ended_us, records, staged, rejected)"
-            " SELECT r.object, r.credentials, 0, 1, 0, 0, r.epoch, r.started, ?2 + i, ?2 + i, 1, 1, 0 FROM n, (SELECT * FROM read ORDER BY id DESC LIMIT 1) r",
+    execute(bed, NUMBERS + "INSERT INTO read (object, credentials, \"full\", ended, complete, broken, epoch, started, started_us, ended_us, records, staged, rejected, first_link)"
+            " SELECT r.object, r.credentials, 0, 1, 0, 0, r.epoch, r.started, ?2 + i, ?2 + i, 1, 1, 0, r.first_link FROM n, (SELECT * FROM read ORDER BY id DESC LIMIT 1) r",
             rows, now)
 
 
