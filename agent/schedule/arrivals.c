@@ -8,6 +8,11 @@
 
 #include "os/os.h"
 
+/* How long after it was told what came is told once more: a database from its beginning, a folder at the end of them. */
+static const int64_t pauses[] = { ARRIVALS_SOON_US, ARRIVALS_SOON_US * 20, ARRIVALS_LATER_US };
+
+#define PAUSES (sizeof pauses / sizeof *pauses)
+
 struct awaited {
 	const struct config_binding *binding;
 	char *folder;
@@ -15,6 +20,7 @@ struct awaited {
 	bool watched;
 	int64_t first_us;           /* since when something has been there that was not told; INT64_MAX: nothing */
 	int64_t quiet_us, later_us; /* INT64_MAX: no */
+	uint32_t looks;             /* of `pauses`: what later_us is the end of */
 };
 struct arrivals {
 	struct os_watch *watch;
@@ -157,7 +163,7 @@ came(void *data, uint32_t tag)
 		awaited->first_us = arrivals->now_us;
 	latest_us = awaited->first_us + ARRIVALS_PATIENCE * quiet_us;
 	awaited->quiet_us = arrivals->now_us + quiet_us < latest_us ? arrivals->now_us + quiet_us : latest_us;
-	awaited->later_us = arrivals->now_us + ARRIVALS_LATER_US;
+	awaited->later_us = INT64_MAX;
 	arrivals->breath_us = arrivals->now_us + ARRIVALS_BREATH_US;
 }
 
@@ -178,6 +184,17 @@ look_for_missing(struct arrivals *arrivals)
 	}
 }
 
+/* Told now; `first`: for the first time since it came. */
+static void
+tell_again(const struct arrivals *arrivals, struct awaited *awaited, bool first)
+{
+	if (first)
+		awaited->looks = awaited->file != NULL ? 0 : PAUSES - 1;
+	else
+		awaited->looks++;
+	awaited->later_us = awaited->looks < PAUSES ? arrivals->now_us + pauses[awaited->looks] : INT64_MAX;
+}
+
 void
 arrivals_look(struct arrivals *arrivals, struct agenda *agenda, int64_t now_us)
 {
@@ -191,14 +208,14 @@ arrivals_look(struct arrivals *arrivals, struct agenda *agenda, int64_t now_us)
 		look_for_missing(arrivals);
 	for (uint32_t i = 0; i < arrivals->count; i++) {
 		struct awaited *awaited = &arrivals->awaited[i];
+		bool first = awaited->quiet_us <= now_us;
 
-		if (awaited->quiet_us > now_us && awaited->later_us > now_us)
+		if (!first && awaited->later_us > now_us)
 			continue;
 		agenda_call(agenda, awaited->binding);
-		if (awaited->quiet_us <= now_us)
+		tell_again(arrivals, awaited, first);
+		if (first)
 			awaited->quiet_us = awaited->first_us = INT64_MAX;
-		if (awaited->later_us <= now_us)
-			awaited->later_us = INT64_MAX;
 	}
 }
 

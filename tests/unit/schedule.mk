@@ -13,6 +13,13 @@ tests_bin_test_agenda_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_bin_test_agenda_CFLAGS = $(UNIT_CFLAGS)
 tests_bin_test_agenda_LDADD = libschedule.a libconfig.a librulesfn.a libbase.a $(UNIT_LIBS)
 
+check_PROGRAMS += tests/bin/test-arrivals
+TESTS += tests/bin/test-arrivals
+tests_bin_test_arrivals_SOURCES = tests/unit/arrivals.c
+tests_bin_test_arrivals_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_bin_test_arrivals_CFLAGS = $(UNIT_CFLAGS)
+tests_bin_test_arrivals_LDADD = libschedule.a libconfig.a libos.a librulesfn.a libbase.a $(UNIT_LIBS)
+
 # messages of the control socket
 check_PROGRAMS += tests/bin/test-wire
 TESTS += tests/bin/test-wire
