@@ -334,7 +334,19 @@ part_size(const struct outlet *outlet, uint32_t count, uint32_t lanes)
 	return share < most ? share : most;
 }
 
-/* As many as are wanted and free; the first is waited for, while nothing of ours is in the air that others could wait for.  0: it was stopped. */
+/* Who waits here while it holds a place elsewhere may wait for one who waits for that. */
+static bool
+may_wait(const struct outlet *outlet)
+{
+	const struct deliver *deliver = outlet->deliver;
+
+	for (uint32_t i = 0; i < deliver->outlet_count; i++)
+		if (deliver->outlets[i].slots > 0)
+			return false;
+	return true;
+}
+
+/* As many as are wanted and free; the first is waited for, while this run has none at any system.  0: none is free, or it was stopped. */
 static int
 take_slots(struct outlet *outlet, uint32_t wanted, uint32_t *ret_lanes, struct error *err)
 {
@@ -346,7 +358,7 @@ take_slots(struct outlet *outlet, uint32_t wanted, uint32_t *ret_lanes, struct e
 	while (outlet->slots > 0 && outlet->slots < wanted && engine_take_slot(engine, outlet->sink, NULL))
 		outlet->slots++;
 	snprintf(what, sizeof what, "waiting for a turn at %s", outlet->binding->system->head.name);
-	while (outlet->slots == 0 && engine_progress(engine, what, 0, 0)) {
+	while (outlet->slots == 0 && may_wait(outlet) && engine_progress(engine, what, 0, 0)) {
 		if (engine_take_slot(engine, outlet->sink, &outlet->turn))
 			outlet->slots++;
 		else if (poll(NULL, 0, TURN_MS) < 0 && errno != EINTR)

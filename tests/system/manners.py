@@ -8,9 +8,25 @@ import signal
 import sys
 
 import daemon_bed
-from runs_bed import DONE, FINDINGS, has, main, same, wait_for
+from daemon_bed import runs_in
+from runs_bed import CUSTOMERS, DONE, FINDINGS, has, main, same, wait_for
 
 BUILD = os.environ["SYNCLINE_BUILD"]
+DEPOT = """
+systems: { depot: { connector = "far"; access = "write"; settings: { directory = "%s"; delay = "50ms"; };
+    objects: { account: { external_key = "ext"; }; partner: { external_key = "ext"; }; }; };
+  shop: { objects: { partner: { external_key = "ext"; }; }; };
+  erp: { objects: { partners: { native = "partners.csv"; key = [ "NR" ]; tenant = "BRANCH"; tenant_mode = "split"; reads = "full"; }; }; }; };
+entities: { partner: { owner = "erp"; fields: { number: { type = "text"; required = true; }; name: { type = "text"; }; }; }; };
+flows: {
+  customers: { bindings: { depot: { object = "account"; create_if = "true"; write = ( [ "number", "number" ], [ "name", "name" ] ); }; }; };
+  partners: { entity = "partner"; units = [ "one", "two" ];
+    responsible: { business = "a@example.com"; technical = "b@example.com"; runbook = "https://wiki.example.com/partners"; };
+    bindings: {
+      erp: { object = "partners"; trigger: { file = true; }; originates = true; read: { number = "NR"; name = "NAME"; }; };
+      depot: { object = "partner"; create_if = "true"; write = ( [ "number", "number" ], [ "name", "name" ] ); };
+      shop: { object = "partner"; create_if = "true"; write = ( [ "number", "number" ], [ "name", "name" ] ); }; }; }; };
+"""
 Call = collections.namedtuple("Call", "begun ended process what id values trace")
 
 
@@ -49,11 +65,11 @@ class Bed(daemon_bed.Bed):
         self.write("far/mood.new", mood)
         os.rename(self.path("far/mood.new"), self.path("far/mood"))
 
-    def calls(self, *what):
+    def calls(self, *what, at="far"):
         """What came of it there, in the order in which it ended."""
-        if not os.path.exists(self.path("far/calls")):
+        if not os.path.exists(self.path(at + "/calls")):
             return []
-        with open(self.path("far/calls"), encoding="utf-8") as file:
+        with open(self.path(at + "/calls"), encoding="utf-8") as file:
             lines = [line.split() for line in file]
         calls = [Call(int(line[0]), int(line[1]), int(line[2]), line[3], line[4] if len(line) > 4 else "", dict(word.split("=", 1) for word in line[5:] if "=" in word),
                       line[5] if line[3] == "call" else None) for line in lines]
@@ -170,6 +186,26 @@ def test_small_beside_large(bed):
     bed.in_order()
     same("each once", len(bed.calls("create")), len(bed.rows))
     same("runs", [(row["unit"], row["counts"]["sent-creates"]) for row in sorted(bed.json(DONE, "runs"), key=lambda row: row["unit"])], [("one", 320), ("two", 10)])
+    bed.sound()
+
+
+def test_two_flows_at_two_targets(bed):
+    """Each flow begins at the target that the other one wants next, and each target takes one at a time: neither waits for ever."""
+    bed.rows = bed.rows[:5] + bed.rows[-5:]
+    bed.export()
+    bed.write_csv("partners.csv", CUSTOMERS, bed.rows)
+    bed.far(delay="50ms")
+    os.mkdir(bed.path("depot"))
+    bed.write("conf.d/40-depot.conf", DEPOT % bed.path("depot"))
+    bed.on("customers", "partners")
+    bed.begin()
+    bed.until("both at both", lambda: [len(bed.calls("create", at=at)) for at in ("far", "depot")] == [2 * len(bed.rows)] * 2)
+    bed.until("the runs", lambda: len(runs_in(bed.log_text(), "customers")) >= 2 and len(runs_in(bed.log_text(), "partners")) >= 2)
+    for at in ("far", "depot"):
+        calls = sorted(bed.calls("create", at=at))
+        for one, other in zip(calls, calls[1:]):
+            assert one.ended <= other.begun, (one, other)
+    bed.end()
     bed.sound()
 
 
