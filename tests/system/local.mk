@@ -36,6 +36,11 @@ dist_check_SCRIPTS += tests/system/told_apart.sh
 TESTS += tests/system/told_apart.sh
 EXTRA_DIST += tests/system/told_apart.py
 
+# A target that is told whole rows in files, and what people enter there under a lock.
+dist_check_SCRIPTS += tests/system/handed.sh
+TESTS += tests/system/handed.sh
+EXTRA_DIST += tests/system/handed.py
+
 # Random edits on all sides, against a simple model of the rules.
 dist_check_SCRIPTS += tests/system/model.sh
 TESTS += tests/system/model.sh

@@ -8,6 +8,8 @@
 #define STAMPED BINDING("erp", "changed: { record = \"at\"; };") BINDING("crm", "changed: { record = \"at\"; };")
 #define TIED STAMPED BINDING("web", "changed: { record = \"at\"; };") "entities: { thing: { rank = [ \"web\", \"crm\" ]; }; };\n"
 #define GROUP "entities: { thing: { groups: { pair: { fields = [ \"number\", \"value\" ]; }; }; }; };\n"
+#define RAISED FIELD("value", "edits = \"raise\"; owner = \"web\";")
+#define RECREATED BINDING("web", "situations: { missing = \"recreate\"; };")
 #define RANK "entities: { thing: { rank = [ \"web\" ]; }; };\n"
 #define LINKED .situation = "linked", .action = "merge", .operations = UPDATE
 #define FIRST .situation = "unlinked", .action = NULL, .operations = CREATE
@@ -52,6 +54,25 @@ static const struct story stories[] = {
 	  .config = FIELD("value", "edits = \"raise\";"), .given = AGREED, .when = "crm set 12 value=C; run; erp set 2 value=B; run; crm set 12 value=A; run",
 	  .then = { .golden = "n B p g2", .erp = "2 n B p live .../===", .crm = "12 n B p live unseen", .web = "22 n B p live",
 	            .history = "changed erp 2 value A>B; sent-update web 22; sent-update crm 12", .findings = "review edited crm 12 value ended" } },
+	/* While the value's owner has lost the record, nobody else stands for it in what people are asked, whoever looks at the row meanwhile. */
+	{ LINKED, .policies = OWNER, .title = "edits = raise: the owner loses the record, and a person is asked all the same; seen by a read",
+	  .config = RAISED RECREATED, .given = AGREED, .when = "crm set 12 value=C; run; web del 22; read; apply; read; apply; run",
+	  .then = { .golden = "n A p g1", .erp = "2 n A p live .../===", .crm = "12 n C p live held", .web = "23 n A p live unseen; 22 gone tombstone",
+	            .history = "gone web 22; sent-create web 23", .findings = "review edited crm 12 value" } },
+	{ LINKED, .policies = OWNER, .title = "edits = raise: the owner loses the record, and a person is asked all the same; seen by a write",
+	  .config = RAISED RECREATED, .given = AGREED,
+	  .when = "crm set 12 value=C; run; web del 22; erp set 2 number=m; read; apply; web away; deliver; web back; run",
+	  .then = { .golden = "m A p g2", .erp = "2 m A p live .../===", .crm = "12 m C p live held", .web = "23 m A p live unseen; 22 gone tombstone !==/!==",
+	            .history = "changed erp 2 number n>m; gone web 22; sent-update crm 12; sent-create web 23", .findings = "review edited crm 12 value" } },
+	{ LINKED, .policies = OWNER, .title = "edits = raise: the owner loses the record, and gets it again by a person's word", .config = RAISED, .given = AGREED,
+	  .when = "crm set 12 value=C; run; web del 22; run; run; decide review missing recreate; run",
+	  .then = { .golden = "n A p g1", .erp = "2 n A p live .../===", .crm = "12 n C p live held", .web = "23 n A p live unseen; 22 gone tombstone",
+	            .history = "gone web 22; sent-create web 23", .findings = "review edited crm 12 value; review missing web 22 decided" } },
+	{ LINKED, .policies = OWNER, .title = "edits = raise: the owner loses the record, decided: take", .config = RAISED, .given = AGREED,
+	  .when = "crm set 12 value=C; run; web del 22; run; decide review edited take; run; decide review missing recreate; run",
+	  .then = { .golden = "n C p g2", .erp = "2 n C p live .=./===", .crm = "12 n C p live", .web = "23 n C p live unseen; 22 gone tombstone =!=/=!=",
+	            .history = "changed crm 12 value A>C; sent-update erp 2; gone web 22; sent-create web 23",
+	            .findings = "review edited crm 12 value decided; review missing web 22 decided" } },
 	/* A value comes back after it was restored: a finding, and no third time. */
 	{ LINKED, .policies = OWNER | SET_IF_EMPTY, .title = "a flip", .given = AGREED, .when = "crm set 12 value=C; run; run; crm set 12 value=C; run",
 	  .then = { .golden = "n A p g1", .erp = "2 n A p live .../===", .crm = "12 n C p live ===/=!=", .web = "22 n A p live",
