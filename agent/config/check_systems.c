@@ -2,6 +2,7 @@
 /*
  * check_systems.c: systems with their objects and contracts, and who the units are in them.  The thread that loads.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "config/contract.h"
@@ -159,21 +160,40 @@ check_webhook(struct loader *l, const struct config_system *system)
 }
 
 static int
-build_system(struct loader *l, struct config_system *system)
+find_connector(struct loader *l, struct config_system *system)
 {
 	struct config_place place = config_setting_place(&system->head, "connector");
+	const struct config_options *options = l->options;
 	struct error err = { 0 };
 
+	if (options->describe == NULL || system->connector == NULL)
+		return 0;
+	if ((system->descriptor = options->describe(options->describe_ctx, system->connector, &err)) != NULL)
+		return 0;
+	if (options->passes != NULL && options->passes(options->describe_ctx, system->connector, &err)) {
+		struct error *absent = loader_keep(l, arena_alloc(l->arena, sizeof *absent));
+
+		if (absent == NULL)
+			return -1;
+		*absent = err;
+		if (err.klass == SYNCLINE_RETRY)
+			snprintf(absent->place, sizeof absent->place, "%s:%u:%u", place.file, place.line, place.column);
+		system->absent = absent;
+		return 0;
+	}
+	err.place[0] = '\0';
+	diagnostics_add(l->diagnostics, &place, &err);
+	return 0;
+}
+
+static int
+build_system(struct loader *l, struct config_system *system)
+{
 	if (system->timezone == NULL)
 		system->timezone = l->model->agent->timezone;
-	if (l->options->describe != NULL && system->connector != NULL) {
-		system->descriptor = l->options->describe(l->options->describe_ctx, system->connector, &err);
-		if (system->descriptor == NULL) {
-			err.place[0] = '\0';
-			diagnostics_add(l->diagnostics, &place, &err);
-		}
-	}
-	/* With a connector that isn't there, its settings are kept unchecked. */
+	if (find_connector(l, system) != 0)
+		return -1;
+	/* Without its connector, its settings are kept unchecked. */
 	if (settings_build(l, system->descriptor, SYNCLINE_SCOPE_SYSTEM, &system->head.place, tree_find(system->head.node, "settings"), NULL,
 	                   &system->settings) != 0)
 		return -1;

@@ -50,15 +50,26 @@ check_lookups(struct loader *l)
 }
 
 static int
-load(struct loader *l)
+read_tree(struct loader *l)
 {
-	struct file file = { 0 };
-
+	if (l->options->again != NULL) {
+		l->model->tree = l->options->again->tree;
+		return 0;
+	}
 	if ((l->root = loader_keep(l, arena_zalloc(l->arena, sizeof *l->root))) == NULL)
 		return -1;
 	l->root->name = "";
 	l->root->kind = NODE_GROUP;
-	if (files_read(l) != 0 || grammar_fill(l, l->root, GRAMMAR_FILE, &file) != 0)
+	l->model->tree = l->root;
+	return files_read(l);
+}
+
+static int
+load(struct loader *l)
+{
+	struct file file = { 0 };
+
+	if (read_tree(l) != 0 || grammar_fill(l, l->model->tree, GRAMMAR_FILE, &file) != 0)
 		return -1;
 	take_file(l->model, &file);
 	if (check_systems(l, &file) != 0 || check_entities(l) != 0 || check_units(l) != 0 || check_lookups(l) != 0 || check_flows(l) != 0)

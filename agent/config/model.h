@@ -171,6 +171,8 @@ struct config_system {
 	struct config_head head;
 	const char *connector;
 	const struct syncline_connector *descriptor; /* what `describe` gave, or NULL */
+	/* Why its connector could not be loaded (config_options.passes): what is configured of the system is unchecked, and it can't be used.  Or NULL. */
+	const struct error *absent;
 	const char *profile;
 	uint8_t access;       /* CONFIG_ACCESS_* */
 	const char *timezone; /* never NULL: the agent's when not configured */
@@ -512,6 +514,7 @@ struct config_flow {
 
 struct model {
 	struct arena arena; /* owns all */
+	const struct node *tree; /* what the files say; after config_options.again in that model's arena */
 	const char *conf_dir, *contract_dir, *site_dir; /* site_dir: or NULL */
 	const struct config_agent *agent;               /* never NULL */
 	struct config_system *systems;
@@ -567,6 +570,10 @@ struct config_options {
 	 */
 	const struct syncline_connector *(*describe)(void *ctx, const char *connector_name, struct error *err);
 	void *describe_ctx;
+	/* Is this error of `describe` passing?  Then it is no mistake, and the systems of that connector have `absent`.  NULL: none is. */
+	bool (*passes)(void *ctx, const char *connector_name, const struct error *err);
+	/* What the files of this model said, which has to outlive the new one; none is read.  NULL: they are. */
+	const struct model *again;
 	/* Native names are not held against contracts: for whoever is about to write those anew. */
 	bool ignore_contracts;
 	size_t memory_max; /* bytes that the model may have; 0: 1 GiB */

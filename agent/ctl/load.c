@@ -2,11 +2,18 @@
 /* load.c: see load.h. */
 #include "ctl/load.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ctl/service.h"
+
+/* A descriptor, which readings of the configuration share. */
+struct known_info {
+	atomic_uint users;
+	struct connector_info *info;
+};
 
 static void
 log_line(void *data, const struct connector_line *line)
@@ -33,38 +40,144 @@ loaded_begin(const struct ctl *ctl, struct loaded *loaded)
 	loaded->systems.log_data = (void *)(uintptr_t)ctl;
 }
 
-/* Each connector is asked once, however many systems use it. */
-static const struct syncline_connector *
-describe(void *data, const char *name, struct error *err)
+static struct known_info *
+share(struct connector_info *info)
 {
-	struct loaded *loaded = data;
-	struct known_connector *known;
+	struct known_info *known = calloc(1, sizeof *known);
 
-	for (known = loaded->connectors; known != NULL; known = known->next)
-		if (strcmp(known->name, name) == 0)
-			return &known->info->descriptor;
-	if ((known = calloc(1, sizeof *known)) == NULL || (known->name = strdup(name)) == NULL) {
-		free(known);
-		error_fill_memory(err);
+	if (known == NULL) {
+		connector_info_free(info);
 		return NULL;
 	}
-	if (systems_describe(&loaded->systems, name, &known->info, err) != 0) {
-		free(known->name);
+	atomic_init(&known->users, 1);
+	known->info = info;
+	return known;
+}
+
+static void
+unshare(struct known_info *known)
+{
+	if (known == NULL || atomic_fetch_sub(&known->users, 1) > 1)
+		return;
+	connector_info_free(known->info);
+	free(known);
+}
+
+static struct known_connector *
+find(const struct loaded *loaded, const char *name)
+{
+	struct known_connector *known;
+
+	for (known = loaded->connectors; known != NULL && strcmp(known->name, name) != 0; known = known->next)
+		;
+	return known;
+}
+
+static struct known_connector *
+add(struct loaded *loaded, const char *name)
+{
+	struct known_connector *known = calloc(1, sizeof *known);
+
+	if (known == NULL || (known->name = strdup(name)) == NULL) {
 		free(known);
 		return NULL;
 	}
 	known->next = loaded->connectors;
 	loaded->connectors = known;
-	return &known->info->descriptor;
+	return known;
+}
+
+/* A process that failed may have been unlucky.  One that hung is not waited for twice: who waits for the agent has a limit, too. */
+static int
+ask(const struct loaded *loaded, struct known_connector *known)
+{
+	struct connector_info *info;
+	int result = systems_describe(&loaded->systems, known->name, &info, &known->why);
+
+	if (result != 0 && known->why.klass == SYNCLINE_RETRY && known->why.code != ERROR_HOST_TIMEOUT) {
+		error_clear(&known->why);
+		result = systems_describe(&loaded->systems, known->name, &info, &known->why);
+	}
+	if (result == 0 && (known->known = share(info)) == NULL)
+		return error_memory(&known->why);
+	return result;
+}
+
+/* Each connector is asked once, however many systems use it. */
+static const struct syncline_connector *
+describe(void *data, const char *name, struct error *err)
+{
+	struct loaded *loaded = data;
+	struct known_connector *known = find(loaded, name);
+
+	if (known == NULL) {
+		if ((known = add(loaded, name)) == NULL) {
+			error_fill_memory(err);
+			return NULL;
+		}
+		(void)ask(loaded, known);
+	}
+	if (known->known != NULL)
+		return &known->known->info->descriptor;
+	*err = known->why;
+	return NULL;
+}
+
+/* A mistake stands there only for what loaded_again() was told to leave out. */
+static bool
+passes(void *data, const char *name, const struct error *err)
+{
+	const struct loaded *loaded = data;
+
+	return loaded->patient && find(loaded, name) != NULL && (err->klass == SYNCLINE_RETRY || loaded->again);
+}
+
+static int
+read_or_again(const struct ctl *ctl, struct loaded *loaded, const struct model *again, struct diagnostics *diagnostics)
+{
+	struct config_options options = { .conf_dir = ctl->config_dir, .site_dir = ctl->site_dir, .describe = describe, .describe_ctx = loaded,
+		.passes = passes, .again = again, .ignore_contracts = loaded->ignore_contracts };
+
+	return config_load(&options, &loaded->model, diagnostics);
 }
 
 int
 loaded_read(const struct ctl *ctl, struct loaded *loaded, struct diagnostics *diagnostics)
 {
-	struct config_options options = { .conf_dir = ctl->config_dir, .site_dir = ctl->site_dir, .describe = describe, .describe_ctx = loaded,
-		.ignore_contracts = loaded->ignore_contracts };
+	return read_or_again(ctl, loaded, NULL, diagnostics);
+}
 
-	return config_load(&options, &loaded->model, diagnostics);
+static int
+take_over(struct loaded *loaded, const struct loaded *before, const char *connector, struct known_info *found, const struct error *why)
+{
+	for (const struct known_connector *old = before->connectors; old != NULL; old = old->next) {
+		bool is_it = strcmp(old->name, connector) == 0;
+		struct known_connector *known = add(loaded, old->name);
+
+		if (known == NULL)
+			return -1;
+		known->known = is_it ? found : old->known;
+		known->why = is_it && why != NULL ? *why : old->why;
+		if (known->known != NULL)
+			atomic_fetch_add(&known->known->users, 1);
+	}
+	return 0;
+}
+
+int
+loaded_again(const struct ctl *ctl, struct loaded *loaded, const struct loaded *before, const char *connector, struct connector_info *info, const struct error *why,
+             struct diagnostics *diagnostics)
+{
+	struct known_info *found = info != NULL ? share(info) : NULL;
+	int result = -1;
+
+	loaded->patient = loaded->again = true;
+	if ((info != NULL && found == NULL) || take_over(loaded, before, connector, found, why) != 0)
+		diagnostics->no_memory = true;
+	else
+		result = read_or_again(ctl, loaded, before->model, diagnostics);
+	unshare(found);
+	return result;
 }
 
 void
@@ -109,7 +222,7 @@ loaded_free(struct loaded *loaded)
 	config_free(loaded->model);
 	for (struct known_connector *known = loaded->connectors, *next; known != NULL; known = next) {
 		next = known->next;
-		connector_info_free(known->info);
+		unshare(known->known);
 		free(known->name);
 		free(known);
 	}

@@ -12,10 +12,13 @@ struct loaded {
 	struct systems systems;
 	struct model *model;
 	bool ignore_contracts; /* set before reading: they are about to be written anew */
+	bool patient;          /* set before reading: a connector whose process fails is no mistake, its systems have `absent` */
+	bool again;            /* loaded_again()'s */
 	struct known_connector {
 		struct known_connector *next;
 		char *name;
-		struct connector_info *info;
+		struct known_info *known; /* NULL: it could not be loaded, for `why` */
+		struct error why;
 	} *connectors;
 };
 
@@ -23,7 +26,13 @@ struct loaded {
 void loaded_begin(const struct ctl *ctl, struct loaded *loaded);
 /* -1 with what is wrong in `diagnostics`, which the caller initialised and frees. */
 int loaded_read(const struct ctl *ctl, struct loaded *loaded, struct diagnostics *diagnostics);
-/* The same for verbs that need a good configuration: mistakes are printed.  After loaded_begin(). */
+/*
+ * What the files said when `before` was read, whose model has to outlive this one, with `connector` as it is now: `info`, which is taken
+ * over in any case, or, with NULL, absent for `why`.  Starts no process.  After loaded_begin().
+ */
+int loaded_again(const struct ctl *ctl, struct loaded *loaded, const struct loaded *before, const char *connector, struct connector_info *info, const struct error *why,
+                 struct diagnostics *diagnostics);
+/* The same as loaded_read() for verbs that need a good configuration: mistakes are printed.  After loaded_begin(). */
 enum ctl_exit loaded_need(const struct ctl *ctl, struct loaded *loaded);
 void loaded_free(struct loaded *loaded);
 

@@ -9,7 +9,7 @@ libctl_a_SOURCES += agent/ctl/links.h agent/ctl/links_import.c agent/ctl/links_l
 	agent/ctl/verb_corrections.c agent/ctl/verb_links.c agent/ctl/verb_loadtest.c agent/ctl/verb_locks.c agent/ctl/verb_plans.c agent/ctl/verb_position.c agent/ctl/verb_trace.c
 libctl_a_SOURCES += agent/ctl/control.c agent/ctl/control.h agent/ctl/interrupt.c agent/ctl/interrupt.h \
 	agent/ctl/remote.c agent/ctl/remote.h agent/ctl/service.c agent/ctl/service.h agent/ctl/status.h agent/ctl/status_agent.c agent/ctl/status_alone.c \
-	agent/ctl/status_json.c agent/ctl/status_judge.c agent/ctl/status_view.c agent/ctl/status_view.h agent/ctl/table.c agent/ctl/wire.c agent/ctl/wire.h
+	agent/ctl/status_down.c agent/ctl/status_json.c agent/ctl/status_judge.c agent/ctl/status_view.c agent/ctl/status_view.h agent/ctl/table.c agent/ctl/wire.c agent/ctl/wire.h
 libctl_a_CPPFLAGS = $(AGENT_CPPFLAGS) -DSYNCLINE_VERSION='"$(PACKAGE_VERSION)"' -DSYNCLINE_STATE_DIR='"$(localstatedir)/lib/syncline"' \
 	-DSYNCLINE_RUN_DIR='"$(runstatedir)/syncline"'
 libctl_a_CFLAGS = $(AGENT_CFLAGS)

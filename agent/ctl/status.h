@@ -23,4 +23,9 @@ bool status_alone_waits(const struct status_alone *alone);
 void status_alone_json(struct buffer *json, const struct status_alone *alone, int64_t now_us);
 void status_alone_show(const struct status_alone *alone, int64_t now_us); /* a table, where there is one */
 
+/* Systems whose connector the agent could not load; of `flow`, or of any (NULL). */
+bool status_down_waits(const struct model *model, const struct config_flow *flow);
+void status_down_json(struct buffer *json, const struct model *model, const struct config_flow *flow);
+void status_down_show(const struct model *model, const struct config_flow *flow); /* a table, where there is one */
+
 #endif

@@ -173,9 +173,10 @@ verb_status(struct ctl *ctl)
 			result = ledger_agent(opened.ledger, &agent, &err);
 		if (result == 0)
 			result = status_alone_find(&listing, &view.arena, flow, &alone, &err);
-		view.waits = view.waits || status_agent_lacks(&agent) || status_alone_waits(alone);
+		view.waits = view.waits || status_agent_lacks(&agent) || status_alone_waits(alone) || status_down_waits(opened.loaded.model, flow);
 		if (result == 0 && ctl->json) {
 			status_agent_json(&listing.json, &agent);
+			status_down_json(&listing.json, opened.loaded.model, flow);
 			status_alone_json(&listing.json, alone, view.now);
 			status_json(&listing.json, &view);
 		} else if (result == 0) {
@@ -184,6 +185,7 @@ verb_status(struct ctl *ctl)
 		}
 		status = listing_end(&listing, '}', result, &err, NULL, view.waits ? CTL_FINDINGS : CTL_DONE);
 		if (result == 0 && !ctl->json) {
+			status_down_show(opened.loaded.model, flow);
 			status_alone_show(alone, view.now);
 			show_targets(&view);
 			if (ctl->verbose)

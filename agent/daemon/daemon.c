@@ -103,11 +103,56 @@ reload(struct daemon *d)
 		generation_give_back(d, &fresh->loaded);
 	} else {
 		generation_take(d, fresh);
+		generation_tell_down(fresh);
 		forgive_all(d);
 		jobs_go_on(d);
 		log_event(SYNCLINE_LOG_INFO, "reloaded", NULL, "%u flows", fresh->loaded.model->flow_count);
 	}
 	os_notify("READY=1");
+}
+
+/* Both have the same systems. */
+static void
+tell_found(const struct model *before, const struct model *now)
+{
+	for (uint32_t i = 0; i < now->system_count; i++) {
+		const struct log_about about = { .system = now->systems[i].head.name };
+		const struct error *was = before->systems[i].absent, *is = now->systems[i].absent;
+
+		if (was != NULL && is == NULL)
+			log_event(SYNCLINE_LOG_INFO, "system-up", &about, "its connector is loaded");
+		else if (was != NULL && was->klass != is->klass)
+			tell_error(SYNCLINE_LOG_ERROR, "system-down", &about, is);
+	}
+}
+
+/* A run found that a connector can be loaded which could not. */
+static void
+use_found(struct daemon *d)
+{
+	unsigned *failures = NULL;
+	struct generation *fresh;
+	struct error err = { 0 };
+	int found;
+
+	if ((found = generation_found(d, &fresh, &err)) == 0)
+		return;
+	if (found > 0 && generation_prepare(d, fresh, &err) != 0) {
+		generation_give_back(d, &fresh->loaded);
+		found = -1;
+	}
+	if (found < 0) {
+		tell_error(SYNCLINE_LOG_ERROR, "system-down", NULL, &err);
+		return;
+	}
+	tell_found(d->now->loaded.model, fresh->loaded.model);
+	/* It has the same flows. */
+	failures = d->now->failures;
+	d->now->failures = NULL;
+	generation_take(d, fresh);
+	jobs_go_on(d);
+	jobs_try_again(d, failures);
+	free(failures);
 }
 
 static int64_t
@@ -146,6 +191,7 @@ daemon_serve(struct daemon *d)
 			wanted_reload = 0;
 			reload(d);
 		}
+		use_found(d);
 		jobs_end(d);
 		if (has_acted(d))
 			look_again(d);
@@ -217,6 +263,7 @@ open_all(struct daemon *d, struct error *err)
 		return -1;
 	}
 	generation_take(d, first);
+	generation_tell_down(first);
 	return ledger_agent_begin(first->ledger, err) != 0 ? -1 : control_open(&control, &d->control, err);
 }
 
@@ -244,6 +291,8 @@ daemon_free(struct daemon *d)
 		return;
 	control_close(d->control, 0);
 	generation_take(d, NULL);
+	connector_info_free(d->found.info);
+	free(d->found.connector);
 	manners_free(d->manners);
 	pthread_mutex_destroy(&d->lock);
 	free(d);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* generation.c: readings of the configuration: one holds, and those before it stay as long as somebody is at work with them. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon/inside.h"
 #include "os/os.h"
@@ -32,6 +33,8 @@ release(struct daemon *d, struct generation *generation)
 	pthread_mutex_unlock(&d->lock);
 	if (last) {
 		loaded_free(&generation->loaded);
+		if (generation->origin != NULL)
+			release(d, generation->origin);
 		free(generation);
 	}
 }
@@ -55,23 +58,59 @@ generation_give_back(void *daemon, const struct loaded *loaded)
 	release(daemon, (struct generation *)(uintptr_t)loaded);
 }
 
+/* From a run's thread. */
+static void
+found(void *data, const char *connector, struct connector_info *info)
+{
+	struct daemon *d = data;
+
+	pthread_mutex_lock(&d->lock);
+	/* One at a time: another is found again by the next run. */
+	if (d->found.connector == NULL && (d->found.connector = strdup(connector)) != NULL) {
+		d->found.info = info;
+		info = NULL;
+	}
+	pthread_mutex_unlock(&d->lock);
+	connector_info_free(info);
+	wake_up();
+}
+
+static struct generation *
+make(struct daemon *d)
+{
+	struct generation *generation = calloc(1, sizeof *generation);
+
+	if (generation == NULL)
+		return NULL;
+	generation->users = 1;
+	loaded_begin(&d->ctl, &generation->loaded);
+	generation->loaded.patient = true;
+	generation->loaded.systems.log = tell_line;
+	generation->loaded.systems.manners = d->manners;
+	generation->loaded.systems.found = found;
+	generation->loaded.systems.found_data = d;
+	return generation;
+}
+
+static void
+tell_mistakes(const struct diagnostics *diagnostics)
+{
+	for (size_t i = 0; i < diagnostics->count; i++)
+		tell_error(SYNCLINE_LOG_ERROR, "config-mistake", NULL, &diagnostics->items[i].error);
+}
+
 int
 generation_read(struct daemon *d, struct generation **ret_generation, struct error *err)
 {
-	struct generation *generation = calloc(1, sizeof *generation);
+	struct generation *generation = make(d);
 	struct diagnostics diagnostics;
 	bool good;
 
 	if (generation == NULL)
 		return error_memory(err);
-	generation->users = 1;
-	loaded_begin(&d->ctl, &generation->loaded);
-	generation->loaded.systems.log = tell_line;
-	generation->loaded.systems.manners = d->manners;
 	diagnostics_init(&diagnostics);
-	good = loaded_read(&d->ctl, &generation->loaded, &diagnostics) == 0;
-	for (size_t i = 0; !good && i < diagnostics.count; i++)
-		tell_error(SYNCLINE_LOG_ERROR, "config-mistake", NULL, &diagnostics.items[i].error);
+	if (!(good = loaded_read(&d->ctl, &generation->loaded, &diagnostics) == 0))
+		tell_mistakes(&diagnostics);
 	diagnostics_free(&diagnostics);
 	if (good) {
 		*ret_generation = generation;
@@ -82,6 +121,83 @@ generation_read(struct daemon *d, struct generation **ret_generation, struct err
 	                                                           : "`syncline check` tells them all.",
 	                 d->now != NULL ? "the new configuration has mistakes, so the old one goes on"
 	                                : "the configuration has mistakes, so the agent does not start");
+}
+
+void
+generation_tell_down(const struct generation *generation)
+{
+	const struct model *model = generation->loaded.model;
+
+	for (uint32_t i = 0; i < model->system_count; i++)
+		if (model->systems[i].absent != NULL)
+			tell_error(SYNCLINE_LOG_ERROR, "system-down", &(struct log_about){ .system = model->systems[i].head.name }, model->systems[i].absent);
+}
+
+static bool
+misses(const struct model *model, const char *connector)
+{
+	for (uint32_t i = 0; i < model->system_count; i++)
+		if (model->systems[i].absent != NULL && strcmp(model->systems[i].connector, connector) == 0)
+			return true;
+	return false;
+}
+
+/* `info` is taken over; NULL: the connector is left out for `why`. */
+static int
+read_again(struct daemon *d, const char *connector, struct connector_info *info, const struct error *why, struct diagnostics *diagnostics,
+           struct generation **ret_generation)
+{
+	struct generation *generation = make(d), *now = d->now;
+
+	if (generation == NULL) {
+		connector_info_free(info);
+		diagnostics->no_memory = true;
+		return -1;
+	}
+	generation->origin = now->origin != NULL ? now->origin : now;
+	pthread_mutex_lock(&d->lock);
+	generation->origin->users++;
+	pthread_mutex_unlock(&d->lock);
+	if (loaded_again(&d->ctl, &generation->loaded, &now->loaded, connector, info, why, diagnostics) != 0) {
+		release(d, generation);
+		return -1;
+	}
+	*ret_generation = generation;
+	return 0;
+}
+
+int
+generation_found(struct daemon *d, struct generation **ret_generation, struct error *err)
+{
+	struct connector_info *info;
+	struct diagnostics diagnostics;
+	char *connector;
+	int result = 0;
+
+	pthread_mutex_lock(&d->lock);
+	connector = d->found.connector;
+	info = d->found.info;
+	d->found.connector = NULL;
+	d->found.info = NULL;
+	pthread_mutex_unlock(&d->lock);
+	if (connector == NULL || !misses(d->now->loaded.model, connector)) {
+		connector_info_free(info);
+		free(connector);
+		return 0;
+	}
+	diagnostics_init(&diagnostics);
+	result = read_again(d, connector, info, NULL, &diagnostics, ret_generation);
+	if (result != 0 && diagnostics.count > 0 && !diagnostics.no_memory) {
+		struct diagnostics none;
+
+		tell_mistakes(&diagnostics);
+		diagnostics_init(&none);
+		result = read_again(d, connector, NULL, &diagnostics.items[0].error, &none, ret_generation);
+		diagnostics_free(&none);
+	}
+	diagnostics_free(&diagnostics);
+	free(connector);
+	return result == 0 ? 1 : error_memory(err);
 }
 
 struct outlook

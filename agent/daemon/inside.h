@@ -21,6 +21,7 @@
 struct generation {
 	struct loaded loaded; /* the first, so that who gives it back names it */
 	unsigned users;       /* under the daemon's lock */
+	struct generation *origin; /* that read the files; NULL: this one did */
 	struct ledger *ledger;
 	struct agenda *agenda;
 	struct arrivals *arrivals;
@@ -33,6 +34,10 @@ struct daemon {
 	pthread_mutex_t lock;
 	struct generation *now; /* under the lock for other threads */
 	bool acted;             /* under the lock: somebody changed something, which is to be looked at */
+	struct {
+		char *connector;
+		struct connector_info *info;
+	} found; /* under the lock: it could not be loaded when the configuration was read, and now it can be; NULL: none */
 	struct manners *manners;
 	int64_t up_us;          /* since when the agent has been there */
 	struct control *control;
@@ -71,8 +76,15 @@ void tell_news(void *data, const struct run_place *at, struct ledger *ledger, co
 
 /* Reads the configuration; its mistakes are told. */
 int generation_read(struct daemon *d, struct generation **ret_generation, struct error *err);
+/*
+ * The present configuration with a connector that was found since, when there is one (1, else 0).  What is now seen to be wrong with its
+ * systems is told, and keeps them down; -1 when nothing came of it.
+ */
+int generation_found(struct daemon *d, struct generation **ret_generation, struct error *err);
 /* Opens a ledger for it and fills an agenda. */
 int generation_prepare(struct daemon *d, struct generation *generation, struct error *err);
+/* Systems whose connector could not be loaded. */
+void generation_tell_down(const struct generation *generation);
 /* It holds from now on; the one before is freed when nobody uses it any more. */
 void generation_take(struct daemon *d, struct generation *generation);
 /* The configuration that holds now, until it is given back.  Any thread. */
@@ -93,5 +105,7 @@ int64_t jobs_long_ms(const struct daemon *d);
 int64_t jobs_next_ms(const struct daemon *d);
 /* After a reload: what runs counts as running for the new agenda. */
 void jobs_go_on(struct daemon *d);
+/* Flows that failed in the configuration before, which has the same flows, are tried at once. */
+void jobs_try_again(struct daemon *d, const unsigned *failures);
 
 #endif

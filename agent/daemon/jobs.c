@@ -328,3 +328,19 @@ jobs_go_on(struct daemon *d)
 			agenda_begin(d->now->agenda, flow);
 	}
 }
+
+void
+jobs_try_again(struct daemon *d, const unsigned *failures)
+{
+	const struct model *model = d->now->loaded.model;
+	int64_t now_us = os_wall_us();
+
+	for (uint32_t f = 0; f < model->flow_count; f++) {
+		const struct config_flow *flow = &model->flows[f];
+
+		for (uint32_t u = 0; failures[f] > 0 && u < flow->units.count; u++)
+			agenda_again(d->now->agenda, flow, config_unit(model, flow->units.items[u]), NULL, now_us);
+		if (failures[f] > 0 && flow->units.count == 0)
+			agenda_again(d->now->agenda, flow, NULL, NULL, now_us);
+	}
+}

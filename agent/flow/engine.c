@@ -332,6 +332,15 @@ start(struct engine *engine, struct engine_connector *made, const struct config_
 }
 
 int
+engine_need(const struct engine *engine, const struct config_flow *flow, struct error *err)
+{
+	for (uint32_t b = 0; b < flow->binding_count; b++)
+		if (systems_need(engine->options.systems, flow->bindings[b].system, err) != 0)
+			return -1;
+	return 0;
+}
+
+int
 engine_connector(struct engine *engine, const struct config_system *system, const struct config_unit *unit, unsigned lane,
                  struct connector **ret_connector, struct error *err)
 {
@@ -343,7 +352,8 @@ engine_connector(struct engine *engine, const struct config_system *system, cons
 			*ret_connector = c->connector;
 			return 0;
 		}
-	if (know_system(engine, system, unit, err) != 0)
+	/* Before the ledger is told which installation it is: its settings are known in full only with its connector. */
+	if (systems_need(engine->options.systems, system, err) != 0 || know_system(engine, system, unit, err) != 0)
 		return -1;
 	if ((made = calloc(1, sizeof *made)) == NULL)
 		return error_memory(err);

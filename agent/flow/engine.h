@@ -102,6 +102,8 @@ void engine_flow_version(const struct engine *engine, const struct config_flow *
 #define ENGINE_LANE_WRITE 2u /* and those above */
 int engine_connector(struct engine *engine, const struct config_system *system, const struct config_unit *unit, unsigned lane,
                      struct connector **ret_connector, struct error *err);
+/* -1 when the connector of one of the flow's systems could not be loaded (systems_need()): nothing of it can be decided then. */
+int engine_need(const struct engine *engine, const struct config_flow *flow, struct error *err);
 /* Does this setting say which installation a system is (an address, an account), and not only how it is read? */
 bool engine_tells_which(const struct syncline_setting *setting);
 /* A person started what runs now: systems of the flow that are left alone because of what they said before are tried at once. */

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define DESCRIBE_MS 20000u /* of an agent that starts, and of a person who checks; longer than any good connector takes */
+
 int
 systems_connector_path(const struct systems *systems, const char *connector, struct buffer *ret_path, struct error *err)
 {
@@ -54,10 +56,36 @@ systems_describe(const struct systems *systems, const char *connector, struct co
 	result = systems_connector_path(systems, connector, &path, err);
 	if (result == 0) {
 		fill_options(systems, connector, buffer_string(&path), &options);
+		options.timeout_ms = DESCRIBE_MS;
 		result = connector_describe(&options, ret_info, err);
 	}
 	buffer_free(&path);
 	return result;
+}
+
+int
+systems_need(const struct systems *systems, const struct config_system *system, struct error *err)
+{
+	struct connector_info *info;
+
+	if (system->absent == NULL)
+		return 0;
+	/* A mistake stays until the configuration is read again. */
+	if (systems->found == NULL || system->absent->klass != SYNCLINE_RETRY) {
+		if (err != NULL)
+			*err = *system->absent;
+		return -1;
+	}
+	if (systems_describe(systems, system->connector, &info, err) != 0) {
+		if (err != NULL)
+			err->place[0] = '\0';
+		error_place(err, "system %s", system->head.name);
+		return -1;
+	}
+	systems->found(systems->found_data, system->connector, info);
+	error_fill(err, ERROR_HOST_LOADED, "Nothing, when the agent runs it; else run it again.",
+	           "the connector %s of system %s could not be loaded before, and now it can: what is configured of it is checked first", system->connector, system->head.name);
+	return -1;
 }
 
 /* The values behind the secret references; the array is the caller's to free. */
@@ -100,7 +128,9 @@ systems_start(const struct systems *systems, const struct config_system *system,
 	int result;
 
 	buffer_init(&path, 0);
-	result = systems_connector_path(systems, system->connector, &path, err);
+	result = systems_need(systems, system, err);
+	if (result == 0)
+		result = systems_connector_path(systems, system->connector, &path, err);
 	if (result == 0)
 		result = open_secrets(systems, settings, &secrets, err);
 	if (result == 0) {

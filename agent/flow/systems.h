@@ -20,12 +20,20 @@ struct systems {
 	void (*log)(void *data, const struct connector_line *line);
 	void *log_data;
 	struct manners *manners; /* of this process; NULL: calls are not counted */
+	/* A connector that could not be loaded when the configuration was read now can be; takes `info`.  Any thread.  NULL: nobody asks. */
+	void (*found)(void *data, const char *connector, struct connector_info *info);
+	void *found_data;
 };
 
 /* "DIR/NAME.so", absolute; buffer_string() of `ret_path` then is the path. */
 int systems_connector_path(const struct systems *systems, const char *connector, struct buffer *ret_path, struct error *err);
 /* The descriptor of a connector by its name. */
 int systems_describe(const struct systems *systems, const char *connector, struct connector_info **ret_info, struct error *err);
+/*
+ * -1 with the reason when its connector could not be loaded as the configuration was read.  It is tried again first: then that is told to
+ * `found`, and the reason is ERROR_HOST_LOADED.
+ */
+int systems_need(const struct systems *systems, const struct config_system *system, struct error *err);
 /* What a connector keeps for itself, and where changes of it go (host/connector.h).  NULL where nothing is kept. */
 struct systems_state {
 	const struct connector_state *states;

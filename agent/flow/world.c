@@ -262,6 +262,9 @@ ask_url(void *data, const struct rules_record_context *record, const char *syste
 		return failed();
 	if (link.id == 0)
 		return RULES_KNOWN_NOT_YET;
+	/* Which of its settings is the address, the connector says. */
+	if (systems_need(world->engine->options.systems, binding->system, err) != 0)
+		return failed();
 	return make_address(world, binding, &link, ret_value, err);
 }
 

@@ -254,7 +254,7 @@ run_apply(const struct apply_options *options, struct run_result *ret_result, st
 	u.frozen_us = plan.frozen_us;
 	if (unit_begin(&u, cause, err) != 1) {
 		result = -1;
-	} else if (check_plan(&u, &plan, &why) != 0 ||
+	} else if (engine_need(options->engine, u.intake.flow, &why) != 0 || check_plan(&u, &plan, &why) != 0 ||
 	           (plan.rollback != 0 ? rollback_apply(&u, options, &plan, &why) : apply_held(&u, options, &plan, &why)) != 0) {
 		result = unit_fail(&u, &why, err);
 	}

@@ -379,6 +379,8 @@ run_units(struct flow_run *f, struct error *err)
 	if (readers == NULL)
 		return error_memory(err);
 	result = begin_all(f, f->options->cause != NULL ? f->options->cause : "manual", readers, &count, &why);
+	if (result == 0 && count > 0)
+		result = engine_need(f->engine, f->options->flow, &why);
 	for (uint32_t i = 0; i < f->count && result == 0; i++)
 		if (f->units[i].begun)
 			result = resolve_unit(&f->units[i], &why);

@@ -8,6 +8,7 @@ check_LTLIBRARIES += \
 	tests/connectors/closes.la \
 	tests/connectors/crash-get.la \
 	tests/connectors/crash-next.la \
+	tests/connectors/crash-load.la \
 	tests/connectors/crash-open.la \
 	tests/connectors/crash-write.la \
 	tests/connectors/exits.la \
@@ -49,6 +50,8 @@ tests_connectors_crash_get_la_SOURCES = tests/connectors/crash-get.c
 tests_connectors_crash_get_la_LDFLAGS = $(test_connector_link)
 tests_connectors_crash_next_la_SOURCES = tests/connectors/crash-next.c
 tests_connectors_crash_next_la_LDFLAGS = $(test_connector_link)
+tests_connectors_crash_load_la_SOURCES = tests/connectors/crash-load.c
+tests_connectors_crash_load_la_LDFLAGS = $(test_connector_link)
 tests_connectors_crash_open_la_SOURCES = tests/connectors/crash-open.c
 tests_connectors_crash_open_la_LDFLAGS = $(test_connector_link)
 tests_connectors_crash_write_la_SOURCES = tests/connectors/crash-write.c

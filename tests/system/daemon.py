@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """daemon.py [WORD]: synclined: what it runs by itself, what it does for `syncline`, for whom, and how it starts, reloads and stops."""
+import functools
 import grp
 import json
 import os
@@ -13,8 +14,8 @@ import subprocess
 import sys
 import time
 
-from cli_bed import Result
-from daemon_bed import Bed, runs_in
+from cli_bed import CONNECTORS, Result
+from daemon_bed import BUILD, Bed, runs_in
 from runs_bed import DONE, FAILED, FINDINGS, has, main, refused, same
 
 
@@ -340,6 +341,129 @@ def test_bad_start(bed):
     done = subprocess.run(bed.agent_command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", timeout=60)
     same("status", done.returncode, 1)
     has(done.stderr, "config-mistake", "30-flows.conf", "not-started", "next=")
+
+
+def vendor(bed):
+    """The shop's connector is a vendor's, in a folder of the test's own."""
+    os.mkdir(bed.path("connectors"))
+    for name in ("csv", "sqlite"):
+        os.symlink(os.path.realpath(os.path.join(CONNECTORS, name + ".so")), bed.path(f"connectors/{name}.so"))
+    bed.command = functools.partial(type(bed).command, bed, connectors=bed.path("connectors"))
+    bed.change("conf.d/10-systems.conf", 'shop: { connector = "sqlite"', 'shop: { connector = "vendor"')
+    mend(bed)
+
+
+def install(bed, path):
+    os.symlink(os.path.realpath(path), bed.path("connectors/new"))
+    os.rename(bed.path("connectors/new"), bed.path("connectors/vendor.so"))
+
+
+def break_it(bed, name="crash-load"):
+    install(bed, os.path.join(BUILD, f"tests/connectors/.libs/{name}.so"))
+
+
+def mend(bed):
+    install(bed, os.path.join(CONNECTORS, "sqlite.so"))
+
+
+def down(bed):
+    """What `status` says is down."""
+    return [(one["system"], one["code"]) for one in json.loads(bed.run("--json", "status").out)["down"]]
+
+
+def write_name(bed, desk, name):
+    desk.execute("UPDATE person SET name = ?, change = change + 1 WHERE id = 1", (name,))
+    bed.until(name, lambda: names(bed) == [name])
+
+
+def test_connector_that_dies(bed):
+    """A vendor's connector that dies whenever it is loaded keeps its own flows from running, and no other; when it is mended, all goes on by itself."""
+    vendor(bed)
+    desk = people(bed)
+    bed.on("customers")
+    break_it(bed)
+    has(refused(bed.run("check"), FAILED, "host-gone", "vendor.so").err, "10-systems.conf")
+    bed.begin()
+    has(bed.logs("system-down"), "system=shop", "code=host-gone", "10-systems.conf:", "connector of system vendor")
+    bed.until("another flow", lambda: names(bed) == ["Anna"])
+    has(bed.logs("run-ended", "flow=customers", "failed"), "code=host-gone")
+    same("of the flow's other systems", (bed.accounts("crm"), bed.accounts("shop")), ([], []))
+    same("down", down(bed), [("shop", "host-gone")])
+    status = bed.run("status", "customers")
+    same("the status of status", status.status, FINDINGS)
+    has(status.out, "Systems that are down", "shop", "vendor", "host-gone", "syncline connectors vendor; then syncline run customers")
+    same("of a flow without it", "down" in bed.run("status", "people").out, False)
+    asked = bed.run("run", "customers")
+    same("a run by hand", asked.status, FAILED)
+    has(asked.err, "host-gone")
+    # Nobody asked for what is edited meanwhile.
+    bed.change("conf.d/30-flows.conf", 'object = "customers"', 'object = "nothing"')
+    mend(bed)
+    bed.until("all customers", lambda: [bed.accounts(name) for name in ("crm", "shop")] == [bed.numbers()] * 2)
+    has(bed.logs("system-up"), "system=shop")
+    same("down", down(bed), [])
+    bed.change("conf.d/30-flows.conf", 'object = "nothing"', 'object = "customers"')
+    write_name(bed, desk, "Bea")
+    same("starts, reloads, mistakes", [bed.log_text().count(word) for word in (" flows, state in ", " reloaded ", "config-mistake")], [1, 0, 0])
+    bed.end()
+    desk.close()
+    bed.whole()
+
+
+def test_connectors_that_die(bed):
+    """When all of them die, for the machine's sake as it were, the agent starts as well, and what it can load again it uses at once."""
+    os.mkdir(bed.path("tmp"))
+    bed.on("customers")
+    bed.write("tmp/host-fault", "kill:1\n")
+    environment = dict(os.environ)
+    os.environ.update(TMPDIR=bed.path("tmp"), SYNCLINE_HOST=os.path.join(BUILD, "tests/bin/synclined-host-faults"))
+    try:
+        bed.begin()
+    finally:
+        os.environ.clear()
+        os.environ.update(environment)
+    same("down", down(bed), [(name, "host-gone") for name in ("erp", "crm", "shop")])
+    bed.logs("run-ended", "flow=customers", "unit=one", "code=host-gone")
+    os.remove(bed.path("tmp/host-fault"))
+    bed.until("all customers", lambda: [bed.accounts(name) for name in ("crm", "shop")] == [bed.numbers()] * 2)
+    same("down", down(bed), [])
+    for name in ("erp", "crm", "shop"):
+        bed.logs("system-up", "system=" + name)
+    bed.end()
+    bed.whole()
+
+
+def test_connector_that_dies_at_a_reload(bed):
+    """So it is with a new configuration; what is wrong in it about that connector is told when it can be loaded."""
+    vendor(bed)
+    desk = people(bed)
+    bed.on("customers")
+    bed.begin()
+    bed.until("all customers", lambda: [bed.accounts(name) for name in ("crm", "shop")] == [bed.numbers()] * 2)
+    break_it(bed)
+    bed.change("conf.d/10-systems.conf", '/shop.sqlite"; busy_timeout', '/shop.sqlite"; busy_timeuot')
+    bed.agent.send_signal(signal.SIGHUP)
+    has(bed.logs("system-down"), "system=shop", "code=host-gone")
+    bed.logs(" reloaded")
+    same("down", down(bed), [("shop", "host-gone")])
+    bed.edit(["10001"], NAME="Other")
+    write_name(bed, desk, "Bea")
+    mend(bed)
+    bed.until("it is found", lambda: bed.run("run", "customers").status == FAILED and down(bed) == [("shop", "config-unknown-setting")])
+    has(bed.logs("config-mistake"), "10-systems.conf", "busy_timeuot", "Did you mean busy_timeout?")
+    has(bed.logs("system-down", times=2), "system=shop", "code=config-unknown-setting")
+    has(bed.run("status", "customers").out, "syncline check; correct it and reload the agent")
+    has(bed.run("run", "customers").err, "busy_timeuot")
+    same("not sent", bed.ask("crm", "SELECT name FROM account WHERE number = '10001'") == [("Other",)], False)
+    write_name(bed, desk, "Cleo")
+    bed.change("conf.d/10-systems.conf", "busy_timeuot", "busy_timeout")
+    bed.agent.send_signal(signal.SIGHUP)
+    bed.logs(" reloaded", times=2)
+    bed.until("the edit", lambda: [bed.ask(name, "SELECT name FROM account WHERE number = '10001'") for name in ("crm", "shop")] == [[("Other",)]] * 2)
+    same("down", down(bed), [])
+    bed.end()
+    desk.close()
+    bed.whole()
 
 
 def test_reload(bed):

@@ -591,6 +591,77 @@ test_grammar(void **state)
 	assert_false(grammar_name_is_sql("customer"));
 }
 
+/* The connector "rest" can't be loaded. */
+static const struct syncline_connector *
+describe_without(void *ctx, const char *name, struct error *err)
+{
+	const enum error_code *why = ctx;
+
+	if (*why != ERROR_NONE && strcmp(name, "rest") == 0) {
+		error_fill(err, *why, NULL, "it is gone");
+		error_place(err, "system rest");
+		return NULL;
+	}
+	return fake_describe(NULL, name, err);
+}
+
+static bool
+passes(void *ctx, const char *name, const struct error *err)
+{
+	(void)ctx;
+	assert_string_equal(name, "rest");
+	return err->klass == SYNCLINE_RETRY;
+}
+
+static enum error_code
+load_without(const char *text, enum error_code why, const struct model *again, struct model **ret_model)
+{
+	const struct config_source source = { "t.conf", text, strlen(text), false };
+	const struct config_options options = { .sources = &source, .source_count = text[0] != '\0', .describe = describe_without, .describe_ctx = &why,
+		.passes = passes, .again = again };
+	enum error_code first = ERROR_NONE;
+	struct diagnostics d;
+
+	*ret_model = NULL;
+	diagnostics_init(&d);
+	if (config_load(&options, ret_model, &d) != 0)
+		first = d.items[0].error.code;
+	diagnostics_free(&d);
+	return first;
+}
+
+/* What is passing keeps nobody from the rest, and the same files are checked in full when it is over. */
+static void
+test_absent(void **state)
+{
+	static const char good[] = "systems: { crm: {\nconnector = \"rest\"; settings: { base_url = \"https://crm.example.com\"; client_secret = \"secret:crm/a\"; };\n"
+	                           "objects: { accounts: { key = [ \"id\" ]; }; }; }; erp: { connector = \"csv\"; settings: { directory = \"/srv\"; }; }; };\n";
+	static const char bad[] = "systems: { crm: { connector = \"rest\"; settings: { base_url = \"https://crm.example.com\"; colour = 1; client_secret = \"secret:crm/a\"; }; }; };\n";
+	struct model *model, *whole;
+	const struct config_system *crm;
+
+	(void)state;
+	assert_int_equal(load_without(good, ERROR_CONNECTOR_SYMBOL, NULL, &model), ERROR_CONNECTOR_SYMBOL);
+	assert_int_equal(load_without(good, ERROR_HOST_GONE, NULL, &model), ERROR_NONE);
+	crm = config_system(model, "crm");
+	assert_null(crm->descriptor);
+	assert_int_equal(crm->absent->code, ERROR_HOST_GONE);
+	assert_string_equal(crm->absent->place, "t.conf:2:1");
+	assert_null(config_system(model, "erp")->absent);
+	assert_non_null(config_system(model, "erp")->descriptor);
+	assert_int_equal(load_without("", ERROR_NONE, model, &whole), ERROR_NONE);
+	crm = config_system(whole, "crm");
+	assert_null(crm->absent);
+	assert_non_null(crm->descriptor);
+	assert_int_equal(crm->settings.settings.items[0].type, SYNCLINE_PARAM_URL);
+	assert_string_equal(config_object(crm, "accounts")->key.items[0], "id");
+	config_free(whole);
+	config_free(model);
+	assert_int_equal(load_without(bad, ERROR_HOST_GONE, NULL, &model), ERROR_NONE);
+	assert_int_equal(load_without("", ERROR_NONE, model, &whole), ERROR_CONFIG_UNKNOWN_SETTING);
+	config_free(model);
+}
+
 /* Allocations fail one by one; whatever comes back is whole or nothing. */
 static int
 load_once(void *arg)
@@ -695,6 +766,7 @@ main(void)
 		cmocka_unit_test(test_files),          cmocka_unit_test(test_limits),    cmocka_unit_test(test_values),
 		cmocka_unit_test(test_contract),       cmocka_unit_test(test_schema),    cmocka_unit_test(test_manual),
 		cmocka_unit_test(test_grammar),        cmocka_unit_test(test_no_memory), cmocka_unit_test(test_no_memory_for_files),
+		cmocka_unit_test(test_absent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
