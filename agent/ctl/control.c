@@ -120,12 +120,40 @@ refuse(struct ctl *ctl, enum error_code code, const char *hint, const char *mess
 	return CTL_FAILED;
 }
 
+/* The caller named a folder that is not the agent's: nobody is told of one what is true of another. */
+static bool
+is_elsewhere(const struct ctl *base, const struct wire_request *request, const char **ret_option, char *message, size_t size)
+{
+	const struct {
+		const char *option, *what, *own;
+	} all[WIRE_FOLDERS] = { [WIRE_CONFIG] = { "config", "the configuration in", base->config_dir },
+		[WIRE_SITE] = { "site", "the files of its site in", base->site_dir },
+		[WIRE_CONNECTORS] = { "connectors", "the connectors in", base->connector_dir } };
+
+	for (int i = 0; i < WIRE_FOLDERS; i++) {
+		char *own = all[i].own != NULL ? realpath(all[i].own, NULL) : NULL;
+		bool is_own = request->folders[i][0] == '\0' || (own != NULL && strcmp(own, request->folders[i]) == 0);
+
+		free(own);
+		if (is_own)
+			continue;
+		*ret_option = all[i].option;
+		if (all[i].own != NULL)
+			snprintf(message, size, "the agent that runs here works with %s %s", all[i].what, all[i].own);
+		else
+			snprintf(message, size, "the agent that runs here has no files of a site");
+		return true;
+	}
+	return false;
+}
+
 static enum ctl_exit
 do_verb(struct caller *caller, const char **ret_verb)
 {
 	const struct ctl *base = caller->control->options.base;
 	const char *words[WIRE_WORDS_MAX + 1];
-	char own[4096], message[4400];
+	const char *option;
+	char message[4400], hint[160];
 	enum ctl_exit status;
 	struct ctl ctl;
 	bool ended;
@@ -148,9 +176,9 @@ do_verb(struct caller *caller, const char **ret_verb)
 		return refuse(&ctl, ERROR_CONTROL_BUSY, "Wait until some of them are done.", "this user asks the agent for too much at once");
 	if (!ctl.verb->served)
 		return refuse(&ctl, ERROR_USAGE, "Update whichever of syncline and synclined is older.", "the agent does not do this verb for others");
-	if (caller->request.config_dir[0] != '\0' && (realpath(base->config_dir, own) == NULL || strcmp(own, caller->request.config_dir) != 0)) {
-		snprintf(message, sizeof message, "the agent that runs here works with the configuration in %s", base->config_dir);
-		return refuse(&ctl, ERROR_CONTROL_OTHER, "Leave out --config, or name the state directory of another agent with --state.", message);
+	if (is_elsewhere(base, &caller->request, &option, message, sizeof message)) {
+		snprintf(hint, sizeof hint, "Leave out --%s, or name the state directory of another agent with --state.", option);
+		return refuse(&ctl, ERROR_CONTROL_OTHER, hint, message);
 	}
 	return ctl.verb->run(&ctl);
 }

@@ -74,17 +74,30 @@ send_all(int fd, const char *data, size_t length)
 	return 0;
 }
 
+/* The folders that were named on the command line, as the agent knows them too; `kept` are to be freed. */
+static void
+name_folders(const struct ctl *ctl, struct wire_request *request, char *kept[WIRE_FOLDERS])
+{
+	static const char *const options[WIRE_FOLDERS] = { [WIRE_CONFIG] = "config", [WIRE_SITE] = "site", [WIRE_CONNECTORS] = "connectors" };
+
+	for (int i = 0; i < WIRE_FOLDERS; i++) {
+		const char *named = ctl_value(ctl, options[i]);
+
+		kept[i] = named != NULL ? realpath(named, NULL) : NULL;
+		request->folders[i] = kept[i] != NULL ? kept[i] : named != NULL ? named : "";
+	}
+}
+
 static int
 ask(const struct ctl *ctl, int fd, int argc, const char *const *argv, struct error *err)
 {
-	struct wire_request request = { .terminal = { false, ctl_is_terminal(CTL_OUT), ctl_is_terminal(CTL_ERR) }, .columns = ctl_columns(), .config_dir = "" };
-	char *directory = getcwd(NULL, 0), *config = NULL;
+	struct wire_request request = { .terminal = { false, ctl_is_terminal(CTL_OUT), ctl_is_terminal(CTL_ERR) }, .columns = ctl_columns() };
+	char *directory = getcwd(NULL, 0), *kept[WIRE_FOLDERS];
 	struct buffer out;
 	int result = -1;
 
 	buffer_init(&out, 0);
-	if (ctl_value(ctl, "config") != NULL && (config = realpath(ctl->config_dir, NULL)) != NULL)
-		request.config_dir = config;
+	name_folders(ctl, &request, kept);
 	request.directory = directory != NULL ? directory : "/";
 	for (int i = 1; i < argc && request.word_count < (int)WIRE_WORDS_MAX; i++)
 		request.words[request.word_count++] = argv[i];
@@ -105,7 +118,8 @@ ask(const struct ctl *ctl, int fd, int argc, const char *const *argv, struct err
 	}
 	buffer_free(&out);
 	free(directory);
-	free(config);
+	for (int i = 0; i < WIRE_FOLDERS; i++)
+		free(kept[i]);
 	return result;
 }
 

@@ -63,7 +63,8 @@ wire_put_request(struct buffer *out, const struct wire_request *request)
 	put_field(&fields, WIRE_GREETING);
 	put_field(&fields, request->directory);
 	put_field(&fields, terminals);
-	put_field(&fields, request->config_dir);
+	for (int i = 0; i < WIRE_FOLDERS; i++)
+		put_field(&fields, request->folders[i]);
 	for (int i = 0; i < request->word_count; i++)
 		put_field(&fields, request->words[i]);
 	out->failed |= fields.failed;
@@ -93,8 +94,11 @@ wire_request(const char *data, size_t length, struct wire_request *ret_request)
 	int64_t columns;
 
 	if (greeting == NULL || strcmp(greeting, WIRE_GREETING) != 0 || (request.directory = take_field(&at, end)) == NULL ||
-	    (terminals = take_field(&at, end)) == NULL || (request.config_dir = take_field(&at, end)) == NULL)
+	    (terminals = take_field(&at, end)) == NULL)
 		return false;
+	for (int i = 0; i < WIRE_FOLDERS; i++)
+		if ((request.folders[i] = take_field(&at, end)) == NULL)
+			return false;
 	streams = strcspn(terminals, ":");
 	request.terminal[1] = memchr(terminals, '1', streams) != NULL;
 	request.terminal[2] = memchr(terminals, '2', streams) != NULL;

@@ -3,7 +3,7 @@
  * wire.h: what a command line and the agent say to each other over the control socket.  A message is a letter for its kind, its
  * length in four bytes (big-endian), and so many bytes.  Either side takes the other for hostile.
  *
- *     Q  request, the first message: fields that each end with a zero byte: "syncline-control/1", the folder that file names are
+ *     Q  request, the first message: fields that each end with a zero byte: "syncline-control/2", the folder that file names are
  *        relative to, the streams that are terminals ("", "1", "2" or "12"; behind a colon, how many characters a line of the
  *        first has, where it says: "12:80"), the folder of the configuration that was named or "", and the words of the command line
  *        behind the program's name
@@ -23,7 +23,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-#define WIRE_GREETING "syncline-control/1"
+#define WIRE_GREETING "syncline-control/2"
 #define WIRE_REQUEST_MAX (UINT32_C(1) << 18)
 #define WIRE_CHUNK_MAX (UINT32_C(1) << 16)
 #define WIRE_WORDS_MAX 64u
@@ -37,11 +37,13 @@ void wire_put(struct buffer *out, char kind, const void *data, size_t length);
  */
 int wire_next(const void *in, size_t length, uint32_t max, char *ret_kind, const char **ret_data, size_t *ret_length);
 
+/* Folders that a caller may have named, which the agent has of its own. */
+enum wire_folder { WIRE_CONFIG, WIRE_SITE, WIRE_CONNECTORS, WIRE_FOLDERS };
 struct wire_request {
 	const char *directory;
 	bool terminal[3]; /* by stream */
 	size_t columns;   /* of standard output; 0: it does not say */
-	const char *config_dir; /* "": none was named */
+	const char *folders[WIRE_FOLDERS]; /* never NULL; "": none was named */
 	const char *words[WIRE_WORDS_MAX + 1];
 	int word_count;
 };

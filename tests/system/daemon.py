@@ -149,6 +149,22 @@ def test_verbs_go_to_the_agent(bed):
     same("states", {state for state, _ in bed.flow("customers").values()}, {"done"})
 
 
+def test_other_folders(bed):
+    """Who names other folders than the agent's is not told of the agent's; another name of the same folder is none."""
+    os.mkdir(bed.path("other"))
+    os.symlink(os.environ["SYNCLINE_CONNECTORS"], bed.path("same"))
+    bed.begin()
+    for option, word in (("config", "configuration"), ("connectors", "connectors"), ("site", "no files of a site")):
+        command = bed.command("runs")
+        if option == "site":
+            command[command.index("--config"):command.index("--config")] = ["--site", ""]
+        command[command.index("--" + option) + 1] = bed.path("other")
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", timeout=60, check=False)
+        refused(Result(done.returncode, done.stdout, done.stderr), FAILED, "control-other", word, "Leave out --" + option)
+    same("by another name", bed.run("runs", connectors=bed.path("same")).status, DONE)
+    bed.end()
+
+
 def without_sizes(text):
     return re.sub(r'"(wal_|free_)?bytes":\d+', "#", text)
 
@@ -231,7 +247,7 @@ def test_who_may(bed):
 def test_hostile_callers(bed):
     """What is no request is hung up on, and a caller that does not listen keeps nobody else waiting."""
     bed.begin()
-    for data in (b"", b"GET / HTTP/1.0\r\n\r\n", b"Q\xff\xff\xff\xff", b"Q\0\0\0\3abc", b"S\0\0\0\0", b"Q\0\0\0\x16syncline-control/1\0/\0\0\0"):
+    for data in (b"", b"GET / HTTP/1.0\r\n\r\n", b"Q\xff\xff\xff\xff", b"Q\0\0\0\3abc", b"S\0\0\0\0", b"Q\0\0\0\x18syncline-control/2\0/\0\0\0\0\0"):
         with socket.socket(socket.AF_UNIX) as caller:
             caller.settimeout(30)
             caller.connect(bed.path("state/control"))

@@ -37,7 +37,7 @@ messages(void **state)
 static void
 requests(void **state)
 {
-	struct wire_request request = { .directory = "/home/anna", .terminal = { false, true, false }, .columns = 212, .config_dir = "/etc/x", .words = { "trace", "", "a b" },
+	struct wire_request request = { .directory = "/home/anna", .terminal = { false, true, false }, .columns = 212, .folders = { "/etc/x", "", "/lib/x" }, .words = { "trace", "", "a b" },
 		.word_count = 3 };
 	struct wire_request found;
 	struct buffer out;
@@ -48,7 +48,9 @@ requests(void **state)
 	assert_int_equal(out.data[0], 'Q');
 	assert_true(wire_request(out.data + WIRE_HEAD, out.length - WIRE_HEAD, &found));
 	assert_string_equal(found.directory, "/home/anna");
-	assert_string_equal(found.config_dir, "/etc/x");
+	assert_string_equal(found.folders[WIRE_CONFIG], "/etc/x");
+	assert_string_equal(found.folders[WIRE_SITE], "");
+	assert_string_equal(found.folders[WIRE_CONNECTORS], "/lib/x");
 	assert_true(found.terminal[1] && !found.terminal[2]);
 	assert_int_equal(found.columns, 212);
 	assert_int_equal(found.word_count, 3);
@@ -83,7 +85,7 @@ terminals(void **state)
 		buffer_init(&fields, 0);
 		buffer_append(&fields, WIRE_GREETING "\0/", sizeof WIRE_GREETING "\0/");
 		buffer_append(&fields, cases[i].said, strlen(cases[i].said) + 1);
-		buffer_append(&fields, "\0runs", 6);
+		buffer_append(&fields, "\0\0\0runs", 8);
 		assert_true(wire_request(fields.data, fields.length, &found));
 		assert_true(found.terminal[1] == cases[i].out && found.terminal[2] == cases[i].err && found.columns == cases[i].columns);
 		buffer_free(&fields);
@@ -98,7 +100,7 @@ too_many_words(void **state)
 
 	(void)state;
 	buffer_init(&fields, 0);
-	buffer_append(&fields, WIRE_GREETING "\0/\0\0\0", sizeof WIRE_GREETING + 4);
+	buffer_append(&fields, WIRE_GREETING "\0/\0\0\0\0\0", sizeof WIRE_GREETING + 6);
 	for (unsigned i = 0; i < WIRE_WORDS_MAX; i++)
 		buffer_append(&fields, "w", 2);
 	assert_true(wire_request(fields.data, fields.length, &found));
@@ -112,7 +114,7 @@ too_many_words(void **state)
 static void
 random_bytes(void **state)
 {
-	static const char whole[] = WIRE_GREETING "\0/\0" "12\0\0run\0a\0b";
+	static const char whole[] = WIRE_GREETING "\0/\0" "12\0\0\0\0run\0a\0b";
 	char bytes[200];
 
 	(void)state;
