@@ -84,9 +84,13 @@ static void
 forgive_all(struct daemon *d)
 {
 	const struct model *model = d->now->loaded.model;
+	const struct outlook outlook = generation_outlook(d->now);
+	struct error err = { 0 };
 
 	for (uint32_t i = 0; i < model->system_count; i++)
 		manners_forgive(d->manners, model->systems[i].head.name);
+	if (outlook_forgive(&outlook, os_wall_us(), &err) != 0)
+		tell_error(SYNCLINE_LOG_ERROR, "ledger", NULL, &err);
 }
 
 static void

@@ -282,12 +282,12 @@ end_waiting(struct outlet *outlet, struct error *err)
 	return 0;
 }
 
-/* A system that refused us is tried once more by itself after an hour; at once when a person started the run. */
+/* A system that refused us is tried once more by itself after an hour; at once when a person started the run, or changed what is configured. */
 static int
 look_at_parked(struct outlet *outlet, struct error *err)
 {
 	const char *cause = outlet->deliver->intake->run != NULL ? outlet->deliver->intake->run->cause : NULL;
-	bool person = cause != NULL && (strcmp(cause, "manual") == 0 || strncmp(cause, "apply", 5) == 0);
+	bool person = cause != NULL && (strcmp(cause, "manual") == 0 || strcmp(cause, "reload") == 0 || strncmp(cause, "apply", 5) == 0);
 	struct rows rows;
 
 	if (rows_in(outlet, LEDGER_DELIVERY_PARKED, 0, 1, &rows, err) != 0 || rows.count == 0)

@@ -69,7 +69,7 @@ const char *ledger_run_state_name(enum ledger_run_state state);
 struct ledger_run {
 	int64_t number;
 	uint32_t flow, unit;
-	const char *cause; /* "manual", "schedule", "file", "webhook", "retry", "after", "again", "apply 3f2a…", "rollback 17" */
+	const char *cause; /* "manual", "schedule", "file", "webhook", "retry", "after", "again", "reload", "apply 3f2a…", "rollback 17" */
 	const char *who;
 	uint8_t state;
 	int64_t started_us, ended_us;

@@ -19,7 +19,8 @@ struct place {
 	struct slot *slots;             /* of the flow's bindings */
 	int64_t retry_us, again_us;
 	bool allowed;
-	bool follows; /* a flow that it comes after has run */
+	bool follows;  /* a flow that it comes after has run */
+	bool forgives; /* agenda_forgive() */
 };
 struct entry {
 	const struct config_flow *flow;
@@ -227,6 +228,15 @@ agenda_follow(struct agenda *agenda, const struct config_flow *flow, const struc
 }
 
 void
+agenda_forgive(struct agenda *agenda, const struct config_flow *flow, const struct config_unit *unit)
+{
+	struct place *place = place_of(agenda, flow, unit);
+
+	if (place != NULL)
+		place->forgives = true;
+}
+
+void
 agenda_again(struct agenda *agenda, const struct config_flow *flow, const struct config_unit *unit, const bool *reads, int64_t at_us)
 {
 	struct place *place = place_of(agenda, flow, unit);
@@ -257,6 +267,10 @@ due_since(const struct entry *entry, const struct place *place, int64_t now_us, 
 	if (place->follows) {
 		since = since < now_us ? since : now_us;
 		*ret_cause = AGENDA_AFTER;
+	}
+	if (place->forgives) {
+		since = since < now_us ? since : now_us;
+		*ret_cause = AGENDA_FORGIVEN;
 	}
 	for (uint32_t b = 0; b < entry->flow->binding_count; b++) {
 		const struct slot *slot = &place->slots[b];
@@ -359,7 +373,9 @@ fill_job(struct agenda *agenda, struct entry *entry, int64_t now_us, struct agen
 			job->reads[b] = job->reads[b] || slot->called || slot->next_us <= now_us || (slot->again && place->again_us <= now_us);
 		}
 		reads = reads || (place->follows && !entry->own_trigger);
-		place->follows = false;
+		if (place->forgives)
+			job->cause = AGENDA_FORGIVEN;
+		place->follows = place->forgives = false;
 		place->retry_us = place->again_us = INT64_MAX;
 	}
 	for (uint32_t b = 0; b < entry->flow->binding_count; b++)

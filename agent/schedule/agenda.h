@@ -6,7 +6,7 @@
  *     what makes a flow due for a unit      a binding's trigger: by the clock (due.h), a file that came, a call
  *                                           deliveries that are to be tried again at a time
  *                                           a flow that it comes after has run, where it has no trigger of its own
- *                                           a person who asks for it
+ *                                           a person who asks for it, or changed the configuration of a system that refused us
  *     what lets it wait                     it runs; a flow that it comes after runs or is due
  *
  * A flow runs for all units that are due in one run, because its objects are read once for all of them.  What became due while it
@@ -34,10 +34,12 @@ void agenda_retry(struct agenda *agenda, const struct config_flow *flow, const s
 
 /* A flow that this one comes after has run; without effect where this one has a trigger of its own. */
 void agenda_follow(struct agenda *agenda, const struct config_flow *flow, const struct config_unit *unit);
+/* A person may have mended what a target refused us for: it is asked at once. */
+void agenda_forgive(struct agenda *agenda, const struct config_flow *flow, const struct config_unit *unit);
 /* A run of the flow for the unit failed: what it read (NULL: all that the flow reads) is read again then, or when it is due before. */
 void agenda_again(struct agenda *agenda, const struct config_flow *flow, const struct config_unit *unit, const bool *reads, int64_t at_us);
 
-enum agenda_cause { AGENDA_CLOCK, AGENDA_CALLED, AGENDA_RETRY, AGENDA_AFTER, AGENDA_AGAIN };
+enum agenda_cause { AGENDA_CLOCK, AGENDA_CALLED, AGENDA_RETRY, AGENDA_AFTER, AGENDA_AGAIN, AGENDA_FORGIVEN };
 struct agenda_job {
 	const struct config_flow *flow;
 	const struct config_unit **units; /* NULL in it: the house; freed by agenda_job_free() */

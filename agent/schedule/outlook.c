@@ -180,6 +180,24 @@ outlook_again(const struct outlook *o, int64_t now_us, struct error *err)
 }
 
 int
+outlook_forgive(const struct outlook *o, int64_t now_us, struct error *err)
+{
+	for (uint32_t f = 0; f < o->model->flow_count; f++) {
+		const struct config_flow *flow = &o->model->flows[f];
+
+		for (uint32_t p = 0; p < place_count(flow); p++) {
+			bool parked;
+
+			if (pending_parked(o->ledger, flow, place_unit(o, flow, p), &parked, err) != 0)
+				return -1;
+			if (parked)
+				agenda_forgive(o->agenda, flow, place_unit(o, flow, p));
+		}
+	}
+	return look_at_all(o, false, now_us, err);
+}
+
+int
 outlook_others(const struct outlook *o, const struct config_flow *flow, const struct config_unit *unit, const int64_t *since_us, struct error *err)
 {
 	for (uint32_t f = 0; f < o->model->flow_count; f++) {

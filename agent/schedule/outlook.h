@@ -23,6 +23,8 @@ int outlook_fill(const struct outlook *outlook, int64_t now_us, struct error *er
  * that others come after.
  */
 int outlook_again(const struct outlook *outlook, int64_t now_us, struct error *err);
+/* Systems were forgiven what they said (manners_forgive()): targets that refused us are asked at once, and what waited for them is due. */
+int outlook_forgive(const struct outlook *outlook, int64_t now_us, struct error *err);
 /* Runs of the flow for the unit were done: deliveries of other flows about the same records may be due, not before `since_us[]`, by the model's flows. */
 int outlook_others(const struct outlook *outlook, const struct config_flow *flow, const struct config_unit *unit, const int64_t *since_us, struct error *err);
 

@@ -112,20 +112,32 @@ see(void *data, const struct ledger_delivery *row)
 	return 0;
 }
 
-int
-pending_held(struct ledger *ledger, const struct config_flow *flow, const struct config_unit *unit, bool *ret_held, struct error *err)
+static int
+find_in(struct ledger *ledger, const struct config_flow *flow, const struct config_unit *unit, enum ledger_delivery_state state, bool *ret_found,
+        struct error *err)
 {
-	struct ledger_delivery_filter filter = { .unit = ledger_unit_id(ledger, unit), .states = 1u << LEDGER_DELIVERY_HELD, .max = 1 };
-	bool held = false;
+	struct ledger_delivery_filter filter = { .unit = ledger_unit_id(ledger, unit), .states = 1u << state, .max = 1 };
 
-	for (uint32_t b = 0; b < flow->binding_count && !held; b++) {
+	*ret_found = false;
+	for (uint32_t b = 0; b < flow->binding_count && !*ret_found; b++) {
 		bool lets;
 
 		filter.binding = ledger_binding_id(ledger, &flow->bindings[b]);
 		if (lets_through(ledger, &flow->bindings[b], filter.unit, &lets, err) != 0 ||
-		    (lets && ledger_deliveries(ledger, &filter, see, &held, err) != 0))
+		    (lets && ledger_deliveries(ledger, &filter, see, ret_found, err) != 0))
 			return -1;
 	}
-	*ret_held = held;
 	return 0;
+}
+
+int
+pending_held(struct ledger *ledger, const struct config_flow *flow, const struct config_unit *unit, bool *ret_held, struct error *err)
+{
+	return find_in(ledger, flow, unit, LEDGER_DELIVERY_HELD, ret_held, err);
+}
+
+int
+pending_parked(struct ledger *ledger, const struct config_flow *flow, const struct config_unit *unit, bool *ret_parked, struct error *err)
+{
+	return find_in(ledger, flow, unit, LEDGER_DELIVERY_PARKED, ret_parked, err);
 }

@@ -17,5 +17,7 @@ int pending_next(struct ledger *ledger, struct manners *manners, const struct co
  * delivered.
  */
 int pending_held(struct ledger *ledger, const struct config_flow *flow, const struct config_unit *unit, bool *ret_held, struct error *err);
+/* Has a target refused us, whose flag lets records through? */
+int pending_parked(struct ledger *ledger, const struct config_flow *flow, const struct config_unit *unit, bool *ret_parked, struct error *err);
 
 #endif

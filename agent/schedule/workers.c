@@ -106,7 +106,7 @@ set_engine(struct worker *worker, struct engine *engine)
 static int
 run_job(struct worker *worker, struct engine *engine, struct error *err)
 {
-	static const char *const causes[] = { "schedule", "file", "retry", "after", "again" };
+	static const char *const causes[] = { "schedule", "file", "retry", "after", "again", "reload" };
 	const struct agenda_job *job = &worker->job;
 	struct run_options options = { .engine = engine, .flow = job->flow, .units = job->units, .unit_count = job->unit_count,
 		.cause = causes[job->cause], .reads = job->reads, .care = worker->options.may_stay ? &worker->care : NULL, .busy = busy,

@@ -286,6 +286,27 @@ def test_refused(bed):
     bed.end()
 
 
+def test_refused_until_reloaded(bed):
+    """Who mended what is configured has it tried at once: what was refused, and what waited because of that."""
+    bed.far()
+    by_hand = 'object = "customers"; trigger: { cron = "0 0 29 2 *"; }'
+    bed.change("conf.d/30-flows.conf", 'object = "customers"; trigger: { file = true; }', by_hand)
+    bed.mood("auth")
+    bed.begin()
+    bed.run("run", "customers")
+    bed.logs("system-left-alone", "refused our credentials", "system=shop")
+    before = len(bed.calls("refused"))
+    bed.agent.send_signal(signal.SIGHUP)
+    bed.until("one attempt more", lambda: len(bed.calls("refused")) == before + 1)
+    bed.mood()
+    bed.agent.send_signal(signal.SIGHUP)
+    bed.until("all", lambda: sorted(bed.there()) == bed.numbers())
+    same("causes", {run["cause"] for run in bed.json(DONE, "runs")} - {"retry", "again"}, {"manual", "reload"})
+    same("each once", len(bed.calls("create")), len(bed.rows))
+    bed.end()
+    bed.sound()
+
+
 def test_rate(bed):
     """No more calls a second than the limit, by all units together, apart from those that a second of peace has saved."""
     bed.far(per_second=4)

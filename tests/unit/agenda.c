@@ -105,6 +105,33 @@ by_the_clock(void **state)
 	agenda_free(agenda);
 }
 
+/* What a person may have mended is tried at once, whatever else is due; nothing is read for that alone. */
+static void
+forgiven(void **state)
+{
+	struct agenda *agenda = new_agenda(true);
+	struct agenda_job job;
+
+	(void)state;
+	assert_string_equal(take(agenda, START), "a one+two 0");
+	agenda_done(agenda, &flows[0], false);
+	agenda_forgive(agenda, &flows[0], &units[1]);
+	agenda_forgive(agenda, &flows[1], &units[1]); /* it has no such unit */
+	assert_string_equal(take(agenda, START + 1), "a two");
+	agenda_done(agenda, &flows[0], false);
+	assert_string_equal(take(agenda, START + 2), "c one+two 0");
+	agenda_done(agenda, &flows[2], false);
+	assert_string_equal(take(agenda, START + 3), "");
+	/* Beside what is due anyway. */
+	agenda_forgive(agenda, &flows[0], &units[0]);
+	assert_int_equal(agenda_take(agenda, START + 10 * MINUTE, &job, &err), 1);
+	assert_int_equal(job.cause, AGENDA_FORGIVEN);
+	assert_int_equal(job.unit_count, 2);
+	assert_true(job.reads[0]);
+	agenda_job_free(&job);
+	agenda_free(agenda);
+}
+
 static void
 by_what_was_read_before(void **state)
 {
@@ -284,7 +311,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(by_the_clock), cmocka_unit_test(by_what_was_read_before), cmocka_unit_test(called_for_files),
+		cmocka_unit_test(by_the_clock), cmocka_unit_test(forgiven), cmocka_unit_test(by_what_was_read_before), cmocka_unit_test(called_for_files),
 		cmocka_unit_test(again_and_later), cmocka_unit_test(flags_and_clocks), cmocka_unit_test(long_runs),
 		cmocka_unit_test(random_days),
 	};
