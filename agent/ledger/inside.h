@@ -7,6 +7,7 @@
 #define LEDGER_INSIDE_H
 
 #include <sqlite3.h>
+#include <stdatomic.h>
 
 #include "ledger/ledger.h"
 #include "ledger/seal.h"
@@ -50,6 +51,7 @@ struct ledger {
 	bool started;                 /* ENGINE: it is open, recovered and stamped */
 	char holder[32];              /* of leases: this open ledger, no other */
 	uint32_t leases;              /* that it has */
+	_Atomic int64_t seen_us;      /* the latest that its clock has shown since the ledger followed it (put_off.c) */
 	int64_t put_off_us;           /* when something was put off last, as far as this ledger noted it (put_off.c) */
 	int64_t lease_due_us;         /* when they are to be renewed by the next commit */
 	uint32_t wal_pages;           /* in the log, not carried over to the file yet */

@@ -4,6 +4,9 @@
  * hours ahead while something was put off, that would wait for hours once the clock is right again.  So the ledger keeps when it put
  * something off last: a clock that shows less than that was set back, and all that waits for a later time is due then.  Too early is a
  * try more, which rates, budgets and breakers hold back as any other.
+ *
+ * What is put off may have been reckoned from what the clock showed before it was set back, also where another ledger has followed it since.
+ * So what is noted is the latest that the clock has shown to this ledger, and that counts when it is asked whether it was set back.
  */
 #include "ledger/deliveries_inside.h"
 
@@ -13,7 +16,7 @@
 int
 ledger_put_off(struct ledger *ledger, struct error *err)
 {
-	int64_t now = ledger_now(ledger);
+	int64_t now = ledger_now(ledger), seen = atomic_load(&ledger->seen_us);
 	sqlite3_stmt *statement;
 
 	if (now >= ledger->put_off_us && now - ledger->put_off_us < STEP_US)
@@ -22,10 +25,10 @@ ledger_put_off(struct ledger *ledger, struct error *err)
 	                                     " value = max(value, excluded.value)", err);
 	if (statement == NULL)
 		return -1;
-	sqlite3_bind_int64(statement, 1, now);
+	sqlite3_bind_int64(statement, 1, seen);
 	if (ledger_run_statement(ledger, statement, err) != 0)
 		return -1;
-	ledger->put_off_us = now;
+	ledger->put_off_us = seen;
 	return 0;
 }
 
@@ -54,11 +57,12 @@ pull(struct ledger *ledger, int64_t now, struct error *err)
 int
 ledger_follow_clock(struct ledger *ledger, int64_t *ret_back_us, struct error *err)
 {
-	int64_t last, now = ledger_now(ledger);
+	int64_t last, now = ledger_now(ledger), seen = atomic_load(&ledger->seen_us);
 
 	*ret_back_us = 0;
 	if (ledger_meta_get(ledger, KEY, &last, err) != 0)
 		return -1;
+	last = seen > last ? seen : last;
 	if (last - now < STEP_US)
 		return 0;
 	if (ledger_begin(ledger, err) != 0)
@@ -67,6 +71,9 @@ ledger_follow_clock(struct ledger *ledger, int64_t *ret_back_us, struct error *e
 		ledger_rollback(ledger);
 		return -1;
 	}
+	if (ledger_commit(ledger, err) != 0)
+		return -1;
+	atomic_store(&ledger->seen_us, now);
 	*ret_back_us = last - now;
-	return ledger_commit(ledger, err);
+	return 0;
 }

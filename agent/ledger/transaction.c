@@ -29,8 +29,8 @@ ledger_who(const struct ledger *ledger)
 	return ledger->who;
 }
 
-int64_t
-ledger_now(const struct ledger *ledger)
+static int64_t
+look_at_clock(const struct ledger *ledger)
 {
 	struct timespec now;
 
@@ -38,6 +38,17 @@ ledger_now(const struct ledger *ledger)
 		return ledger->options.now_us(ledger->options.now_data);
 	clock_gettime(CLOCK_REALTIME, &now);
 	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t
+ledger_now(const struct ledger *ledger)
+{
+	_Atomic int64_t *kept = (_Atomic int64_t *)(uintptr_t)&ledger->seen_us;
+	int64_t now = look_at_clock(ledger), seen = atomic_load(kept);
+
+	while (seen < now && !atomic_compare_exchange_weak(kept, &seen, now))
+		;
+	return now;
 }
 
 uint64_t

@@ -297,6 +297,42 @@ a_clock_that_is_set_back_keeps_nothing_waiting(void **state)
 	}
 }
 
+/* Reckoned from what the clock showed before it was set back, kept after that, and after others have followed it. */
+static void
+what_was_reckoned_before_the_clock_was_set_back(void **state)
+{
+	(void)state;
+	for (int next = 0; next < 2; next++) {
+		struct post *post = post_new(NULL);
+		int64_t record = post_customer(post, "1", "Ada", NULL), back_us;
+		struct ledger_delivery delivery;
+		bool found;
+
+		delivery = post_mark(post, record, &found);
+		post->clock_us += INT64_C(7200) * 1000000;
+		delivery.due_us = ledger_now(post->ledger) + 10000000;
+		post->clock_us -= INT64_C(7200) * 1000000;
+		assert_int_equal(ledger_begin(post->ledger, &post->err), 0);
+		assert_int_equal(ledger_delivery_set(post->ledger, &delivery, &post->err), 0);
+		assert_int_equal(ledger_commit(post->ledger, &post->err), 0);
+		assert_in_range(post_mark(post, record, &found).due_us - post->clock_us, 7200000000, 7210000000);
+		if (next) {
+			post_close(post);
+			post_open(post);
+		} else {
+			assert_int_equal(ledger_follow_clock(post->ledger, &back_us, &post->err), 0);
+			assert_int_equal(back_us, INT64_C(7200) * 1000000);
+		}
+		assert_true(post_mark(post, record, &found).due_us <= post->clock_us);
+		/* Once. */
+		assert_int_equal(ledger_follow_clock(post->ledger, &back_us, &post->err), 0);
+		assert_int_equal(back_us, 0);
+		post_deliver(post);
+		assert_no_mark(post, record);
+		post_free(post);
+	}
+}
+
 static void
 too_many_tries_are_a_dead_letter(void **state)
 {
@@ -979,7 +1015,7 @@ main(void)
 		cmocka_unit_test(waiting_for_a_parent_has_an_end),
 		cmocka_unit_test(what_a_target_refuses_is_a_dead_letter),
 		cmocka_unit_test(trouble_passes_and_is_waited_for),
-		cmocka_unit_test(a_clock_that_is_set_back_keeps_nothing_waiting),
+		cmocka_unit_test(a_clock_that_is_set_back_keeps_nothing_waiting), cmocka_unit_test(what_was_reckoned_before_the_clock_was_set_back),
 		cmocka_unit_test(too_many_tries_are_a_dead_letter),
 		cmocka_unit_test(refused_credentials_park_the_system),
 		cmocka_unit_test(a_throttled_system_is_left_alone_as_long_as_it_asks),
