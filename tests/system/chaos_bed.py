@@ -271,6 +271,11 @@ class Bed(daemon_bed.Bed):
             self.source["articles"][self.number("A")] = [self.generator.choice(self.branches), "Article"]
         self.export()
 
+    def leaves_some(self, name, numbers):
+        """An export that shows nothing of a unit any more, of which something is linked, is taken for one that went wrong."""
+        rows = self.source[name]
+        return {rows[number][0] for number in numbers} <= {row[0] for number, row in rows.items() if number not in numbers}
+
     def edit(self):
         """People at the ERP.  A number never comes again."""
         draw, source = self.generator, self.source
@@ -289,13 +294,16 @@ class Bed(daemon_bed.Bed):
             paper = draw.choice(sorted(source["papers"]))
             self.set_paper(paper, source["papers"][paper][1])
         if draw.random() < 0.3 and len(source["articles"]) > 6:
-            del source["articles"][draw.choice(sorted(source["articles"]))]
+            gone = draw.choice(sorted(source["articles"]))
+            if self.leaves_some("articles", [gone]):
+                del source["articles"][gone]
         if draw.random() < 0.3 and len(source["customers"]) > 20:
             gone = draw.choice(sorted(source["customers"]))
-            del source["customers"][gone]
-            for name in ("orders", "papers"):
-                for number in [number for number, row in source[name].items() if row[1] == gone]:
-                    del source[name][number]
+            going = {"customers": [gone], **{name: [number for number, row in source[name].items() if row[1] == gone] for name in ("orders", "papers")}}
+            if all(self.leaves_some(name, numbers) for name, numbers in going.items()):
+                for name, numbers in going.items():
+                    for number in numbers:
+                        del source[name][number]
         self.export()
 
     # the targets
