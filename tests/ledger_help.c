@@ -114,13 +114,13 @@ help_remove(const char *path)
 	remove(path);
 }
 
-int64_t help_clock_us = INT64_C(1800000000000000);
+int64_t help_clock_us = INT64_C(1800000000000000), help_tick_us;
 
 int64_t
 help_now(void *data)
 {
 	(void)data;
-	return help_clock_us;
+	return help_clock_us += help_tick_us;
 }
 
 int

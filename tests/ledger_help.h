@@ -18,7 +18,7 @@ struct model *help_changed_model(const char *const changes[][2], size_t count);
 void help_folder(char *ret_path, size_t size);
 void help_remove(const char *path);
 
-extern int64_t help_clock_us;
+extern int64_t help_clock_us, help_tick_us; /* help_tick_us: how much later it is at each look */
 int64_t help_now(void *data);
 
 /* Opens, and fails the test with what was said when that can't be. */

@@ -165,19 +165,19 @@ sooner(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* How long nothing has to be done. */
+/* How long nothing has to be done that was not due when it was looked at what was. */
 static int
-sleep_ms(const struct daemon *d)
+sleep_ms(const struct daemon *d, int64_t looked_us)
 {
-	int64_t now = os_wall_us(), most = os_watchdog_ms() / 2, long_ms = sooner(jobs_long_ms(d), jobs_next_ms(d));
-	int64_t next = agenda_next(d->now->agenda, now), arrival = arrivals_next(d->now->arrivals);
+	int64_t most = os_watchdog_ms() / 2, long_ms = sooner(jobs_long_ms(d), jobs_next_ms(d));
+	int64_t next = agenda_next(d->now->agenda, looked_us), arrival = arrivals_next(d->now->arrivals);
 
 	if (most <= 0 || most > LONGEST_SLEEP_MS)
 		most = LONGEST_SLEEP_MS;
 	if (long_ms != INT64_MAX)
 		most = sooner(most, long_ms - os_monotonic_ms());
 	if (next != INT64_MAX)
-		most = sooner(most, (next - now) / 1000 + 1);
+		most = sooner(most, (next - os_wall_us()) / 1000 + 1);
 	if (arrival != INT64_MAX)
 		most = sooner(most, arrival / 1000 - os_monotonic_ms() + 1);
 	return most > 0 ? (int)most : 0;
@@ -188,6 +188,7 @@ daemon_serve(struct daemon *d)
 {
 	struct pollfd polled[2] = { { .fd = wake_descriptor(), .events = POLLIN }, { .events = POLLIN } };
 	bool stirred = true;
+	int64_t now_us;
 
 	os_notify("READY=1");
 	while (!wanted_end) {
@@ -200,11 +201,12 @@ daemon_serve(struct daemon *d)
 		if (has_acted(d))
 			look_again(d);
 		arrivals_look(d->now->arrivals, d->now->agenda, os_monotonic_ms() * 1000);
-		jobs_begin(d);
+		now_us = os_wall_us();
+		jobs_begin(d, now_us);
 		jobs_tell_long(d);
 		os_notify("WATCHDOG=1");
 		polled[1].fd = arrivals_fd(d->now->arrivals);
-		if (poll(polled, 2, sleep_ms(d)) > 0) {
+		if (poll(polled, 2, sleep_ms(d, now_us)) > 0) {
 			stirred = true;
 			if (polled[0].revents != 0)
 				wake_drain();

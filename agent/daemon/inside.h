@@ -93,7 +93,7 @@ void generation_give_back(void *daemon, const struct loaded *loaded);
 struct outlook generation_outlook(const struct generation *generation);
 
 /* jobs.c: begins what is due, and takes the results of what is over. */
-void jobs_begin(struct daemon *d);
+void jobs_begin(struct daemon *d, int64_t now_us);
 void jobs_end(struct daemon *d);
 /* Stops all of them; jobs_end() takes their results.  How many are there, at work or not. */
 void jobs_stop(struct daemon *d);

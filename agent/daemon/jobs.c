@@ -180,7 +180,7 @@ begin(struct daemon *d, struct agenda_job *job, struct at_work *at, struct error
 
 /* 1: one more is at work; 0: nothing is due, or there is no room; -1, told. */
 static int
-begin_next(struct daemon *d)
+begin_next(struct daemon *d, int64_t now_us)
 {
 	struct generation *g = d->now;
 	struct at_work *at = &d->at_work[d->worker_count];
@@ -191,7 +191,7 @@ begin_next(struct daemon *d)
 
 	if (d->worker_count >= (unsigned)g->loaded.model->agent->runs_at_once || d->worker_count == DAEMON_WORKERS_MAX)
 		return 0;
-	if ((taken = agenda_take(g->agenda, os_wall_us(), &job, &err)) == 0)
+	if ((taken = agenda_take(g->agenda, now_us, &job, &err)) == 0)
 		return 0;
 	flow = taken > 0 ? job.flow : NULL;
 	if (taken > 0 && begin(d, &job, at, &err) == 0) {
@@ -213,9 +213,9 @@ begin_next(struct daemon *d)
 }
 
 void
-jobs_begin(struct daemon *d)
+jobs_begin(struct daemon *d, int64_t now_us)
 {
-	while (begin_next(d) == 1)
+	while (begin_next(d, now_us) == 1)
 		;
 }
 

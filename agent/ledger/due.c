@@ -59,7 +59,7 @@ by_record(const void *a, const void *b)
 }
 
 static int
-load_late(struct ledger *ledger, struct stream *s, uint32_t binding, uint32_t unit, bool backfill, uint32_t max, struct error *err)
+load_late(struct ledger *ledger, struct stream *s, uint32_t binding, uint32_t unit, bool backfill, uint32_t max, int64_t now_us, struct error *err)
 {
 	sqlite3_stmt *statement = prepare(
 		ledger, "SELECT record, want, operation, tries, since_us, again FROM delivery INDEXED BY delivery_due WHERE state = 0 AND binding = ?1"
@@ -70,7 +70,7 @@ load_late(struct ledger *ledger, struct stream *s, uint32_t binding, uint32_t un
 
 	if (statement == NULL)
 		return -1;
-	sqlite3_bind_int64(statement, 5, ledger_now(ledger));
+	sqlite3_bind_int64(statement, 5, now_us);
 	while ((got = ledger_step(ledger, statement, err)) == 1) {
 		if (s->late_count == room) {
 			struct ledger_due *grown = realloc(s->late, (room = room == 0 ? 64 : room * 2) * sizeof *grown);
@@ -114,11 +114,11 @@ next_span(struct ledger *ledger, struct stream *s, struct error *err)
 }
 
 static int
-open_stream(struct ledger *ledger, struct stream *s, uint32_t binding, uint32_t unit, bool backfill, uint32_t max, struct error *err)
+open_stream(struct ledger *ledger, struct stream *s, uint32_t binding, uint32_t unit, bool backfill, uint32_t max, int64_t now_us, struct error *err)
 {
 	memset(s, 0, sizeof *s);
 	s->spans_ended = true;
-	if (load_late(ledger, s, binding, unit, backfill, max, err) != 0)
+	if (load_late(ledger, s, binding, unit, backfill, max, now_us, err) != 0)
 		return -1;
 	s->rows = prepare(ledger, "SELECT record, want, operation, tries, since_us, again FROM delivery INDEXED BY delivery_due WHERE state = 0"
 	                          " AND binding = ?1 AND unit = ?2 AND backfill = ?3 AND due_us = 0 ORDER BY record LIMIT ?4",
@@ -172,9 +172,9 @@ take(struct ledger *ledger, struct stream *s, struct ledger_due *ret_due, uint32
 	return 0;
 }
 
-/* When the next one that was put off is due. */
+/* When the next one that was put off is due, and is not now. */
 static int
-next_due(struct ledger *ledger, uint32_t binding, uint32_t unit, bool backfill, int64_t *next_us, struct error *err)
+next_due(struct ledger *ledger, uint32_t binding, uint32_t unit, bool backfill, int64_t now_us, int64_t *next_us, struct error *err)
 {
 	sqlite3_stmt *statement = prepare(
 		ledger, "SELECT due_us FROM delivery INDEXED BY delivery_due WHERE state = 0 AND binding = ?1 AND unit = ?2 AND backfill = ?3"
@@ -183,7 +183,7 @@ next_due(struct ledger *ledger, uint32_t binding, uint32_t unit, bool backfill, 
 
 	if (statement == NULL)
 		return -1;
-	sqlite3_bind_int64(statement, 5, ledger_now(ledger));
+	sqlite3_bind_int64(statement, 5, now_us);
 	if ((got = ledger_step(ledger, statement, err)) < 0)
 		return -1;
 	if (got == 1 && sqlite3_column_int64(statement, 0) < *next_us)
@@ -197,12 +197,13 @@ ledger_due(struct ledger *ledger, uint32_t binding, uint32_t unit, struct ledger
            int64_t *ret_next_us, struct error *err)
 {
 	uint32_t count = 0;
-	int64_t next_us = INT64_MAX;
+	/* One look at the clock: what comes due between two would be neither due nor waited for. */
+	int64_t now_us = ledger_now(ledger), next_us = INT64_MAX;
 
 	for (int backfill = 0; backfill <= 1 && count < max; backfill++) {
 		struct stream stream;
 		uint32_t more = 0;
-		int status = open_stream(ledger, &stream, binding, unit, backfill != 0, max - count, err);
+		int status = open_stream(ledger, &stream, binding, unit, backfill != 0, max - count, now_us, err);
 
 		if (status == 0)
 			status = take(ledger, &stream, ret_due + count, max - count, &more, err);
@@ -212,8 +213,8 @@ ledger_due(struct ledger *ledger, uint32_t binding, uint32_t unit, struct ledger
 		count += more;
 	}
 	if (count == max)
-		next_us = ledger_now(ledger); /* there may be more */
-	else if (next_due(ledger, binding, unit, false, &next_us, err) != 0 || next_due(ledger, binding, unit, true, &next_us, err) != 0)
+		next_us = now_us; /* there may be more */
+	else if (next_due(ledger, binding, unit, false, now_us, &next_us, err) != 0 || next_due(ledger, binding, unit, true, now_us, &next_us, err) != 0)
 		return -1;
 	*ret_count = count;
 	if (ret_next_us != NULL)

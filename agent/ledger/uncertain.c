@@ -175,7 +175,7 @@ fill(struct opened *o, int64_t attempt, uint32_t index, uint32_t looks, int64_t 
 
 /* When the next one is due that is not due now. */
 static int
-next_look(struct ledger *ledger, uint32_t binding, uint32_t unit, bool handed_over, int64_t *ret_next_us, struct error *err)
+next_look(struct ledger *ledger, uint32_t binding, uint32_t unit, bool handed_over, int64_t now_us, int64_t *ret_next_us, struct error *err)
 {
 	sqlite3_stmt *statement = ledger_statement(
 		ledger, "SELECT due_us FROM attempt_item WHERE binding = ?1 AND unit = ?2 AND handed_over = ?3 AND due_us > ?4 ORDER BY due_us LIMIT 1", err);
@@ -186,7 +186,7 @@ next_look(struct ledger *ledger, uint32_t binding, uint32_t unit, bool handed_ov
 	sqlite3_bind_int64(statement, 1, binding);
 	sqlite3_bind_int64(statement, 2, unit);
 	sqlite3_bind_int(statement, 3, handed_over);
-	sqlite3_bind_int64(statement, 4, ledger_now(ledger));
+	sqlite3_bind_int64(statement, 4, now_us);
 	if ((got = ledger_step(ledger, statement, err)) < 0)
 		return -1;
 	*ret_next_us = got == 1 ? sqlite3_column_int64(statement, 0) : INT64_MAX;
@@ -202,7 +202,8 @@ ledger_uncertain(struct ledger *ledger, uint32_t binding, uint32_t unit, bool ha
 		ledger, "SELECT attempt, item, looks, lost_us FROM attempt_item WHERE binding = ?1 AND unit = ?2 AND handed_over = ?3 AND due_us <= ?4"
 		        " ORDER BY due_us, attempt, item LIMIT ?5", err);
 	struct opened opened = { .ledger = ledger };
-	int64_t next_us = ledger_now(ledger);
+	/* One look at the clock, as in ledger_due(). */
+	int64_t now_us = ledger_now(ledger), next_us = now_us;
 	uint32_t count = 0;
 	int got = 0, status = 0;
 
@@ -211,7 +212,7 @@ ledger_uncertain(struct ledger *ledger, uint32_t binding, uint32_t unit, bool ha
 	sqlite3_bind_int64(statement, 1, binding);
 	sqlite3_bind_int64(statement, 2, unit);
 	sqlite3_bind_int(statement, 3, handed_over);
-	sqlite3_bind_int64(statement, 4, ledger_now(ledger));
+	sqlite3_bind_int64(statement, 4, now_us);
 	sqlite3_bind_int64(statement, 5, max);
 	while (status == 0 && count < max && (got = ledger_step(ledger, statement, err)) == 1) {
 		status = fill(&opened, sqlite3_column_int64(statement, 0), (uint32_t)sqlite3_column_int64(statement, 1),
@@ -223,7 +224,7 @@ ledger_uncertain(struct ledger *ledger, uint32_t binding, uint32_t unit, bool ha
 	if (got < 0)
 		status = -1;
 	if (status == 0 && count < max)
-		status = next_look(ledger, binding, unit, handed_over, &next_us, err);
+		status = next_look(ledger, binding, unit, handed_over, now_us, &next_us, err);
 	if (status != 0) {
 		while (count > 0)
 			batch_free(ret_items[--count].payload);

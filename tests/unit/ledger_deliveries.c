@@ -339,6 +339,28 @@ live_goes_before_backfill_and_late_comes_in_order(void **state)
 	assert_string_equal(due_list(crm, 2, 20), "40:1 50:1 19:1 20s 21s 22s 23s 24s 30:1 52:1 ");
 }
 
+/* Live or not: whatever time passes while it is looked, it is due, or it is said when it will be. */
+static void
+nothing_comes_due_between_two_looks(void **state)
+{
+	(void)state;
+	put(crm, 2, 40, false, 3000000);
+	put(crm, 3, 41, true, 3000000);
+	help_tick_us = 10;
+	for (uint32_t unit = 2; unit <= 3; unit++) {
+		for (int64_t at = 2999900; at < 3000000; at++) {
+			struct ledger_due due;
+			uint32_t count;
+			int64_t next;
+
+			help_clock_us = at;
+			assert_ok(ledger_due(ledger, crm, unit, &due, 1, &count, &next, &err));
+			assert_true(count == 1 || next == 3000000);
+		}
+	}
+	help_tick_us = 0;
+}
+
 static void
 a_span_is_claimed_in_parts(void **state)
 {
@@ -459,6 +481,19 @@ an_uncertain_item_comes_with_what_was_sent(void **state)
 	help_clock_us = 3000000;
 	assert_ok(ledger_uncertain(ledger, crm, 2, false, &arena, u, 4, &count, &next, &err));
 	assert_true(count == 1 && next == INT64_MAX);
+	batch_free(u[0].payload);
+	/* Whatever time passes while it is looked: it is due, or it is said when it will be. */
+	help_tick_us = 10;
+	for (int64_t at = 2999900; at < 3000000; at++) {
+		help_clock_us = at;
+		assert_ok(ledger_uncertain(ledger, crm, 2, false, &arena, u, 4, &count, &next, &err));
+		assert_true(count == 1 || next == 3000000);
+		if (count == 1)
+			batch_free(u[0].payload);
+	}
+	help_tick_us = 0;
+	help_clock_us = 3000000;
+	assert_ok(ledger_uncertain(ledger, crm, 2, false, &arena, u, 4, &count, &next, &err));
 	assert_int_equal(u[0].attempt, id);
 	assert_int_equal(u[0].index, 1);
 	assert_int_equal(u[0].item.record, 2);
@@ -665,7 +700,7 @@ main(void)
 		TEST(what_is_wanted_again_is_claimed_once_more),
 		TEST(a_delete_waits_until_a_create_is_resolved),
 		TEST(deactivating_is_confirmed_by_what_deactivates),
-		TEST(live_goes_before_backfill_and_late_comes_in_order),
+		TEST(live_goes_before_backfill_and_late_comes_in_order), TEST(nothing_comes_due_between_two_looks),
 		TEST(a_span_is_claimed_in_parts),
 		TEST(one_mark_is_claimed_once_and_all_or_nothing),
 		TEST(an_uncertain_item_comes_with_what_was_sent),
