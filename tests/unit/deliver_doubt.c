@@ -105,6 +105,22 @@ a_table_with_versions_too(void **state)
 	sweep(&(struct post_options){ .binding = "deletes: { do = \"delete\"; };", .object = "version = \"version\";" });
 }
 
+/* Who has patience waits for what became uncertain meanwhile as for what is put off. */
+static void
+patience_is_for_uncertain_ones_too(void **state)
+{
+	struct post *post = post_new(&(struct post_options){ .connector = "scripted-find", .write_only = true,
+		.system = "settings: { world = \"@/world.db\"; faults = [ \"fails\" ]; every = 1; times = 2; };" });
+	int64_t record = post_customer(post, "1", "Ada", NULL);
+
+	(void)state;
+	post->options.patience_ms = 600000;
+	post_deliver(post);
+	assert_no_mark(post, record);
+	assert_int_equal(post->result.uncertain + post->result.left, 0);
+	post_free(post);
+}
+
 /*
  * A call may last longer than what it asked for takes to settle: that counts from when its answer was lost.  A request that still comes to be must
  * not meet one that was sent because it seemed never to have arrived.
@@ -890,7 +906,7 @@ deliver_doubt_run(void)
 		cmocka_unit_test(many_are_there_once_wherever_the_process_ends),
 		cmocka_unit_test(a_table_is_right_wherever_the_process_ends),
 		cmocka_unit_test(a_table_with_versions_too),
-		cmocka_unit_test(what_was_lost_settles_from_then_on),
+		cmocka_unit_test(patience_is_for_uncertain_ones_too), cmocka_unit_test(what_was_lost_settles_from_then_on),
 		cmocka_unit_test(what_was_lost_settles_by_a_clock_that_was_set_back),
 		cmocka_unit_test(a_row_is_in_one_file_wherever_the_process_ends),
 		cmocka_unit_test(what_is_handed_over_is_confirmed_by_what_the_target_shows),
