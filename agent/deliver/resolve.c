@@ -35,6 +35,7 @@ struct doubt {
 	struct ledger_delivery mark; /* cause and reason as they were kept */
 	enum way way;
 	struct answer answer;
+	int64_t now_us; /* when it was looked whether the clock was set */
 };
 
 /* What a request may still do, it does so long after its answer was lost: a call may have lasted longer than that. */
@@ -325,7 +326,7 @@ judge_row(struct outlet *outlet, struct doubt *doubt, const struct batch *rows, 
           struct error *err)
 {
 	const struct batch_record *record = row != UINT32_MAX ? batch_record(rows, row) : NULL;
-	int64_t now = ledger_now(outlet->deliver->ledger), ready = lost_and(doubt, outlet->can.settle_ms);
+	int64_t now = doubt->now_us, ready = lost_and(doubt, outlet->can.settle_ms);
 	enum comparison comparison;
 	bool base;
 
@@ -518,13 +519,13 @@ repeat(struct outlet *outlet, struct doubt **doubts, uint32_t count, struct erro
 /* All. */
 
 static int
-begin_doubt(struct outlet *outlet, struct ledger_uncertain *item, struct doubt *doubt, struct error *err)
+begin_doubt(struct outlet *outlet, struct ledger_uncertain *item, int64_t now_us, struct doubt *doubt, struct error *err)
 {
 	const struct batch_record *record = batch_record(item->payload, 0);
 	int64_t ready;
 	bool found;
 
-	*doubt = (struct doubt){ .item = item };
+	*doubt = (struct doubt){ .item = item, .now_us = now_us };
 	if (ledger_delivery_get(outlet->deliver->ledger, outlet->id, item->item.record, &outlet->arena, &doubt->mark, &found, err) != 0)
 		return -1;
 	if (!found || doubt->mark.since_us == 0)
@@ -534,7 +535,7 @@ begin_doubt(struct outlet *outlet, struct ledger_uncertain *item, struct doubt *
 	if (record->native_id.type == SYNCLINE_TYPE_TEXT)
 		doubt->answer.native = (struct syncline_slice){ batch_cell_data(item->payload, &record->native_id), record->native_id.length };
 	doubt->way = choose(outlet, doubt, &ready);
-	if (ready <= ledger_now(outlet->deliver->ledger))
+	if (ready <= now_us)
 		return 0;
 	/* Too early; a dead letter needs no waiting. */
 	if (doubt->way == WAY_DEAD)
@@ -545,7 +546,7 @@ begin_doubt(struct outlet *outlet, struct ledger_uncertain *item, struct doubt *
 }
 
 static int
-resolve_all(struct outlet *outlet, struct ledger_uncertain *items, uint32_t count, struct error *err)
+resolve_all(struct outlet *outlet, struct ledger_uncertain *items, uint32_t count, int64_t now_us, struct error *err)
 {
 	struct doubt *doubts = arena_array(&outlet->arena, count, sizeof *doubts), **some = arena_array(&outlet->arena, count + 1u, sizeof *some);
 	uint32_t used = 0, most = outlet_batch_max(outlet);
@@ -553,7 +554,7 @@ resolve_all(struct outlet *outlet, struct ledger_uncertain *items, uint32_t coun
 	if (doubts == NULL || some == NULL)
 		return error_memory(err);
 	for (uint32_t i = 0; i < count; i++) {
-		int begun = begin_doubt(outlet, &items[i], &doubts[i], err);
+		int begun = begin_doubt(outlet, &items[i], now_us, &doubts[i], err);
 
 		if (begun < 0)
 			return -1;
@@ -606,9 +607,11 @@ resolve_due(struct outlet *outlet, bool *ret_any, struct error *err)
 	while (outlet->may_write && !outlet->system->parked && !outlet->system->down && !deliver->engine->stopped) {
 		struct ledger_uncertain *items;
 		uint32_t count = 0;
-		int64_t next = INT64_MAX;
+		int64_t now_us = ledger_now(deliver->ledger), next = INT64_MAX;
 		int result;
 
+		if (ledger_follow_jump(deliver->ledger, now_us, err) != 0)
+			return -1;
 		arena_reset(&outlet->arena);
 		if ((items = arena_array(&outlet->arena, ITEMS_MAX, sizeof *items)) == NULL)
 			return error_memory(err);
@@ -629,7 +632,7 @@ resolve_due(struct outlet *outlet, bool *ret_any, struct error *err)
 			result = outlet_in_vain(outlet, &why, err);
 			outlet->system->down = true;
 		} else {
-			result = resolve_all(outlet, items, count, err);
+			result = resolve_all(outlet, items, count, now_us, err);
 			*ret_any = true;
 		}
 		for (uint32_t i = 0; i < count; i++)

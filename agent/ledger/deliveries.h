@@ -98,6 +98,11 @@ int ledger_due(struct ledger *ledger, uint32_t binding, uint32_t unit, struct le
  * later time is due now, and how long answers have been lost counts from now on.  ret_back_us: by how much at least; 0: it was not.
  */
 int ledger_follow_clock(struct ledger *ledger, int64_t *ret_back_us, struct error *err);
+/*
+ * Outside of a transaction, after ledger_now() said `now_us` and before an age of what is uncertain is reckoned from that: when the clock was
+ * set forward, answers were lost by as much later.
+ */
+int ledger_follow_jump(struct ledger *ledger, int64_t now_us, struct error *err);
 
 struct ledger_attempt_item {
 	int64_t record;

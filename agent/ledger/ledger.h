@@ -67,6 +67,8 @@ struct ledger_options {
 	const struct model *model;
 	const struct ledger_keys *keys; /* NULL: nothing is sealed yet (there is no vault) */
 	int64_t (*now_us)(void *data);  /* NULL: the machine's clock */
+	/* A clock that nobody sets, with the same data.  NULL: the machine's; with now_us of one's own: none, and that is never set forward. */
+	int64_t (*steady_us)(void *data);
 	void *now_data;
 	const char *who;       /* for audit columns: "root (uid 0)", "run"; NULL: unknown */
 	uint32_t busy_ms;      /* how long a transaction waits for another process's; 0: 10 s */

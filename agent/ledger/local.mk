@@ -17,6 +17,6 @@ libledger_a_SOURCES += agent/ledger/feeds.c
 # What waits for a person, and what waits for a target.
 libledger_a_SOURCES += agent/ledger/findings.c agent/ledger/findings_inside.h agent/ledger/finding_lists.c agent/ledger/finding_rows.c agent/ledger/findings_prune.c \
 	agent/ledger/corrections.c agent/ledger/locks.c agent/ledger/flips.c \
-	agent/ledger/deliveries.c agent/ledger/deliveries_inside.h agent/ledger/due.c agent/ledger/put_off.c agent/ledger/attempts.c agent/ledger/agent.c agent/ledger/attempt_close.c \
+	agent/ledger/deliveries.c agent/ledger/deliveries_inside.h agent/ledger/due.c agent/ledger/jump.c agent/ledger/put_off.c agent/ledger/attempts.c agent/ledger/agent.c agent/ledger/attempt_close.c \
 	agent/ledger/uncertain.c agent/ledger/delivery_lists.c
 libledger_a_SOURCES += agent/ledger/budget.c agent/ledger/outcomes.c agent/ledger/news.c agent/ledger/connector_state.c

@@ -33,12 +33,16 @@ ledger_put_off(struct ledger *ledger, struct error *err)
 }
 
 static int
-pull(struct ledger *ledger, int64_t now, struct error *err)
+pull(struct ledger *ledger, int64_t now, int64_t back_us, struct error *err)
 {
-	/* How long an answer has been lost is counted from now: to look too early could find nothing and create once more. */
+	/*
+	 * How long an answer has been lost is counted from now: to look too early could find nothing and create once more.  How long a target
+	 * remembers what was sent is counted from no later than it was.
+	 */
 	static const char *const sql[] = {
 		"UPDATE delivery SET due_us = ?1 WHERE due_us > ?1",
 		"UPDATE attempt_item SET due_us = min(due_us, ?1), lost_us = min(lost_us, ?1) WHERE due_us > ?1 OR lost_us > ?1",
+		"UPDATE attempt SET claimed_us = max(claimed_us - ?2, 0)",
 	};
 
 	for (size_t i = 0; i < sizeof sql / sizeof *sql; i++) {
@@ -47,6 +51,8 @@ pull(struct ledger *ledger, int64_t now, struct error *err)
 		if (statement == NULL)
 			return -1;
 		sqlite3_bind_int64(statement, 1, now);
+		if (sqlite3_bind_parameter_count(statement) > 1)
+			sqlite3_bind_int64(statement, 2, back_us);
 		if (ledger_run_statement(ledger, statement, err) != 0)
 			return -1;
 	}
@@ -64,10 +70,10 @@ ledger_follow_clock(struct ledger *ledger, int64_t *ret_back_us, struct error *e
 		return -1;
 	last = seen > last ? seen : last;
 	if (last - now < STEP_US)
-		return 0;
+		return ledger_follow_jump(ledger, now, err);
 	if (ledger_begin(ledger, err) != 0)
 		return -1;
-	if (pull(ledger, now, err) != 0) {
+	if (pull(ledger, now, last - now, err) != 0) {
 		ledger_rollback(ledger);
 		return -1;
 	}
@@ -75,5 +81,5 @@ ledger_follow_clock(struct ledger *ledger, int64_t *ret_back_us, struct error *e
 		return -1;
 	atomic_store(&ledger->seen_us, now);
 	*ret_back_us = last - now;
-	return 0;
+	return ledger_follow_jump(ledger, now, err);
 }

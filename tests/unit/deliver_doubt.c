@@ -163,6 +163,45 @@ what_was_lost_settles_from_then_on(void **state)
 	post_free(post);
 }
 
+/* An hour by the clock is none when it was set: noticed by the process that lost the answer, and by the next. */
+static void
+what_was_lost_settles_by_a_clock_that_was_set_forward(void **state)
+{
+	static const char looked_for[] = "it was looked for and was not there";
+
+	(void)state;
+	for (int next = 0; next < 2; next++) {
+		struct post *post = post_new(&(struct post_options){ .connector = "scripted-find", .write_only = true,
+			.system = "settings: { world = \"@/world.db\"; faults = [ \"fails\" ]; every = 1; times = 2; };" });
+		int64_t record = post_customer(post, "1", "Ada", NULL);
+		bool found;
+
+		post_deliver(post);
+		post->clock_us += 5000000;
+		post_deliver(post);
+		assert_mark(post, record, UNCERTAIN);
+		for (int i = 0; i < 3; i++) {
+			post->wrong_us += INT64_C(3600) * 1000000;
+			post->clock_us += INT64_C(3600) * 1000000;
+			if (next) {
+				post_close(post);
+				post_open(post);
+			}
+			post_resolve(post);
+			assert_mark(post, record, UNCERTAIN);
+			assert_true(post_mark(post, record, &found).reason == NULL || strcmp(post_mark(post, record, &found).reason, looked_for) != 0);
+		}
+		post->clock_us += 1500000;
+		post_resolve(post);
+		assert_string_equal(post_mark(post, record, &found).reason, looked_for);
+		post->clock_us += 1500000;
+		post_resolve(post);
+		post_deliver(post);
+		assert_no_mark(post, record);
+		post_free(post);
+	}
+}
+
 /* An answer that was lost while the clock was ahead: it settles from when the clock is right again, not hours later. */
 static void
 what_was_lost_settles_by_a_clock_that_was_set_back(void **state)
@@ -906,7 +945,7 @@ deliver_doubt_run(void)
 		cmocka_unit_test(many_are_there_once_wherever_the_process_ends),
 		cmocka_unit_test(a_table_is_right_wherever_the_process_ends),
 		cmocka_unit_test(a_table_with_versions_too),
-		cmocka_unit_test(patience_is_for_uncertain_ones_too), cmocka_unit_test(what_was_lost_settles_from_then_on),
+		cmocka_unit_test(patience_is_for_uncertain_ones_too), cmocka_unit_test(what_was_lost_settles_from_then_on), cmocka_unit_test(what_was_lost_settles_by_a_clock_that_was_set_forward),
 		cmocka_unit_test(what_was_lost_settles_by_a_clock_that_was_set_back),
 		cmocka_unit_test(a_row_is_in_one_file_wherever_the_process_ends),
 		cmocka_unit_test(what_is_handed_over_is_confirmed_by_what_the_target_shows),

@@ -153,10 +153,19 @@ fail_on(const struct error *err)
 			fail_on(&(post)->err); \
 	} while (0)
 
+static int64_t
+tell_steady_time(void *data)
+{
+	const struct post *post = data;
+
+	return post->clock_us - post->wrong_us - 1;
+}
+
 void
 post_open(struct post *post)
 {
-	const struct ledger_options ledger = { .state_dir = post->dir, .mode = LEDGER_ENGINE, .model = post->model, .now_us = tell_time, .now_data = post };
+	const struct ledger_options ledger = { .state_dir = post->dir, .mode = LEDGER_ENGINE, .model = post->model, .now_us = tell_time, .steady_us = tell_steady_time,
+		.now_data = post };
 	struct engine_options engine = { .model = post->model, .systems = &post->systems };
 
 	must(post, ledger_open(&ledger, &post->ledger, &post->err));

@@ -43,6 +43,7 @@ struct post {
 	sqlite3 *crm; /* the target, seen from outside */
 	char flow[40];
 	bool decimal;
+	int64_t wrong_us; /* by how much of clock_us the clock was set, and no time passed */
 	int64_t clock_us;
 	int64_t slow_us; /* the next write takes so long */
 	unsigned die_at; /* the clock's call with this number ends the process; 0: never */

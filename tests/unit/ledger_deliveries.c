@@ -543,6 +543,28 @@ an_uncertain_item_comes_with_what_was_sent(void **state)
 	assert_int_equal(help_number(ledger, "SELECT count(*) FROM attempt_payload"), 0);
 }
 
+/* How long a target has known a key counts from no later than it has, and how long an answer has been lost from no earlier. */
+static void
+ages_of_what_is_uncertain_follow_a_clock_that_was_set_back(void **state)
+{
+	const struct ledger_attempt_item item = { .record = 1, .generation = 4, .op = SYNCLINE_OP_CREATE };
+	struct ledger_uncertain one;
+	int64_t id;
+
+	(void)state;
+	deliver(crm, 2, 1, 4, LEDGER_WANT_WRITE);
+	help_clock_us = 10000000;
+	assert_ok(try_claim(crm, 2, &item, 1, &id));
+	help_clock_us = 12000000;
+	assert_ok(ledger_attempt_close(ledger, id, &(struct ledger_outcome){ .index = 0, .kind = LEDGER_UNSURE, .due_us = 20000000 }, 1, &err));
+	help_clock_us = 5000000;
+	reopen();
+	assert_ok(ledger_uncertain_of(ledger, crm, 1, &arena, &one, &err));
+	assert_int_equal(one.claimed_us, 3000000);
+	assert_int_equal(one.lost_us, 5000000);
+	batch_free(one.payload);
+}
+
 static void
 a_copied_ledger_doubts_what_was_handed_over(void **state)
 {
@@ -703,7 +725,7 @@ main(void)
 		TEST(live_goes_before_backfill_and_late_comes_in_order), TEST(nothing_comes_due_between_two_looks),
 		TEST(a_span_is_claimed_in_parts),
 		TEST(one_mark_is_claimed_once_and_all_or_nothing),
-		TEST(an_uncertain_item_comes_with_what_was_sent),
+		TEST(an_uncertain_item_comes_with_what_was_sent), TEST(ages_of_what_is_uncertain_follow_a_clock_that_was_set_back),
 		TEST(a_copied_ledger_doubts_what_was_handed_over),
 		TEST(a_parent_wakes_what_waits_for_it_at_its_system),
 		TEST(lists_tell_rows_and_spans_alike),
