@@ -556,14 +556,20 @@ look_at(struct outlet *outlet, struct claim *claim, bool deactivate, struct batc
 	return 0;
 }
 
+static int
+look(struct outlet *outlet, const struct ledger_due *due, uint32_t count, struct claim *claim, struct batch *ret_written[2], struct error *err)
+{
+	if (load(outlet, due, count, claim, err) != 0 || make_vectors(outlet, claim, err) != 0)
+		return -1;
+	return look_at(outlet, claim, false, &ret_written[0], err) != 0 || look_at(outlet, claim, true, &ret_written[1], err) != 0 ? -1 : 0;
+}
+
 int
 claim_look(struct outlet *outlet, const struct ledger_due *due, uint32_t count, struct claim *claim, struct batch *ret_written[2], struct error *err)
 {
 	*claim = (struct claim){ 0 };
 	arena_reset(&outlet->arena);
-	if (load(outlet, due, count, claim, err) != 0 || make_vectors(outlet, claim, err) != 0)
-		return -1;
-	return look_at(outlet, claim, false, &ret_written[0], err) != 0 || look_at(outlet, claim, true, &ret_written[1], err) != 0 ? -1 : 0;
+	return look(outlet, due, count, claim, ret_written, err);
 }
 
 void
@@ -651,11 +657,52 @@ keep_state(struct outlet *outlet, const struct pick *pick, enum ledger_delivery_
 	return ledger_delivery_set(outlet->deliver->ledger, &delivery, err);
 }
 
+/*
+ * In the transaction that keeps it.  Another run may have linked the parent, or deleted the child, since this was claimed, and has woken
+ * whom it found waiting: who would wait from now on would do so for ever.  Those stay due.
+ */
+static int
+look_who_waits(struct outlet *outlet, struct claim *claim, struct error *err)
+{
+	struct ledger_due *due = arena_array(&outlet->arena, claim->count + 1u, sizeof *due);
+	struct pick **picks = arena_array(&outlet->arena, claim->count + 1u, sizeof *picks);
+	struct batch *written[2] = { NULL, NULL };
+	struct claim now = { 0 };
+	uint32_t count = 0;
+	int result;
+
+	if (due == NULL || picks == NULL)
+		return error_memory(err);
+	for (uint32_t i = 0; i < claim->count; i++) {
+		if (claim->picks[i].fate != PICK_WAIT)
+			continue;
+		due[count] = *claim->picks[i].due;
+		picks[count++] = &claim->picks[i];
+	}
+	if (count == 0)
+		return 0;
+	result = look(outlet, due, count, &now, written, err);
+	for (uint32_t i = 0; i < count && result == 0; i++) {
+		picks[i]->fate = now.picks[i].fate == PICK_WAIT ? PICK_WAIT : PICK_LEAVE;
+		picks[i]->parent = now.picks[i].parent;
+		picks[i]->why = now.picks[i].why;
+	}
+	batch_free(written[0]);
+	batch_free(written[1]);
+	return result;
+}
+
 static int
 keep_one(struct outlet *outlet, const struct pick *pick, struct error *err)
 {
-	bool again;
+	bool again, holds;
 
+	if (pick->fate != PICK_SEND && pick->fate != PICK_LEAVE) {
+		if (ledger_due_holds(outlet->deliver->ledger, outlet->id, pick->due, &holds, err) != 0)
+			return -1;
+		if (!holds)
+			return 0;
+	}
 	if (keep_flags(outlet, pick, err) != 0)
 		return -1;
 	switch ((enum pick_fate)pick->fate) {
@@ -712,6 +759,8 @@ claim_keep(struct outlet *outlet, struct claim *claim, struct error *err)
 		return 0;
 	if (ledger_begin(ledger, err) != 0)
 		return -1;
+	if (look_who_waits(outlet, claim, err) != 0)
+		goto failed;
 	for (uint32_t i = 0; i < claim->count; i++)
 		if (keep_one(outlet, &claim->picks[i], err) != 0)
 			goto failed;

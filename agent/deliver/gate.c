@@ -232,6 +232,7 @@ look_at_children(struct outlet *outlet, const struct ledger_delivery *row, struc
 	struct ledger *ledger = outlet->deliver->ledger;
 	struct ledger_delivery delivery = *row;
 	char reason[sizeof ((struct error *)NULL)->message];
+	bool found;
 
 	if (children_find(outlet, row->record, row->since_us, &delivery.parent, reason, sizeof reason, err) != 0)
 		return -1;
@@ -239,14 +240,22 @@ look_at_children(struct outlet *outlet, const struct ledger_delivery *row, struc
 		return make_pending(outlet, row, err);
 	if (row->reason != NULL && strcmp(row->reason, reason) == 0)
 		return 0;
-	delivery.reason = reason;
 	if (ledger_begin(ledger, err) != 0)
 		return -1;
-	if (ledger_delivery_set(ledger, &delivery, err) != 0) {
-		ledger_rollback(ledger);
-		return -1;
+	/* As it is now: whoever was waited for may have gone since, and has woken it. */
+	if (ledger_delivery_get(ledger, outlet->id, row->record, &outlet->arena, &delivery, &found, err) != 0)
+		goto failed;
+	if (found && delivery.state == LEDGER_DELIVERY_WAITING && delivery.op == LEDGER_WANT_DELETE) {
+		if (children_find(outlet, row->record, row->since_us, &delivery.parent, reason, sizeof reason, err) != 0)
+			goto failed;
+		delivery.reason = reason;
+		if ((delivery.parent != 0 ? ledger_delivery_set(ledger, &delivery, err) : set_pending(outlet, &delivery, err)) != 0)
+			goto failed;
 	}
 	return ledger_commit(ledger, err);
+failed:
+	ledger_rollback(ledger);
+	return -1;
 }
 
 /* Waiting for a parent has an end; what is over is judged anew. */

@@ -208,7 +208,7 @@ judge_row(struct outlet *outlet, struct pick *pick, const struct batch *rows, ui
 		if ((pick->version.data = arena_copy(&outlet->arena, batch_cell_data(rows, &record->version), record->version.length)) == NULL)
 			return error_memory(err);
 	}
-	if (memcmp(raws[row], pick->link->raw, sizeof raws[row]) == 0 || was_observed(&outlet->observed, pick->record->id, raws[row]))
+	if (outlet->attach != NULL || memcmp(raws[row], pick->link->raw, sizeof raws[row]) == 0 || was_observed(&outlet->observed, pick->record->id, raws[row]))
 		return 0;
 	if (remember(&outlet->observed, pick->record->id, raws[row], &times) != 0)
 		return error_memory(err);
@@ -240,11 +240,12 @@ guard_check(struct outlet *outlet, struct parcel *parcel, struct batch **ret_the
 
 		if (pick->fate != PICK_SEND || pick->op == SYNCLINE_OP_CREATE || pick->out == UINT32_MAX || pick->deactivate != parcel->deactivate)
 			continue;
-		if (outlet->guard == CONFIG_GUARD_VERSION)
+		/* Which version of others' records their own flow has read doesn't matter. */
+		if (outlet->guard == CONFIG_GUARD_VERSION && (outlet->attach == NULL || outlet->can.get == SYNCLINE_NONE))
 			pick->version = pick->link->version;
 		/* Where no version is known, reading again serves as well, and brings one. */
 		if (outlet->guard == CONFIG_GUARD_NONE || (outlet->guard == CONFIG_GUARD_VERSION && pick->version.length > 0) ||
-		    outlet->can.get == SYNCLINE_NONE || outlet->reader == NULL)
+		    outlet->can.get == SYNCLINE_NONE || (outlet->reader == NULL && outlet->attach == NULL))
 			continue;
 		natives[count] = pick->link->native;
 		checked[count++] = pick;

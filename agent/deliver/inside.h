@@ -183,7 +183,7 @@ struct outlet {
 	uint32_t object_id;
 	const struct config_field *attach;  /* attach_to: the ref whose record is written to; NULL: the record itself */
 	const struct config_entity *linked; /* whose link at the object counts */
-	struct bound *reader;               /* who reads the object; NULL: nobody */
+	struct bound *reader;               /* who reads this entity's records of the object; NULL: nobody, and with attach */
 	const char *tenant;                 /* of the unit there, or NULL */
 	uint32_t words;                     /* of a vector */
 	uint32_t *fields;                   /* the ledger's ids of the entity's fields */

@@ -79,7 +79,9 @@ outlet_init(struct outlet *outlet, struct deliver *deliver, struct bound *bound,
 	at = intake->unit != NULL ? config_unit_system(intake->unit, bound->binding->system->head.name) : NULL;
 	outlet->tenant = at != NULL && bound->binding->object->tenant != NULL ? at->tenant : NULL;
 	attach(outlet);
-	outlet->reader = intake_reader_of(deliver->engine, outlet->linked, bound->binding->object, intake->unit);
+	/* What is written into others' records is not merged with what is read of them, which is for their own flow to do. */
+	if (outlet->attach == NULL)
+		outlet->reader = intake_reader_of(deliver->engine, outlet->entity, bound->binding->object, intake->unit);
 	if ((outlet->fields = arena_array(&deliver->arena, outlet->entity->field_count + 1u, sizeof *outlet->fields)) == NULL)
 		return error_memory(err);
 	for (uint32_t i = 0; i < outlet->entity->field_count; i++)

@@ -174,7 +174,8 @@ reread(struct parcel *parcel, const struct answer *answers, uint32_t count, stru
 		links[used] = parcel->picks[answers[i].index]->link;
 		natives[used++] = answers[i].native;
 	}
-	if (used == 0 || outlet->can.get == SYNCLINE_NONE)
+	/* What others' records are by now is read before the next write. */
+	if (used == 0 || outlet->can.get == SYNCLINE_NONE || outlet->attach != NULL)
 		return 0;
 	if (send_land(outlet, err) != 0)
 		return -1;

@@ -299,25 +299,15 @@ outcome_of(struct outlet *outlet, const struct answer *answer, struct ledger_out
 	return error_set(err, ERROR_INTERNAL, NULL, "a delivery has the verdict %u, which there is not", answer->verdict);
 }
 
-/* attach_to: the link is another record's, which keeps what it knows but for the version. */
+/*
+ * attach_to: the link is another record's, which keeps what it knows.  The version that this write made stays unknown, too: it tells of
+ * whatever others changed before, which that record's flow has not read yet.
+ */
 static int
 confirm_attached(struct outlet *outlet, const struct answer *answer, struct error *err)
 {
-	struct ledger_link link;
-	int64_t owner;
-
 	settle_count(outlet, LEDGER_COUNT_SENT_UPDATES);
-	if (add_history(outlet, answer->item->record, answer->native, LEDGER_EVENT_SENT_UPDATE, "written into the record that it refers to", err) != 0)
-		return -1;
-	if (answer->version.length == 0)
-		return 0;
-	if (owner_of(outlet, answer->item->record, &owner, err) != 0 ||
-	    ledger_link_at(outlet->deliver->ledger, outlet->linked, owner, outlet->object_id, &outlet->arena, &link, err) != 0)
-		return -1;
-	if (link.id == 0)
-		return 0;
-	link.version = answer->version;
-	return ledger_links_put(outlet->deliver->ledger, outlet->linked, &link, 1, err);
+	return add_history(outlet, answer->item->record, answer->native, LEDGER_EVENT_SENT_UPDATE, "written into the record that it refers to", err);
 }
 
 /* Links, vectors and history of what is confirmed for good. */

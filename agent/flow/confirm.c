@@ -391,16 +391,22 @@ mark_children(struct work *work, const struct bound *target, int64_t parent, str
 	return 0;
 }
 
+/* Does the target write a link of this system's, or into this object's records for those that refer to them? */
+static bool
+needs_link(const struct bound *target, const struct config_binding *binding)
+{
+	return names_system(target, RULES_USES_LINK | RULES_USES_URL, binding->system->head.name) ||
+	       (target->binding->attach_to != NULL && target->binding->object == binding->object);
+}
+
 /* These records have a link at the object of the bound one since now: what waits for it, or was written without it, is due. */
 static int
 wake(struct work *work, const int64_t *parents, uint32_t created, struct error *err)
 {
-	const char *system = work->bound->binding->system->head.name;
-
 	for (uint32_t b = 0; created > 0 && b < work->engine->bound_count; b++) {
 		const struct bound *target = &work->engine->bounds[b];
 
-		if (!names_system(target, RULES_USES_LINK | RULES_USES_URL, system))
+		if (!needs_link(target, work->bound->binding))
 			continue;
 		if (ledger_deliveries_wake(work->ledger, target->id, parents, created, err) != 0)
 			return -1;

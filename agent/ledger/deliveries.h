@@ -92,6 +92,8 @@ struct ledger_due {
 };
 int ledger_due(struct ledger *ledger, uint32_t binding, uint32_t unit, struct ledger_due *ret_due, uint32_t max, uint32_t *ret_count,
                int64_t *ret_next_us, struct error *err);
+/* In a transaction: is it still due as it was told?  False: another run wants something else of it by now, or ended it; ask anew. */
+int ledger_due_holds(struct ledger *ledger, uint32_t binding, const struct ledger_due *due, bool *ret_holds, struct error *err);
 
 /*
  * Outside of a transaction, before anything asks what is due: when the clock was set back since something was put off, all that waits for a

@@ -221,3 +221,20 @@ ledger_due(struct ledger *ledger, uint32_t binding, uint32_t unit, struct ledger
 		*ret_next_us = next_us;
 	return 0;
 }
+
+int
+ledger_due_holds(struct ledger *ledger, uint32_t binding, const struct ledger_due *due, bool *ret_holds, struct error *err)
+{
+	struct delivery_span span;
+	struct delivery_row row;
+	bool found;
+
+	if (delivery_row_get(ledger, binding, due->record, &row, &found, err) != 0)
+		return -1;
+	if (found) {
+		*ret_holds = row.state == LEDGER_DELIVERY_PENDING && row.want == due->want && row.op == due->op && row.again == due->again;
+		return 0;
+	}
+	*ret_holds = false;
+	return due->span ? delivery_span_find(ledger, binding, due->record, &span, ret_holds, err) : 0;
+}

@@ -10,6 +10,7 @@
 int deliver_table_run(void);
 int deliver_doubt_run(void);
 int deliver_children_run(void);
+int deliver_meanwhile_run(void);
 
 static void
 a_record_is_created_changed_and_deleted(void **state)
@@ -1035,5 +1036,6 @@ main(void)
 		cmocka_unit_test(a_first_load_is_the_same_however_large),
 	};
 
-	return deliver_table_run() + deliver_doubt_run() + deliver_children_run() + cmocka_run_group_tests_name("deliveries", tests, NULL, NULL);
+	return deliver_table_run() + deliver_doubt_run() + deliver_children_run() + deliver_meanwhile_run() +
+	       cmocka_run_group_tests_name("deliveries", tests, NULL, NULL);
 }

@@ -74,8 +74,10 @@ configure(struct post *post, const struct post_options *options)
 	buffer_text(&text, " orders: { entity = \"sales_order\"; after = [ \"customers\" ]; bindings: {\n"
 	                   "  erp: { object = \"auftraege\"; trigger: { every = \"1h\"; }; originates = true; map = ( [ \"number\", \"nr\" ] );"
 	                   "   read: { customer = \"ref('kunden', kunde)\"; }; };\n"
-	                   "  crm: { object = \"orders\"; create_if = \"true\";"
-	                   "   write = ( [ \"number\", \"number\" ], [ \"account\", \"link('crm', customer)\" ] ); ");
+	                   "  crm: { ");
+	buffer_text(&text, options->attach ? "object = \"accounts\"; attach_to = \"customer\"; write = ( [ \"origin\", \"number\" ] ); " :
+	                                     "object = \"orders\"; create_if = \"true\";"
+	                                     " write = ( [ \"number\", \"number\" ], [ \"account\", \"link('crm', customer)\" ] ); ");
 	buffer_format(&text, "%s }; }; }; };\n", options->orders != NULL ? options->orders : "");
 	buffer_init(&whole, 0);
 	for (size_t i = 0; i < text.length; i++)
@@ -118,6 +120,8 @@ tell_time(void *data)
 
 	if (++post->calls == post->die_at)
 		(void)kill(getpid(), SIGKILL);
+	if (post->on_time != NULL)
+		post->on_time(post);
 	if (post->slow_us > 0 && is_sending(post)) {
 		post->clock_us += post->slow_us;
 		post->slow_us = 0;

@@ -28,6 +28,7 @@ struct post_options {
 	bool write_only;       /* nobody reads the target */
 	bool tree;             /* customers have another one as `boss`, which the target's column boss_id gets */
 	bool derive;           /* the target keeps the other system's id */
+	bool attach;           /* orders are written into their customers' accounts, as `origin` */
 };
 struct post {
 	char dir[200], connectors[260];
@@ -50,6 +51,7 @@ struct post {
 	unsigned calls, waits;
 	int64_t waited_ms;
 	void (*on_wait)(struct post *post);
+	void (*on_time)(struct post *post); /* whenever the clock is asked */
 };
 struct post *post_new(const struct post_options *options);
 void post_free(struct post *post);
