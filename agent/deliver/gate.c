@@ -217,9 +217,14 @@ bool
 gate_waited_enough(const struct outlet *outlet, const struct ledger_record *record, int64_t parent, int64_t since_us, bool *ret_required)
 {
 	const struct config_field *field = ref_to(outlet->entity, record, parent);
+	int64_t wait_ms = field != NULL ? field->wait_ms : 0;
 
 	*ret_required = field != NULL && field->required;
-	return field != NULL && field->wait_ms > 0 && ledger_now(outlet->deliver->ledger) - since_us >= field->wait_ms * 1000;
+	/* One of its references was followed to it. */
+	for (uint32_t i = 0; field == NULL && i < outlet->entity->field_count; i++)
+		if (outlet->entity->fields[i].type == CONFIG_FIELD_REF && outlet->entity->fields[i].wait_ms > wait_ms)
+			wait_ms = outlet->entity->fields[i].wait_ms;
+	return wait_ms > 0 && ledger_now(outlet->deliver->ledger) - since_us >= wait_ms * 1000;
 }
 
 /*

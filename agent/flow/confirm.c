@@ -375,11 +375,35 @@ work_mark_children(struct work *work, const struct bound *target, const struct c
 	return 0;
 }
 
+/* The target follows a reference (`customer`) to a field that refers to the parent (`boss`): children of those who refer to it. */
+static int
+mark_followers(struct work *work, const struct bound *target, const struct config_field *ref, const char *name, int64_t parent, struct error *err)
+{
+	const struct config_entity *middle = config_entity(work->engine->model, ref->entity);
+	const struct config_field *field = middle != NULL ? config_field(middle, name) : NULL;
+	int64_t ids[CHILDREN_PAGE], after = 0;
+	uint32_t found = 1;
+
+	if (field == NULL || field->type != CONFIG_FIELD_REF || strcmp(field->entity, work->entity->head.name) != 0)
+		return 0;
+	while (found > 0) {
+		if (ledger_records_referring(work->ledger, middle, field, parent, after, ids, CHILDREN_PAGE, &found, err) != 0)
+			return -1;
+		for (uint32_t i = 0; i < found; i++)
+			if (work_mark_children(work, target, ref, ids[i], err) != 0)
+				return -1;
+		if (found > 0)
+			after = ids[found - 1];
+	}
+	return 0;
+}
+
 /* Children that were written, or claimed, before their parent was linked: link() was absent then. */
 static int
 mark_children(struct work *work, const struct bound *target, int64_t parent, struct error *err)
 {
 	const struct config_entity *child = target->binding->flow->entity;
+	struct rules_dependencies needs;
 	uint64_t count;
 
 	if (ledger_records_count(work->ledger, child, work->intake->unit_id, &count, err) != 0)
@@ -388,6 +412,19 @@ mark_children(struct work *work, const struct bound *target, int64_t parent, str
 		if (child->fields[i].type == CONFIG_FIELD_REF && strcmp(child->fields[i].entity, work->entity->head.name) == 0 &&
 		    work_mark_children(work, target, &child->fields[i], parent, err) != 0)
 			return -1;
+	mapping_dependencies(target->write, UINT32_MAX, &needs);
+	for (uint32_t i = 0; count > 0 && i < needs.follow_count; i++) {
+		const char *dot = strchr(needs.follows[i], '.');
+
+		for (uint32_t f = 0; dot != NULL && f < child->field_count; f++) {
+			const struct config_field *ref = &child->fields[f];
+			size_t length = (size_t)(dot - needs.follows[i]);
+
+			if (ref->type == CONFIG_FIELD_REF && strlen(ref->head.name) == length && memcmp(ref->head.name, needs.follows[i], length) == 0 &&
+			    mark_followers(work, target, ref, dot + 1, parent, err) != 0)
+				return -1;
+		}
+	}
 	return 0;
 }
 

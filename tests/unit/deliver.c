@@ -761,6 +761,57 @@ what_was_written_without_a_link_follows_its_import(void **state)
 
 /* Guards. */
 
+/* What a reference leads to refers to it in its turn. */
+static void
+a_link_that_is_followed_to_is_waited_for(void **state)
+{
+	struct post *post = post_new(&(struct post_options){ .tree = true, .grand = true });
+	int64_t boss = post_customer(post, "1", "nobody", NULL), customer = post_customer(post, "2", "Ada", NULL), order = post_order(post, "A1", customer), late;
+
+	(void)state;
+	post_deliver(post);
+	post_flow(post, "orders");
+	post_deliver(post);
+	assert_string_equal(post_rows(post, "SELECT number, account FROM orders"), "A1|NULL");
+	/* There is an order already, and its customer gets a boss whom nobody knows there; and one that is made since then. */
+	post_boss(post, customer, boss);
+	post_want(post, order, LEDGER_WANT_WRITE);
+	late = post_order(post, "A2", customer);
+	post_deliver(post);
+	assert_no_mark(post, order);
+	assert_mark(post, late, WAITING);
+	post_flow(post, "customers");
+	post_change(post, boss, "Bob", NULL);
+	post_deliver(post);
+	assert_mark(post, order, PENDING);
+	assert_mark(post, late, PENDING);
+	post_flow(post, "orders");
+	post_deliver(post);
+	assert_string_equal(post_rows(post, "SELECT o.number, a.name FROM orders o JOIN accounts a ON a.id = o.account ORDER BY 1"), "A1|Bob\nA2|Bob");
+	post_check(post);
+	post_free(post);
+}
+
+static void
+waiting_for_what_is_followed_to_has_an_end(void **state)
+{
+	struct post *post = post_new(&(struct post_options){ .tree = true, .grand = true });
+	int64_t boss = post_customer(post, "1", "nobody", NULL), customer = post_customer(post, "2", "Ada", NULL), order;
+
+	(void)state;
+	post_boss(post, customer, boss);
+	post_deliver(post);
+	order = post_order(post, "A1", customer);
+	post_flow(post, "orders");
+	post_deliver(post);
+	assert_mark(post, order, WAITING);
+	post->clock_us += INT64_C(3601) * 1000000;
+	post_deliver(post);
+	assert_no_mark(post, order);
+	assert_string_equal(post_rows(post, "SELECT number, account FROM orders"), "A1|NULL");
+	post_free(post);
+}
+
 static void
 a_change_made_meanwhile_is_not_overwritten(void **state)
 {
@@ -1029,6 +1080,8 @@ main(void)
 		cmocka_unit_test(deleting_what_is_gone_is_success),
 		cmocka_unit_test(what_depends_on_others_goes_along),
 		cmocka_unit_test(what_was_written_without_a_link_follows_its_import),
+		cmocka_unit_test(a_link_that_is_followed_to_is_waited_for),
+		cmocka_unit_test(waiting_for_what_is_followed_to_has_an_end),
 		cmocka_unit_test(a_change_made_meanwhile_is_not_overwritten),
 		cmocka_unit_test(many_are_changed_once), cmocka_unit_test(without_a_guard_the_last_one_wins),
 		cmocka_unit_test(a_dry_pass_is_kept_when_it_may_be),

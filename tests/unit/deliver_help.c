@@ -76,8 +76,9 @@ configure(struct post *post, const struct post_options *options)
 	                   "   read: { customer = \"ref('kunden', kunde)\"; }; };\n"
 	                   "  crm: { ");
 	buffer_text(&text, options->attach ? "object = \"accounts\"; attach_to = \"customer\"; write = ( [ \"origin\", \"number\" ] ); " :
-	                                     "object = \"orders\"; create_if = \"true\";"
-	                                     " write = ( [ \"number\", \"number\" ], [ \"account\", \"link('crm', customer)\" ] ); ");
+	                                     "object = \"orders\"; create_if = \"true\"; write = ( [ \"number\", \"number\" ], ");
+	if (!options->attach)
+		buffer_text(&text, options->grand ? "[ \"account\", \"link('crm', customer.boss)\" ] ); " : "[ \"account\", \"link('crm', customer)\" ] ); ");
 	buffer_format(&text, "%s }; }; }; };\n", options->orders != NULL ? options->orders : "");
 	buffer_init(&whole, 0);
 	for (size_t i = 0; i < text.length; i++)
