@@ -23,7 +23,7 @@ add_stored(struct batch_builder *builder, const struct intake_confirmation *cons
 	for (uint32_t i = 0; i < count; i++) {
 		struct syncline_record record = *items[i]->stored;
 
-		record.op = SYNCLINE_OP_SEEN;
+		record.op = SYNCLINE_OP_UPDATE; /* of the fields that were sent: a required one may not be among them */
 		record.note = (struct syncline_value){ .type = SYNCLINE_TYPE_ABSENT };
 		if (batch_builder_add(builder, &record, err) != 0)
 			return -1;

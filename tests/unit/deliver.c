@@ -761,6 +761,33 @@ what_was_written_without_a_link_follows_its_import(void **state)
 
 /* Guards. */
 
+/* A target that keeps numbers, and a write that says nothing of the required field: what it kept is no edit. */
+static void
+what_is_stored_otherwise_is_no_edit(void **state)
+{
+	static const char fields[] = "{ name = \"id\"; type = \"integer\"; key = true; }, { name = \"ext_id\"; type = \"text\"; }, { name = \"number\"; type = \"text\"; },"
+	                             " { name = \"name\"; type = \"decimal\"; }, { name = \"phone\"; type = \"text\"; }, { name = \"origin\"; type = \"text\"; }";
+	static const char *const numbers[] = { "", "required = true;" };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct post *post = post_new(&(struct post_options){ .number = numbers[i], .contract = fields });
+		int64_t record = post_customer(post, "1", "1", NULL);
+
+		post_sql(post, "DROP TABLE accounts; CREATE TABLE accounts (id INTEGER PRIMARY KEY, ext_id TEXT UNIQUE, number TEXT, name NUMERIC, phone TEXT, origin TEXT)");
+		post_deliver(post);
+		post_erp(post, "UPDATE kunden SET name = '007'");
+		post_read(post);
+		post_deliver(post);
+		assert_string_equal(post_rows(post, "SELECT number, name FROM accounts"), "1|7");
+		post_read(post);
+		assert_no_mark(post, record);
+		assert_int_equal(post->run.counts[LEDGER_COUNT_EDITS], 0);
+		assert_int_equal(post->run.counts[LEDGER_COUNT_SENT_UPDATES], 1);
+		post_free(post);
+	}
+}
+
 /* What a reference leads to refers to it in its turn. */
 static void
 a_link_that_is_followed_to_is_waited_for(void **state)
@@ -1080,6 +1107,7 @@ main(void)
 		cmocka_unit_test(deleting_what_is_gone_is_success),
 		cmocka_unit_test(what_depends_on_others_goes_along),
 		cmocka_unit_test(what_was_written_without_a_link_follows_its_import),
+		cmocka_unit_test(what_is_stored_otherwise_is_no_edit),
 		cmocka_unit_test(a_link_that_is_followed_to_is_waited_for),
 		cmocka_unit_test(waiting_for_what_is_followed_to_has_an_end),
 		cmocka_unit_test(a_change_made_meanwhile_is_not_overwritten),

@@ -80,6 +80,8 @@ configure(struct post *post, const struct post_options *options)
 	if (!options->attach)
 		buffer_text(&text, options->grand ? "[ \"account\", \"link('crm', customer.boss)\" ] ); " : "[ \"account\", \"link('crm', customer)\" ] ); ");
 	buffer_format(&text, "%s }; }; }; };\n", options->orders != NULL ? options->orders : "");
+	if (options->contract != NULL)
+		buffer_format(&text, "contracts: { crm: { accounts: { native = \"accounts\"; fields = ( %s ); }; }; };\n", options->contract);
 	buffer_init(&whole, 0);
 	for (size_t i = 0; i < text.length; i++)
 		if (text.data[i] == '@')

@@ -28,6 +28,7 @@ struct post_options {
 	bool write_only;       /* nobody reads the target */
 	bool tree;             /* customers have another one as `boss`, which the target's column boss_id gets */
 	bool derive;           /* the target keeps the other system's id */
+	const char *contract;  /* fields of the target's accounts */
 	bool grand;            /* with tree: an order's account is that of its customer's boss */
 	bool attach;           /* orders are written into their customers' accounts, as `origin` */
 };
