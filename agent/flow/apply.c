@@ -418,8 +418,9 @@ take_waiter(struct work *work, struct bound *bound, const struct ledger_waiter *
 		return -1;
 	work->waiter = true;
 	if (work->row_count == 1 && work->rows[0].waits_for != NULL) {
+		/* It may wait for another parent now. */
 		if (waiter->until_us > ledger_now(work->ledger))
-			return 0; /* it waits for another parent now */
+			return work_wait_for_parent(work, &work->rows[0], err);
 		if (give_up_waiting(work, waiter, err) != 0)
 			return -1;
 	} else if (resolve_all(work, err) != 0) {

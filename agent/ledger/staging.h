@@ -139,6 +139,11 @@ int ledger_wait_end_unseen(struct ledger *ledger, uint32_t flow, uint32_t unit, 
  */
 int ledger_wait_ready(struct ledger *ledger, uint32_t flow, uint32_t unit, int64_t after, struct arena *arena, struct ledger_waiter *ret_waiters,
                       uint32_t max, uint32_t *ret_count, struct error *err);
+/*
+ * When the first of them will be ready: now, if there is one, else when the first one's time is over; INT64_MAX: it is not known.  Of very
+ * many that wait only those that have done so longest are looked at.
+ */
+int ledger_wait_next(struct ledger *ledger, uint32_t flow, uint32_t unit, int64_t *ret_us, struct error *err);
 /* The configuration holds rows of this object no more: those that it held are ready. */
 int ledger_wait_release(struct ledger *ledger, uint32_t flow, uint32_t unit, uint32_t object, struct error *err);
 /* `each` answers 0 to go on, 1 when it has seen enough, -1 to fail. */

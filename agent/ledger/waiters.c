@@ -124,16 +124,19 @@ take_numbers(sqlite3_stmt *statement, struct ledger_waiter *waiter)
 	};
 }
 
+/* w is ready at ?4: its time is over, its parent is there, or its record has other locks than those that held it. */
+#define IS_READY "(until_us <= ?4 OR EXISTS (SELECT 1" \
+	" FROM link l WHERE l.object = w.parent_object AND l.unit = w.unit AND l.native = w.parent_native AND l.state = 0) OR (held > 0" \
+	" AND held <> coalesce((SELECT sum(k.id) FROM link l JOIN lock k ON k.record = l.record AND k.ended_us = 0" \
+	" AND (k.until_us = 0 OR k.until_us > ?4) WHERE l.object = w.object AND l.unit = w.unit AND l.native = w.native AND l.state = 0), 0)))"
+#define LOOKED_AT "1000" /* by whoever only wants to know when */
+
 int
 ledger_wait_ready(struct ledger *ledger, uint32_t flow, uint32_t unit, int64_t after, struct arena *arena, struct ledger_waiter *ret_waiters,
                   uint32_t max, uint32_t *ret_count, struct error *err)
 {
 	sqlite3_stmt *statement = ledger_statement(
-		ledger, "SELECT " WAITER_COLUMNS " FROM waiter w WHERE flow = ?1 AND unit = ?2 AND id > ?3 AND (until_us <= ?4 OR EXISTS (SELECT 1"
-		        " FROM link l WHERE l.object = w.parent_object AND l.unit = w.unit AND l.native = w.parent_native AND l.state = 0) OR (held > 0"
-		        " AND held <> coalesce((SELECT sum(k.id) FROM link l JOIN lock k ON k.record = l.record AND k.ended_us = 0"
-		        " AND (k.until_us = 0 OR k.until_us > ?4) WHERE l.object = w.object AND l.unit = w.unit AND l.native = w.native AND l.state = 0), 0)))"
-		        " ORDER BY id LIMIT ?5", err);
+		ledger, "SELECT " WAITER_COLUMNS " FROM waiter w WHERE flow = ?1 AND unit = ?2 AND id > ?3 AND " IS_READY " ORDER BY id LIMIT ?5", err);
 	uint32_t count = 0;
 	int status;
 
@@ -170,6 +173,25 @@ ledger_wait_ready(struct ledger *ledger, uint32_t flow, uint32_t unit, int64_t a
 	while (count-- > 0)
 		batch_free(ret_waiters[count].batch);
 	return -1;
+}
+
+int
+ledger_wait_next(struct ledger *ledger, uint32_t flow, uint32_t unit, int64_t *ret_us, struct error *err)
+{
+	int64_t now = ledger_now(ledger);
+	sqlite3_stmt *statement = ledger_statement(
+		ledger, "SELECT min(iif(" IS_READY ", ?4, until_us)) FROM (SELECT * FROM waiter WHERE flow = ?1 AND unit = ?2 ORDER BY id LIMIT " LOOKED_AT ") w", err);
+
+	if (statement == NULL)
+		return -1;
+	sqlite3_bind_int64(statement, 1, flow);
+	sqlite3_bind_int64(statement, 2, unit);
+	sqlite3_bind_int64(statement, 4, now);
+	if (ledger_step(ledger, statement, err) != 1)
+		return -1;
+	*ret_us = sqlite3_column_type(statement, 0) == SQLITE_NULL ? INT64_MAX : sqlite3_column_int64(statement, 0);
+	sqlite3_reset(statement);
+	return 0;
 }
 
 int

@@ -197,6 +197,16 @@ outlook_forgive(const struct outlook *o, int64_t now_us, struct error *err)
 	return look_at_all(o, false, now_us, err);
 }
 
+/* What one flow waits for may come with the other. */
+static bool
+refers_to(const struct config_flow *flow, const struct config_flow *other)
+{
+	for (uint32_t i = 0; i < flow->entity->field_count; i++)
+		if (flow->entity->fields[i].type == CONFIG_FIELD_REF && strcmp(flow->entity->fields[i].entity, other->entity->head.name) == 0)
+			return true;
+	return false;
+}
+
 int
 outlook_others(const struct outlook *o, const struct config_flow *flow, const struct config_unit *unit, const int64_t *since_us, struct error *err)
 {
@@ -204,7 +214,7 @@ outlook_others(const struct outlook *o, const struct config_flow *flow, const st
 		const struct config_flow *other = &o->model->flows[f];
 		int64_t next_us;
 
-		if (other == flow || (!floor_shared(flow, other) && !comes_after(other, flow)))
+		if (other == flow || (!floor_shared(flow, other) && !comes_after(other, flow) && !refers_to(other, flow)))
 			continue;
 		for (uint32_t p = 0; p < place_count(other); p++) {
 			if (place_unit(o, other, p) != unit)

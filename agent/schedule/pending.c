@@ -5,6 +5,7 @@
 #include "batch/batch.h"
 #include "ledger/deliveries.h"
 #include "ledger/runs.h"
+#include "ledger/staging.h"
 #include "manners/manners.h"
 #include "os/os.h"
 
@@ -83,13 +84,29 @@ later(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
+/* Rows that wait for a parent, which may be another flow's. */
+static int
+next_of_waiters(struct ledger *ledger, const struct config_flow *flow, uint32_t unit, int64_t *ret_us, struct error *err)
+{
+	struct ledger_flag flag;
+
+	*ret_us = INT64_MAX;
+	if (ledger_flag_get(ledger, ledger_flow_id(ledger, flow), unit, 0, &flag, err) != 0)
+		return -1;
+	if (flag.mode != LEDGER_FLAG_ON && flag.mode != LEDGER_FLAG_CANARY)
+		return 0;
+	return ledger_wait_next(ledger, ledger_flow_id(ledger, flow), unit, ret_us, err);
+}
+
 int
 pending_next(struct ledger *ledger, struct manners *manners, const struct config_flow *flow, const struct config_unit *unit, int64_t *ret_us,
              struct error *err)
 {
 	uint32_t unit_id = ledger_unit_id(ledger, unit);
-	int64_t first = INT64_MAX;
+	int64_t first;
 
+	if (next_of_waiters(ledger, flow, unit_id, &first, err) != 0)
+		return -1;
 	for (uint32_t b = 0; b < flow->binding_count; b++) {
 		int64_t next = INT64_MAX;
 		bool lets;

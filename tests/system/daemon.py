@@ -173,6 +173,25 @@ def without_room(text):
     return re.sub(r"^disk: .*", "#", text, flags=re.M)
 
 
+def test_a_row_waits_for_another_flow(bed):
+    """An order comes before its customer, and is not looked for again until tomorrow: it goes on when the customer is there."""
+    every(bed, "1d", "orders")
+    bed.change("conf.d/30-flows.conf", 'units = [ "one", "two" ]; after = [ "customers" ];', 'units = [ "one", "two" ];')
+    bed.orders += [["O98", "1", "55554", "4.00"], ["O99", "1", "55555", "5.00"]]
+    bed.export()
+    bed.on("customers", "orders")
+    bed.flow("customers")
+    bed.flow("orders")
+    same("what waits", bed.ledger("SELECT native FROM waiter ORDER BY 1"), [("O98",), ("O99",)])
+    bed.begin()
+    bed.rows.append(["55555", "1", "Late", "B", "1"])
+    bed.export()
+    bed.until("the order", lambda: bed.ask("crm", "SELECT number FROM deal WHERE number LIKE 'O9%'") == [("O99",)])
+    same("what waits still", bed.ledger("SELECT native FROM waiter"), [("O98",)])
+    assert any(is_quiet(bed) for _ in range(8)), "it is tried again and again"
+    bed.end()
+
+
 def test_same_words(bed):
     """What the agent prints for somebody is what the command prints by itself."""
     every(bed, "1d")

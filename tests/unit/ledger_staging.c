@@ -581,6 +581,15 @@ count_waiter(void *data, const struct ledger_waiter *row)
 	return 0;
 }
 
+static int64_t
+next_ready(uint32_t flow)
+{
+	int64_t next = 0;
+
+	assert_ok(ledger_wait_next(ledger, flow, 2, &next, &err));
+	return next;
+}
+
 /* Rows of a record that a lock holds, and one that the configuration does. */
 static void
 held_rows_wait_for_other_locks(void **state)
@@ -653,6 +662,8 @@ rows_wait_for_their_parent_or_their_time(void **state)
 	wait_for(3, "C1", help_clock_us + 5000000);
 	assert_ok(ledger_wait_ready(ledger, 2, 2, 0, &arena, ready, 4, &count, &err));
 	assert_int_equal(count, 0);
+	assert_int_equal(next_ready(2), help_clock_us + 1000000);
+	assert_int_equal(next_ready(1), INT64_MAX);
 	/* A newer row in the place of the older: the same id, and no more patience than before. */
 	id = help_number(ledger, "SELECT id FROM waiter WHERE native = 'K1'");
 	wait_for(1, "C1", help_clock_us + 9000000);
@@ -671,6 +682,7 @@ rows_wait_for_their_parent_or_their_time(void **state)
 	assert_ok(ledger_commit(ledger, &err));
 	assert_ok(ledger_wait_ready(ledger, 2, 2, 0, &arena, ready, 4, &count, &err));
 	assert_int_equal(count, 1);
+	assert_int_equal(next_ready(2), help_clock_us);
 	assert_memory_equal(ready[0].native.data, "K3", 2);
 	assert_memory_equal(ready[0].parent_native.data, "C1", 2);
 	assert_int_equal(ready[0].batch->header->record_count, 1);
