@@ -101,8 +101,8 @@ class HourBed(Bed):
         return self.still_open() or None
 
     def waits_for_nothing(self):
-        """What is open, and was not put off: what failed often before is tried again minutes later."""
-        return self.in_ledger("SELECT target, record, state FROM delivery_view WHERE state NOT IN ('dead', 'uncertain') AND due IS NULL") + self.in_ledger(
+        """What is open, and was neither put off, as what failed often before is, nor waits for such a one."""
+        return self.in_ledger("SELECT target, record, state FROM delivery_view WHERE state NOT IN ('dead', 'uncertain', 'waiting') AND due IS NULL") + self.in_ledger(
             "SELECT flow, native, parent_native FROM waiter_view")
 
     def crm_accounts(self):
